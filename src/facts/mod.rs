@@ -1,0 +1,40 @@
+//! All that a rule may ask of an image: what it declares, what it ships, and what follows from both.
+//!
+//! Each answer is the value, or [`Undecided`] with the reason. Not here: judging.
+
+use crate::model::finding::Scope;
+use crate::model::finding::Undecided;
+use crate::model::image::Image;
+use crate::view::View;
+
+/// The facts of one image.
+pub struct Facts<'a> {
+    image: &'a Image,
+    view: Result<&'a View, Undecided>,
+}
+
+impl<'a> Facts<'a> {
+    /// `view` is the merged filesystem, or why there is none.
+    pub fn new(image: &'a Image, view: Result<&'a View, Undecided>) -> Facts<'a> {
+        Facts { image, view }
+    }
+
+    /// Manifest, config, names, instructions.
+    pub fn image(&self) -> &'a Image {
+        self.image
+    }
+
+    /// The merged filesystem.
+    pub fn view(&self) -> Result<&'a View, Undecided> {
+        self.view.clone()
+    }
+
+    /// Whose layer this is.
+    pub fn scope(&self, layer: usize) -> Scope {
+        match self.image.base_layers {
+            Some(count) if layer < count => Scope::Base,
+            Some(_) => Scope::Own,
+            None => Scope::Unknown,
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Every bound on what an input may ask of the program: name, value, reason.
+//!
+//! An image is a stranger's bytes. Nothing is read, kept or followed without a bound from this file; the message of a
+//! bound that is hit names it. Units stand at the end of each name. Not here: what the policy asks of an image.
+
+/// Manifests, configs, indexes and `manifest.json`, in bytes. containerd refuses larger ones (its default is 8 MiB for
+/// manifests); a config with 100,000 variables is 2 MB.
+pub const DOCUMENT_BYTES: u64 = 16 << 20;
+/// JSON nesting, in levels: what `serde_json` refuses by itself.
+pub const JSON_DEPTH: usize = 128;
+/// Indexes inside indexes. BuildKit writes two.
+pub const INDEX_DEPTH: usize = 8;
+/// Images in one input. The largest public indexes list about 20 platforms.
+pub const IMAGES: usize = 4096;
+/// Layers of one image. Docker stores at most 125; the image format has no bound.
+pub const LAYERS: usize = 2048;
+/// Entries in the index of an archive (its blobs, not the files of its layers).
+pub const ARCHIVE_ENTRIES: usize = 1 << 18;
+/// Links followed from one archive entry to another.
+pub const ARCHIVE_LINKS: usize = 10;
+/// Bytes spooled to the unlinked temporary file for an archive that is compressed or comes through a pipe.
+pub const SPOOL_BYTES: u64 = 64 << 30;
+/// Bytes read from a pipe after the archive's end, so that a writer is not cut off in its padding.
+pub const PIPE_DRAIN_BYTES: u64 = 16 << 20;
+/// Uncompressed bytes of one layer.
+pub const LAYER_BYTES: u64 = 64 << 30;
+/// From here on the ratio of uncompressed to stored bytes counts. A real `lastlog` is 400 MB of zeros at 1000:1, so a
+/// ratio alone refuses nothing.
+pub const RATIO_FROM_BYTES: u64 = 3 << 30;
+/// Uncompressed bytes per stored byte, for what lies beyond [`RATIO_FROM_BYTES`]. Real layers stay under 20.
+pub const RATIO: u64 = 100;
+/// The largest zstd window, as a power of two, in bytes: what `zstd --ultra -22` writes. libzstd's own default.
+pub const ZSTD_WINDOW_LOG: u32 = 27;
+/// Layers with a larger zstd window than this are read one at a time, so that memory stays bounded.
+pub const ZSTD_SHARED_WINDOW_BYTES: u64 = 8 << 20;
+/// A PAX or GNU extension header, in bytes: what Go's archive/tar takes.
+pub const EXTENSION_BYTES: u64 = 1 << 20;
+/// Extents of one sparse file: the most that a map within [`EXTENSION_BYTES`] can hold.
+pub const SPARSE_EXTENTS: usize = 1 << 17;
+/// A path inside a layer, in bytes. Linux takes 4,096 at once; tools that change folders as they go make longer ones.
+pub const PATH_BYTES: usize = 32 << 10;
+/// Entries of one layer.
+pub const LAYER_ENTRIES: usize = 8 << 20;
+/// Distinct paths of one layer or one merged view, folders that only the paths imply included.
+pub const PATHS: usize = 16 << 20;
+/// Bytes of names and link targets of one layer.
+pub const NAME_BYTES: usize = 1 << 30;
+/// Symbolic links followed while one path is resolved, as Linux does (path_resolution(7)).
+pub const SYMLINKS: usize = 40;
+/// A file kept whole because a rule reads it (passwd, group, package databases), in bytes.
+pub const KEPT_FILE_BYTES: u64 = 16 << 20;
+/// All files kept from one layer, in bytes.
+pub const KEPT_LAYER_BYTES: u64 = 64 << 20;
+/// Holes of sparse files written out for a content digest, in bytes for one layer.
+pub const HASHED_HOLE_BYTES: u64 = 1 << 30;
+/// Findings of one rule that are listed one by one; the rest are counted in a last one.
+pub const FINDINGS_PER_RULE: usize = 500;
+/// Undecided questions listed one by one; the rest are counted.
+pub const UNDECIDED_LISTED: usize = 200;
+/// A policy file, in bytes.
+pub const POLICY_BYTES: u64 = 1 << 20;
+/// Policies that extend policies, in levels.
+pub const POLICY_DEPTH: usize = 8;
+/// A read or write at a time, in bytes: large enough that calls do not count, small enough for the cache.
+pub const CHUNK_BYTES: usize = 128 << 10;
+/// Chunks that wait between the decoder and the thread that hashes and walks.
+pub const CHUNKS_IN_FLIGHT: usize = 8;

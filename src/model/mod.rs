@@ -1,0 +1,9 @@
+//! Plain data that every stage shares: no I/O, no decisions.
+
+pub mod config;
+pub mod digest;
+pub mod finding;
+pub mod image;
+pub mod layer_facts;
+pub mod path;
+pub mod text;

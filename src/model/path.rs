@@ -1,0 +1,209 @@
+//! Paths inside an image: bytes, anchored at the image's root, normalised once.
+//!
+//! A path has no leading slash, no `.`, no `..`, no empty component; the root is the empty path. [`PathTable`] stores a
+//! whole tree of them by component, for a million paths in little memory.
+
+use crate::limits;
+use hashbrown::HashTable;
+use std::hash::BuildHasher;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// Normalises a name from an archive as Go's `path.Clean` does, anchored at the root: `a//b/../c/` is `a/c`.
+///
+/// Returns the path and whether a `..` tried to leave the root (it is held at the root, as a chroot holds it).
+pub fn clean(name: &[u8]) -> (Vec<u8>, bool) {
+    let mut parts: Vec<&[u8]> = Vec::new();
+    let mut left_root = false;
+    for part in name.split(|&b| b == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => left_root |= parts.pop().is_none(),
+            _ => parts.push(part),
+        }
+    }
+    (parts.join(&b'/'), left_root)
+}
+
+/// The folder a path lies in; the root's is the root.
+pub fn parent(path: &[u8]) -> &[u8] {
+    path.iter().rposition(|&b| b == b'/').map_or(b"", |at| &path[..at])
+}
+
+/// The last component of a path.
+pub fn base(path: &[u8]) -> &[u8] {
+    path.iter().rposition(|&b| b == b'/').map_or(path, |at| &path[at + 1..])
+}
+
+/// `folder/name`, or `name` in the root.
+pub fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
+    if folder.is_empty() {
+        return name.to_vec();
+    }
+    let mut out = Vec::with_capacity(folder.len() + 1 + name.len());
+    out.extend_from_slice(folder);
+    out.push(b'/');
+    out.extend_from_slice(name);
+    out
+}
+
+/// A path in a [`PathTable`]. [`PathTable::ROOT`] is the root.
+pub type PathId = u32;
+
+struct PathNode {
+    parent: PathId,
+    name_at: u32,
+    name_len: u32,
+}
+
+/// A tree of paths, each component stored once under its parent.
+pub struct PathTable {
+    nodes: Vec<PathNode>,
+    names: Vec<u8>,
+    table: HashTable<PathId>,
+    /// Drawn anew for each table, so that nobody can choose names that collide. No order in the output hangs on it.
+    seed: u64,
+}
+
+/// A bound on paths was hit ([`limits::PATHS`], [`limits::NAME_BYTES`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooManyPaths;
+
+impl Default for PathTable {
+    fn default() -> Self {
+        PathTable {
+            nodes: vec![PathNode { parent: 0, name_at: 0, name_len: 0 }],
+            names: Vec::new(),
+            table: HashTable::new(),
+            seed: std::hash::RandomState::new().hash_one(0u64),
+        }
+    }
+}
+
+impl PathTable {
+    /// The root of every table.
+    pub const ROOT: PathId = 0;
+
+    /// The child of `parent` called `name`, made if it is not there.
+    pub fn child(&mut self, parent: PathId, name: &[u8]) -> Result<PathId, TooManyPaths> {
+        let seed = self.seed;
+        let hash = hash(seed, parent, name);
+        let (nodes, names) = (&self.nodes, &self.names);
+        if let Some(&found) = self.table.find(hash, |&id| is(nodes, names, id, parent, name)) {
+            return Ok(found);
+        }
+        if self.nodes.len() >= limits::PATHS || self.names.len() + name.len() > limits::NAME_BYTES {
+            return Err(TooManyPaths);
+        }
+        let id = self.nodes.len() as PathId;
+        self.nodes.push(PathNode { parent, name_at: self.names.len() as u32, name_len: name.len() as u32 });
+        self.names.extend_from_slice(name);
+        let (nodes, names) = (&self.nodes, &self.names);
+        self.table.insert_unique(hash, id, |&other| {
+            let node = &nodes[other as usize];
+            self::hash(seed, node.parent, slice(names, node))
+        });
+        Ok(id)
+    }
+
+    /// The child of `parent` called `name`, if it is there.
+    pub fn find_child(&self, parent: PathId, name: &[u8]) -> Option<PathId> {
+        self.table.find(hash(self.seed, parent, name), |&id| is(&self.nodes, &self.names, id, parent, name)).copied()
+    }
+
+    /// The id of a normalised path, made if it is not there.
+    pub fn insert(&mut self, path: &[u8]) -> Result<PathId, TooManyPaths> {
+        let mut at = Self::ROOT;
+        for name in path.split(|&b| b == b'/').filter(|name| !name.is_empty()) {
+            at = self.child(at, name)?;
+        }
+        Ok(at)
+    }
+
+    /// The id of a normalised path, if it is there.
+    pub fn find(&self, path: &[u8]) -> Option<PathId> {
+        path.split(|&b| b == b'/')
+            .filter(|name| !name.is_empty())
+            .try_fold(Self::ROOT, |at, name| self.find_child(at, name))
+    }
+
+    /// The folder a path lies in; the root's is the root.
+    pub fn parent(&self, id: PathId) -> PathId {
+        self.nodes[id as usize].parent
+    }
+
+    /// The last component; empty for the root.
+    pub fn name(&self, id: PathId) -> &[u8] {
+        slice(&self.names, &self.nodes[id as usize])
+    }
+
+    /// The whole path, components joined by `/`.
+    pub fn path(&self, id: PathId) -> Vec<u8> {
+        let mut chain = Vec::new();
+        let mut at = id;
+        while at != Self::ROOT {
+            chain.push(at);
+            at = self.parent(at);
+        }
+        let mut out = Vec::new();
+        for (i, &id) in chain.iter().rev().enumerate() {
+            if i > 0 {
+                out.push(b'/');
+            }
+            out.extend_from_slice(self.name(id));
+        }
+        out
+    }
+
+    /// Paths in the table, the root included.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// A table is never empty: it has the root.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// Gives back memory that growing reserved.
+    pub fn shrink_to_fit(&mut self) {
+        self.nodes.shrink_to_fit();
+        self.names.shrink_to_fit();
+    }
+}
+
+fn slice<'a>(names: &'a [u8], node: &PathNode) -> &'a [u8] {
+    &names[node.name_at as usize..][..node.name_len as usize]
+}
+
+fn is(nodes: &[PathNode], names: &[u8], id: PathId, parent: PathId, name: &[u8]) -> bool {
+    let node = &nodes[id as usize];
+    node.parent == parent && slice(names, node) == name
+}
+
+fn hash(seed: u64, parent: PathId, name: &[u8]) -> u64 {
+    xxh3_64_with_seed(name, seed ^ (u64::from(parent).wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_cleaned_inside_the_root() {
+        assert_eq!(clean(b"./a//b/../c/"), (b"a/c".to_vec(), false));
+        assert_eq!(clean(b"/etc/passwd"), (b"etc/passwd".to_vec(), false));
+        assert_eq!(clean(b"../../etc/passwd"), (b"etc/passwd".to_vec(), true));
+        assert_eq!(clean(b"./"), (b"".to_vec(), false));
+    }
+
+    #[test]
+    fn a_table_gives_back_its_paths() {
+        let mut table = PathTable::default();
+        let long = table.insert(b"usr/lib/x").expect("room");
+        assert_eq!(table.insert(b"usr/lib/x").expect("room"), long);
+        assert_eq!(table.path(long), b"usr/lib/x");
+        assert_eq!(table.find(b"usr/lib"), Some(table.parent(long)));
+        assert_eq!(table.find(b"usr/bin"), None);
+        assert_eq!(table.find(b""), Some(PathTable::ROOT));
+    }
+}

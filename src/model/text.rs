@@ -1,0 +1,107 @@
+//! A stranger's text made harmless for people's eyes.
+//!
+//! Names, variables, labels and history in an image may hold terminal escapes, line breaks or bidirectional overrides.
+//! [`shown`] and [`shown_bytes`] escape them; every human format and every error goes through them. Not here: JSON,
+//! whose writer has its own rule (`report::json`).
+
+/// Text with control characters, bidi controls and other invisible format characters written as `\n`, `\t`, `\xHH` or
+/// `\u{HHHH}`.
+pub fn shown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        push_shown(&mut out, c);
+    }
+    out
+}
+
+/// Bytes as [`shown`] text; bytes that are not UTF-8 become `\xHH`.
+pub fn shown_bytes(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            push_shown(&mut out, c);
+        }
+        for byte in chunk.invalid() {
+            out.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    out
+}
+
+/// Bytes as exact text where they are UTF-8; elsewhere each wrong byte becomes `\xHH` and each backslash `\x5c`, so that
+/// the text can be turned back.
+pub fn exact_bytes(bytes: &[u8]) -> String {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return text.to_string();
+    }
+    let mut out = String::with_capacity(bytes.len() + 8);
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(&chunk.valid().replace('\\', "\\x5c"));
+        for byte in chunk.invalid() {
+            out.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    out
+}
+
+/// Characters that may change how the rest of a line is shown, or that cannot be seen.
+pub fn is_harmful(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+fn push_shown(out: &mut String, c: char) {
+    match c {
+        '\n' => out.push_str("\\n"),
+        '\t' => out.push_str("\\t"),
+        '\r' => out.push_str("\\r"),
+        c if !is_harmful(c) => out.push(c),
+        c if (c as u32) < 0x100 => out.push_str(&format!("\\x{:02x}", c as u32)),
+        c => out.push_str(&format!("\\u{{{:x}}}", c as u32)),
+    }
+}
+
+/// A number of bytes for people: `1.4 MB` (decimal units, as registries and `docker images` show them).
+pub fn bytes(count: u64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    if count < 1000 {
+        return format!("{count} B");
+    }
+    let mut value = count as f64 / 1000.0;
+    let mut unit = 0;
+    while value >= 999.95 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+/// `one file`, `3 files`: a count with its noun, for people.
+pub fn count(n: u64, singular: &str) -> String {
+    match n {
+        1 => format!("1 {singular}"),
+        _ => format!("{n} {singular}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_are_shown_not_sent() {
+        assert_eq!(shown("a\x1b[2J\u{202e}b\n\u{9b}"), "a\\x1b[2J\\u{202e}b\\n\\x9b");
+        assert_eq!(shown_bytes(b"caf\xe9"), "caf\\xe9");
+        assert_eq!(exact_bytes(b"a\\b"), "a\\b");
+        assert_eq!(exact_bytes(b"a\\b\xff"), "a\\x5cb\\xff");
+    }
+
+    #[test]
+    fn sizes_read_as_people_write_them() {
+        assert_eq!(bytes(999), "999 B");
+        assert_eq!(bytes(1_400_000), "1.4 MB");
+        assert_eq!(bytes(999_960), "1.0 MB");
+        assert_eq!(bytes(u64::MAX), "18446.7 PB");
+    }
+}

@@ -1,0 +1,33 @@
+//! Policies: at which level each rule is held, and with which parameters.
+//!
+//! A rule that a policy does not name is off.
+
+use crate::model::finding::Level;
+use crate::rules::Settings;
+use crate::verdict::PolicyName;
+use std::collections::BTreeMap;
+
+/// A policy ready to judge with: `extends` resolved, every value checked.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// The policy itself first, then those it extends, in the order they were read.
+    pub names: Vec<PolicyName>,
+    /// By rule id.
+    pub rules: BTreeMap<String, RulePolicy>,
+}
+
+/// What a policy says of one rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RulePolicy {
+    /// Its level.
+    pub level: Level,
+    /// Its parameters.
+    pub settings: Settings,
+}
+
+impl Policy {
+    /// The level of a rule.
+    pub fn level(&self, rule: &str) -> Level {
+        self.rules.get(rule).map_or(Level::Off, |policy| policy.level)
+    }
+}

@@ -1,0 +1,276 @@
+//! The rules: what a good image keeps, each one value in one file, its documentation beside its check.
+//!
+//! A rule asks [`Facts`] and says what it found through [`Out`]. It has three answers: broken (a finding), kept
+//! (nothing), undecided (`Err`, or [`Out::undecided`] for one of many questions). Levels are the policy's, not the
+//! rule's. Not here: reading the image (`pass`, `view`), deciding what a finding means for the verdict (`verdict`).
+
+use crate::facts::Facts;
+use crate::limits;
+use crate::model::finding::Confidence;
+use crate::model::finding::Finding;
+use crate::model::finding::Level;
+use crate::model::finding::Location;
+use crate::model::finding::Scope;
+use crate::model::finding::Undecided;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// One rule. Everything about it stands in its own file.
+pub struct Rule {
+    /// Names the bad state, in words joined by hyphens; the file has the same name.
+    pub id: &'static str,
+    /// The bad state as a sentence without its full stop.
+    pub title: &'static str,
+    /// Rows of the specification it answers.
+    pub rows: &'static [&'static str],
+    /// What a policy may set.
+    pub params: &'static [Param],
+    /// Its page.
+    pub docs: Docs,
+    /// The check itself.
+    pub check: fn(&Facts<'_>, &Settings, &mut Out<'_>) -> Result<(), Undecided>,
+}
+
+/// The texts of a rule's page. Plain sentences.
+pub struct Docs {
+    /// Why it matters.
+    pub why: &'static str,
+    /// What in the image proves it.
+    pub evidence: &'static str,
+    /// What it cannot see.
+    pub blind: &'static str,
+    /// What to do, in Dockerfile words; also the fix of a finding that brings none of its own.
+    pub fix: &'static str,
+    /// The smallest image that breaks it, in the notation of the tests.
+    pub breaks: &'static str,
+    /// The smallest image that keeps it.
+    pub keeps: &'static str,
+}
+
+/// Something about a rule that a policy may set.
+pub struct Param {
+    /// Its key.
+    pub name: &'static str,
+    /// What its value is.
+    pub kind: ParamKind,
+    /// What it does, and what holds where it is not set.
+    pub about: &'static str,
+}
+
+/// The kinds of parameter values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParamKind {
+    /// `"30s"`, `"1m30s"`, `"500ms"`.
+    Duration,
+    /// A whole number.
+    Count,
+    /// `"20 MB"`, or a number of bytes.
+    Bytes,
+    /// A text.
+    Text,
+    /// A list of texts.
+    Texts,
+    /// A table of lists of texts.
+    Lists,
+}
+
+/// A parameter's value, as a policy set it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ParamValue {
+    /// For [`ParamKind::Duration`].
+    Duration(Duration),
+    /// For [`ParamKind::Count`].
+    Count(u64),
+    /// For [`ParamKind::Bytes`].
+    Bytes(u64),
+    /// For [`ParamKind::Text`].
+    Text(String),
+    /// For [`ParamKind::Texts`].
+    Texts(Vec<String>),
+    /// For [`ParamKind::Lists`].
+    Lists(BTreeMap<String, Vec<String>>),
+}
+
+/// What a policy says about one rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// The parameters that are set.
+    pub values: BTreeMap<String, ParamValue>,
+}
+
+impl Settings {
+    /// A duration, if it is set.
+    pub fn duration(&self, name: &str) -> Option<Duration> {
+        match self.values.get(name) {
+            Some(ParamValue::Duration(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// A whole number, if it is set.
+    pub fn count(&self, name: &str) -> Option<u64> {
+        match self.values.get(name) {
+            Some(ParamValue::Count(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// A number of bytes, if it is set.
+    pub fn bytes(&self, name: &str) -> Option<u64> {
+        match self.values.get(name) {
+            Some(ParamValue::Bytes(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// A text, if it is set.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match self.values.get(name) {
+            Some(ParamValue::Text(value)) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// A list of texts, if it is set.
+    pub fn texts(&self, name: &str) -> Option<&[String]> {
+        match self.values.get(name) {
+            Some(ParamValue::Texts(value)) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// A table of lists, if it is set.
+    pub fn lists(&self, name: &str) -> Option<&BTreeMap<String, Vec<String>>> {
+        match self.values.get(name) {
+            Some(ParamValue::Lists(value)) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// One finding as a rule words it.
+pub struct Found {
+    subject: String,
+    message: String,
+    locations: Vec<Location>,
+    confidence: Confidence,
+    at_most: Level,
+    fix: Option<String>,
+    scope: Option<Scope>,
+}
+
+impl Found {
+    /// `subject` is what is broken (a path, a variable, a port): with the rule's id it names the finding across
+    /// rebuilds, so no digests, layer numbers or sizes. `message` is one sentence that says the fact, harmless to show:
+    /// texts from the image go through [`crate::model::text::shown`].
+    pub fn new(subject: impl Into<String>, message: impl Into<String>) -> Found {
+        Found {
+            subject: subject.into(),
+            message: message.into(),
+            locations: Vec::new(),
+            confidence: Confidence::Certain,
+            at_most: Level::Error,
+            fix: None,
+            scope: None,
+        }
+    }
+
+    /// Adds a place; the first is the primary one.
+    pub fn at(mut self, location: Location) -> Found {
+        self.locations.push(location);
+        self
+    }
+
+    /// History text or a label is the only witness.
+    pub fn likely(mut self) -> Found {
+        self.confidence = Confidence::Likely;
+        self
+    }
+
+    /// Holds the level down, whatever the policy says of the rule.
+    pub fn at_most(mut self, level: Level) -> Found {
+        self.at_most = level;
+        self
+    }
+
+    /// A remedy that fits this case better than the rule's general one.
+    pub fn fix(mut self, fix: impl Into<String>) -> Found {
+        self.fix = Some(fix.into());
+        self
+    }
+
+    /// Whose it is, where the primary place does not tell.
+    pub fn scope(mut self, scope: Scope) -> Found {
+        self.scope = Some(scope);
+        self
+    }
+}
+
+/// Takes what one rule says of one image.
+pub struct Out<'a> {
+    rule: &'static Rule,
+    level: Level,
+    facts: &'a Facts<'a>,
+    findings: Vec<Finding>,
+    omitted: u64,
+    undecided: Vec<Undecided>,
+}
+
+impl<'a> Out<'a> {
+    /// For one rule at one level; `level` is not `Off`.
+    pub fn new(rule: &'static Rule, level: Level, facts: &'a Facts<'a>) -> Out<'a> {
+        Out { rule, level, facts, findings: Vec::new(), omitted: 0, undecided: Vec::new() }
+    }
+
+    /// Takes a finding. Beyond [`limits::FINDINGS_PER_RULE`] they are only counted.
+    pub fn report(&mut self, found: Found) {
+        if self.findings.len() >= limits::FINDINGS_PER_RULE {
+            self.omitted += 1;
+            return;
+        }
+        let scope = found.scope.unwrap_or_else(|| match found.locations.first().and_then(|location| location.layer) {
+            Some(layer) => self.facts.scope(layer),
+            None => Scope::Own,
+        });
+        self.findings.push(Finding {
+            rule: self.rule.id,
+            level: self.level.min(found.at_most),
+            confidence: found.confidence,
+            subject: found.subject,
+            message: found.message,
+            fix: found.fix.unwrap_or_else(|| self.rule.docs.fix.to_string()),
+            locations: found.locations,
+            scope,
+        });
+    }
+
+    /// Takes one of several questions that stay open.
+    pub fn undecided(&mut self, question: Undecided) {
+        self.undecided.push(question);
+    }
+
+    /// What was taken.
+    pub fn finish(mut self) -> (Vec<Finding>, Vec<Undecided>) {
+        if self.omitted > 0 {
+            self.findings.push(Finding {
+                rule: self.rule.id,
+                level: self.level,
+                confidence: Confidence::Certain,
+                subject: "(more)".to_string(),
+                message: format!("{} more findings of this rule are not listed one by one", self.omitted),
+                fix: self.rule.docs.fix.to_string(),
+                locations: Vec::new(),
+                scope: Scope::Unknown,
+            });
+        }
+        (self.findings, self.undecided)
+    }
+}
+
+/// All rules, sorted by id.
+pub const ALL: &[&Rule] = &[];
+
+/// The rule with this id.
+pub fn find(id: &str) -> Option<&'static Rule> {
+    ALL.iter().copied().find(|rule| rule.id == id)
+}

@@ -1,0 +1,4 @@
+//! The merged filesystem.
+
+/// The merged view.
+pub struct View {}
