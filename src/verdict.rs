@@ -9,6 +9,7 @@ use crate::model::finding::Level;
 use crate::model::finding::Undecided;
 use crate::model::image::Image;
 use crate::model::layer_facts::Compression;
+use crate::policy::PolicyName;
 
 /// May it ship?
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,15 +67,6 @@ pub struct InputError {
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
-}
-
-/// Which policy judged, by name and by its bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PolicyName {
-    /// `baseline`, or the file's path as given.
-    pub name: String,
-    /// SHA-256 of the policy file's bytes, as hex.
-    pub sha256: String,
 }
 
 /// What is said of one image.

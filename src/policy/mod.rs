@@ -4,7 +4,6 @@
 
 use crate::model::finding::Level;
 use crate::rules::Settings;
-use crate::verdict::PolicyName;
 use std::collections::BTreeMap;
 
 /// A policy ready to judge with: `extends` resolved, every value checked.
@@ -30,4 +29,13 @@ impl Policy {
     pub fn level(&self, rule: &str) -> Level {
         self.rules.get(rule).map_or(Level::Off, |policy| policy.level)
     }
+}
+
+/// Which policy judged, by name and by its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyName {
+    /// `baseline`, or the file's path as given.
+    pub name: String,
+    /// SHA-256 of the policy file's bytes, as hex.
+    pub sha256: String,
 }
