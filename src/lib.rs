@@ -10,10 +10,13 @@
 //!
 //! Each stage is a module; `docs/architecture.md` says which may use which, and a test holds it to that.
 
+pub mod collect;
 pub mod facts;
 pub mod limits;
 pub mod model;
+pub mod pass;
 pub mod policy;
 pub mod rules;
+pub mod stream;
 pub mod verdict;
 pub mod view;

@@ -1,0 +1,295 @@
+//! Takes from one layer, as its entries stream past, what the rules will ask for.
+//!
+//! In: entries and their content, in the order of the tar. Out: [`LayerFacts`] without the digests. A collector knows
+//! one layer only, and keeps nothing per byte of content: metadata and a hash of every entry, whole only the few files
+//! that rules read. Not here: what the entries mean on top of other layers (`view`).
+
+pub mod content;
+pub mod kept;
+
+use crate::collect::content::Content;
+use crate::collect::kept::Keep;
+use crate::limits;
+use crate::model::layer_facts::Counts;
+use crate::model::layer_facts::Entry;
+use crate::model::layer_facts::Kind;
+use crate::model::layer_facts::Malformed;
+use crate::model::layer_facts::NONE;
+use crate::model::layer_facts::Sizes;
+use crate::model::layer_facts::Xattr;
+use crate::model::path;
+use crate::model::path::PathTable;
+use crate::stream::fault::Fault;
+use crate::stream::fault::TarFault;
+use crate::stream::frames::Header;
+use crate::stream::frames::Sink;
+use std::collections::BTreeMap;
+
+/// Malformed places that are listed; the first few tell the story.
+const MALFORMED_LISTED: usize = 20;
+
+/// What is asked of the content of entries, beside their hashes.
+#[derive(Clone, Debug, Default)]
+pub struct Wants {
+    /// SHA-256 of every regular file.
+    pub sha256: bool,
+    /// Entries to keep whole whatever their path, by index.
+    pub entries: std::collections::BTreeSet<u32>,
+}
+
+/// Collects one layer.
+pub struct Collector<'a> {
+    wants: &'a Wants,
+    paths: PathTable,
+    entries: Vec<Entry>,
+    texts: Vec<Box<[u8]>>,
+    content: Content,
+    keep: Keep,
+    xattrs: BTreeMap<u32, Vec<Xattr>>,
+    malformed: Vec<Malformed>,
+    odd: Vec<String>,
+    counts: Counts,
+    sizes: Sizes,
+    /// The entry that content belongs to is a regular file.
+    in_file: bool,
+}
+
+/// What was collected.
+pub struct Collected {
+    /// All paths of the layer.
+    pub paths: PathTable,
+    /// The entries, in order.
+    pub entries: Vec<Entry>,
+    /// Link targets and device numbers.
+    pub texts: Vec<Box<[u8]>>,
+    /// Hashes and digests of content.
+    pub content: Content,
+    /// Files kept whole.
+    pub kept: BTreeMap<u32, crate::model::layer_facts::Kept>,
+    /// Extended attributes that matter.
+    pub xattrs: BTreeMap<u32, Vec<Xattr>>,
+    /// Places that are broken.
+    pub malformed: Vec<Malformed>,
+    /// Places that readers treat differently.
+    pub odd: Vec<String>,
+    /// Entries by kind.
+    pub counts: Counts,
+    /// Bytes of headers and content; the rest is the framer's and the decoder's to say.
+    pub sizes: Sizes,
+}
+
+impl<'a> Collector<'a> {
+    /// For one layer.
+    pub fn new(wants: &'a Wants) -> Collector<'a> {
+        Collector {
+            wants,
+            paths: PathTable::default(),
+            entries: Vec::new(),
+            texts: Vec::new(),
+            content: Content::new(wants.sha256),
+            keep: Keep::default(),
+            xattrs: BTreeMap::new(),
+            malformed: Vec::new(),
+            odd: Vec::new(),
+            counts: Counts::default(),
+            sizes: Sizes::default(),
+            in_file: false,
+        }
+    }
+
+    /// Everything that was taken.
+    pub fn finish(mut self) -> Collected {
+        self.paths.shrink_to_fit();
+        self.entries.shrink_to_fit();
+        Collected {
+            paths: self.paths,
+            entries: self.entries,
+            texts: self.texts,
+            content: self.content,
+            kept: self.keep.finish(),
+            xattrs: self.xattrs,
+            malformed: self.malformed,
+            odd: self.odd,
+            counts: self.counts,
+            sizes: self.sizes,
+        }
+    }
+
+    fn malformed(&mut self, name: &[u8], what: &str) {
+        if self.malformed.len() < MALFORMED_LISTED {
+            self.malformed.push(Malformed { path: name.to_vec(), what: what.to_string() });
+        }
+    }
+
+    fn odd(&mut self, what: &str) {
+        if self.odd.len() < MALFORMED_LISTED && !self.odd.iter().any(|other| other == what) {
+            self.odd.push(what.to_string());
+        }
+    }
+
+    fn count(&mut self, kind: Kind, bad_whiteout: bool) {
+        let counter = match kind {
+            Kind::File => &mut self.counts.file,
+            Kind::Dir => &mut self.counts.dir,
+            Kind::Symlink => &mut self.counts.symlink,
+            Kind::Hardlink => &mut self.counts.hardlink,
+            Kind::Char => &mut self.counts.char,
+            Kind::Block => &mut self.counts.block,
+            Kind::Fifo => &mut self.counts.fifo,
+            Kind::Whiteout => &mut self.counts.whiteouts,
+            Kind::Opaque => &mut self.counts.opaque,
+            Kind::Aufs => &mut self.counts.aufs,
+            Kind::Other if bad_whiteout => &mut self.counts.whiteouts,
+            Kind::Other => &mut self.counts.other,
+        };
+        *counter += 1;
+    }
+
+    fn text(&mut self, kind: Kind, header: &Header) -> u32 {
+        let text = match kind {
+            Kind::Symlink | Kind::Hardlink => header.link.clone(),
+            Kind::Char | Kind::Block => format!("{}:{}", header.device.0, header.device.1).into_bytes(),
+            _ => return NONE,
+        };
+        self.texts.push(text.into());
+        (self.texts.len() - 1) as u32
+    }
+}
+
+/// What an entry is by its name and type, and the path it speaks of.
+struct Role {
+    kind: Kind,
+    path: Vec<u8>,
+    bad_whiteout: bool,
+}
+
+/// Whiteouts and opaque markers by name (image-spec, layer.md, "Whiteouts"), AUFS metadata left out as every runtime
+/// leaves it out (moby, pkg/archive, `WhiteoutMetaPrefix`).
+fn role(header: &Header, cleaned: &[u8]) -> Role {
+    let (folder, name) = (path::parent(cleaned), path::base(cleaned));
+    let first = cleaned.split(|&b| b == b'/').next().unwrap_or(b"");
+    let of = |kind, path: &[u8]| Role { kind, path: path.to_vec(), bad_whiteout: false };
+    if name == b".wh..wh..opq" {
+        return of(Kind::Opaque, folder);
+    }
+    if first.starts_with(b".wh..wh.") || name.starts_with(b".wh..wh.") {
+        return of(Kind::Aufs, cleaned);
+    }
+    if let Some(hidden) = name.strip_prefix(b".wh.") {
+        return match hidden {
+            b"" | b"." | b".." => Role { kind: Kind::Other, path: cleaned.to_vec(), bad_whiteout: true },
+            _ => of(Kind::Whiteout, &path::join(folder, hidden)),
+        };
+    }
+    let kind = match header.flag {
+        b'0' | b'7' => Kind::File,
+        b'1' => Kind::Hardlink,
+        b'2' => Kind::Symlink,
+        b'3' => Kind::Char,
+        b'4' => Kind::Block,
+        b'5' => Kind::Dir,
+        b'6' => Kind::Fifo,
+        _ => Kind::Other,
+    };
+    of(kind, cleaned)
+}
+
+impl Sink for Collector<'_> {
+    fn entry(&mut self, header: Header) -> Result<(), Fault> {
+        let at = header.content_at;
+        let fault = |what| Fault::Tar { at, what };
+        if self.entries.len() >= limits::LAYER_ENTRIES {
+            return Err(fault(TarFault::TooManyEntries));
+        }
+        let (cleaned, left_root) = path::clean(&header.name);
+        let role = role(&header, &cleaned);
+        if left_root {
+            self.malformed(&header.name, "a name with .. that leaves the root");
+        }
+        if role.bad_whiteout {
+            self.malformed(&header.name, "a whiteout without a name to hide");
+        } else if role.kind == Kind::Other {
+            self.malformed(&header.name, &format!("an entry of the unknown type 0x{:02x}", header.flag));
+        } else if cleaned.is_empty() && !matches!(role.kind, Kind::Dir) {
+            self.malformed(&header.name, "an entry for the root that is not a folder");
+        }
+        if header.behind_global {
+            self.odd("a global PAX header, which was ignored as docker ignores it");
+        }
+        self.count(role.kind, role.bad_whiteout);
+        self.sizes.header += header.header_bytes;
+        let id = |value: i64| u32::try_from(value).ok();
+        let (uid, gid) = (id(header.uid), id(header.gid));
+        if uid.is_none() || gid.is_none() {
+            self.malformed(&header.name, "an owner or group that does not fit 32 bits");
+        }
+        let index = self.entries.len() as u32;
+        let regular = matches!(header.flag, b'0' | b'7');
+        self.in_file = regular && matches!(role.kind, Kind::File | Kind::Aufs);
+        if self.in_file {
+            self.sizes.regular += header.size;
+            self.sizes.sparse_delta += header.size as i64 - header.stored as i64;
+        } else {
+            self.sizes.other_payload += header.stored;
+        }
+        let path = self.paths.insert(&role.path).map_err(|_| fault(TarFault::TooManyPaths))?;
+        let text = self.text(role.kind, &header);
+        let content = match self.in_file {
+            true => self.content.begin(header.size),
+            false => NONE,
+        };
+        if self.in_file {
+            let forced = self.wants.entries.contains(&index);
+            self.keep.begin(index, &role.path, header.size, forced);
+        }
+        self.keep_xattrs(index, header.xattrs);
+        self.entries.push(Entry {
+            path,
+            kind: role.kind,
+            mode: (header.mode & 0o7777) as u16,
+            uid: uid.unwrap_or(0),
+            gid: gid.unwrap_or(0),
+            mtime: header.mtime,
+            size: if self.in_file { header.size } else { 0 },
+            text,
+            content,
+        });
+        Ok(())
+    }
+
+    fn data(&mut self, bytes: &[u8]) {
+        if self.in_file {
+            self.content.data(bytes);
+            self.keep.data(bytes);
+        }
+    }
+
+    fn hole(&mut self, bytes: u64) {
+        if self.in_file {
+            self.content.hole(bytes);
+            self.keep.hole(bytes);
+        }
+    }
+
+    fn end(&mut self) {
+        if self.in_file {
+            self.content.end();
+            self.keep.end();
+        }
+        self.in_file = false;
+    }
+}
+
+impl Collector<'_> {
+    fn keep_xattrs(&mut self, index: u32, xattrs: Vec<(Vec<u8>, Vec<u8>)>) {
+        const MATTER: [&[u8]; 3] = [b"security.capability", b"system.posix_acl_access", b"system.posix_acl_default"];
+        let matter: Vec<Xattr> = xattrs
+            .into_iter()
+            .filter(|(name, _)| MATTER.contains(&&name[..]))
+            .map(|(name, value)| Xattr { name: name.into(), value: value.into() })
+            .collect();
+        if !matter.is_empty() {
+            self.xattrs.insert(index, matter);
+        }
+    }
+}

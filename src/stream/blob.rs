@@ -1,0 +1,79 @@
+//! A blob: a range of a regular file, read at offsets, so that many threads can read one file.
+
+use crate::limits;
+use crate::stream::fault::Fault;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+/// A range of an open file. Its length is fixed when it is made; a file that shrinks underneath is an error, one that
+/// grows is not read further.
+#[derive(Clone, Debug)]
+pub struct Blob {
+    file: Arc<File>,
+    offset: u64,
+    len: u64,
+}
+
+impl Blob {
+    /// `len` bytes of `file` from `offset` on.
+    pub fn new(file: Arc<File>, offset: u64, len: u64) -> Blob {
+        Blob { file, offset, len }
+    }
+
+    /// Bytes.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// No bytes at all.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Fills `buffer` from `at` on, as far as the blob goes. Returns how many bytes were read: fewer than asked only at
+    /// the blob's end.
+    pub fn read_at(&self, buffer: &mut [u8], at: u64) -> Result<usize, Fault> {
+        let want = self.len.saturating_sub(at).min(buffer.len() as u64) as usize;
+        let mut done = 0;
+        while done < want {
+            let from = at + done as u64;
+            match self.file.read_at(&mut buffer[done..want], self.offset + from) {
+                Ok(0) => return Err(Fault::Short { stored: from }),
+                Ok(n) => done += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) => return Err(Fault::Io { stored: from, source }),
+            }
+        }
+        Ok(done)
+    }
+
+    /// All bytes of a small blob; `None` if it is larger than [`limits::DOCUMENT_BYTES`].
+    pub fn document(&self) -> Result<Option<Vec<u8>>, Fault> {
+        if self.len > limits::DOCUMENT_BYTES {
+            return Ok(None);
+        }
+        let mut bytes = vec![0; self.len as usize];
+        self.read_at(&mut bytes, 0)?;
+        Ok(Some(bytes))
+    }
+
+    /// Whether two blobs hold the same bytes.
+    pub fn same_bytes(&self, other: &Blob) -> Result<bool, Fault> {
+        if self.len != other.len {
+            return Ok(false);
+        }
+        let mut buffers = (vec![0; limits::CHUNK_BYTES], vec![0; limits::CHUNK_BYTES]);
+        let mut at = 0;
+        while at < self.len {
+            let n = self.read_at(&mut buffers.0, at)?;
+            other.read_at(&mut buffers.1, at)?;
+            if buffers.0[..n] != buffers.1[..n] {
+                return Ok(false);
+            }
+            at += n as u64;
+        }
+        Ok(true)
+    }
+}

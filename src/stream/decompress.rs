@@ -1,0 +1,384 @@
+//! From stored bytes to the tar: none, gzip with all its members, zstd with all its frames.
+//!
+//! The stored bytes are read once, in chunks; each chunk is decoded and then handed on, so that what is hashed is what
+//! was decoded. Everything is read: what stands behind the end of the compressed stream is part of the blob's digest.
+//! Which compression it is, the first bytes say, not a media type.
+
+use crate::limits;
+use crate::model::layer_facts::Compression;
+use crate::stream::blob::Blob;
+use crate::stream::fault::Fault;
+use std::io;
+use std::io::BufRead;
+use std::io::Read;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use zstd::stream::raw::Operation;
+
+/// Takes full buffers and gives empty ones back. One for the stored bytes, one for the decoded ones.
+pub trait Buffers {
+    /// An empty buffer with room for [`limits::CHUNK_BYTES`].
+    fn empty(&mut self) -> Vec<u8>;
+    /// Takes a buffer that is filled.
+    fn full(&mut self, buffer: Vec<u8>) -> Result<(), Fault>;
+}
+
+/// What was learnt while decoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decoded {
+    /// Told by the first bytes.
+    pub compression: Compression,
+    /// Bytes of the tar.
+    pub tar: u64,
+    /// Stored bytes behind the end of the compressed stream.
+    pub after_stream: u64,
+}
+
+/// What the first bytes of a stream say it is.
+pub fn sniff(head: &[u8]) -> Result<Compression, Fault> {
+    Ok(match head {
+        [0x1f, 0x8b, ..] => Compression::Gzip,
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Compression::Zstd,
+        [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Compression::Zstd,
+        [b'B', b'Z', b'h', b'1'..=b'9', ..] => return Err(Fault::Compression("bzip2")),
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => return Err(Fault::Compression("xz")),
+        _ => Compression::None,
+    })
+}
+
+/// Reads a whole blob. Each stored chunk goes to `stored` once it has been decoded, each decoded one to `tar`; a plain
+/// blob goes to `tar` alone, for its stored bytes are the tar's.
+pub fn decode(blob: &Blob, stored: &mut dyn Buffers, tar: &mut dyn Buffers) -> Result<Decoded, Fault> {
+    let mut head = [0; 6];
+    let n = blob.read_at(&mut head, 0)?;
+    let compression = sniff(&head[..n])?;
+    let mut output = Output { tar, blob_len: blob.len(), total: 0 };
+    if compression == Compression::None {
+        copy(blob, &mut output)?;
+        return Ok(Decoded { compression, tar: output.total, after_stream: 0 });
+    }
+    let mut input = Input::new(blob, stored);
+    match compression {
+        Compression::Gzip => gzip(&mut input, &mut output)?,
+        _ => zstd(&mut input, &mut output)?,
+    }
+    let after_stream = input.drain()?;
+    Ok(Decoded { compression, tar: output.total, after_stream })
+}
+
+/// Reads any stream to its end, decoded, chunk by chunk: for whole archives that are compressed or come through a pipe.
+/// `limit` is in decoded bytes.
+pub fn decode_reader(reader: impl Read, mut tar: impl FnMut(&[u8]) -> io::Result<bool>) -> io::Result<()> {
+    let mut input = io::BufReader::with_capacity(limits::CHUNK_BYTES, reader);
+    let head = input.fill_buf()?;
+    let compression = sniff(head).map_err(|fault| io::Error::new(io::ErrorKind::Unsupported, fault.to_string()))?;
+    let mut decoder: Box<dyn Read + '_> = match compression {
+        Compression::None => Box::new(input),
+        Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
+        Compression::Zstd => {
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(input)?;
+            decoder.window_log_max(limits::ZSTD_WINDOW_LOG)?;
+            Box::new(decoder)
+        }
+    };
+    let mut buffer = vec![0; limits::CHUNK_BYTES];
+    loop {
+        match decoder.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(n) => {
+                if !tar(&buffer[..n])? {
+                    return Ok(());
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if compression == Compression::None => return Err(error),
+            Err(error) => {
+                return Err(io::Error::new(error.kind(), format!("corrupt {} stream: {error}", compression.name())));
+            }
+        }
+    }
+}
+
+/// Counts what goes out and holds it to the bounds.
+struct Output<'a> {
+    tar: &'a mut dyn Buffers,
+    blob_len: u64,
+    total: u64,
+}
+
+impl Output<'_> {
+    fn put(&mut self, buffer: Vec<u8>) -> Result<(), Fault> {
+        self.total += buffer.len() as u64;
+        if self.total > limits::LAYER_BYTES {
+            return Err(Fault::TooLarge);
+        }
+        if self.total > limits::RATIO_FROM_BYTES && self.total / limits::RATIO > self.blob_len {
+            return Err(Fault::Ratio);
+        }
+        self.tar.full(buffer)
+    }
+}
+
+fn copy(blob: &Blob, output: &mut Output<'_>) -> Result<(), Fault> {
+    let mut at = 0;
+    while at < blob.len() {
+        let mut buffer = output.tar.empty();
+        buffer.resize(limits::CHUNK_BYTES, 0);
+        let n = blob.read_at(&mut buffer, at)?;
+        buffer.truncate(n);
+        at += n as u64;
+        output.put(buffer)?;
+    }
+    Ok(())
+}
+
+fn gzip(input: &mut Input<'_>, output: &mut Output<'_>) -> Result<(), Fault> {
+    let mut buffer = output.tar.empty();
+    buffer.resize(limits::CHUNK_BYTES, 0);
+    let mut filled = 0;
+    loop {
+        let mut member = flate2::bufread::GzDecoder::new(&mut *input);
+        loop {
+            match member.read(&mut buffer[filled..]) {
+                Ok(0) => break,
+                Ok(n) => filled += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(input.fault(|stored| Fault::Gzip { stored, what: gzip_words(&error) })),
+            }
+            if filled == buffer.len() {
+                output.put(std::mem::replace(&mut buffer, Vec::new()))?;
+                buffer = output.tar.empty();
+                buffer.resize(limits::CHUNK_BYTES, 0);
+                filled = 0;
+            }
+        }
+        // A file may hold several members (RFC 1952, section 2.2); anything else behind one is not decoded.
+        if input.peek(2)? != [0x1f, 0x8b] {
+            buffer.truncate(filled);
+            return output.put(buffer);
+        }
+    }
+}
+
+fn gzip_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => "unexpected end of file, truncated".to_string(),
+        _ => format!("invalid data ({error})"),
+    }
+}
+
+fn zstd(input: &mut Input<'_>, output: &mut Output<'_>) -> Result<(), Fault> {
+    let words = |error: io::Error| error.to_string();
+    let mut decoder = zstd::stream::raw::Decoder::new().map_err(|e| Fault::Zstd { stored: 0, what: words(e) })?;
+    decoder
+        .set_parameter(zstd::stream::raw::DParameter::WindowLogMax(limits::ZSTD_WINDOW_LOG))
+        .map_err(|e| Fault::Zstd { stored: 0, what: words(e) })?;
+    let mut buffer = output.tar.empty();
+    buffer.resize(limits::CHUNK_BYTES, 0);
+    let mut filled = 0;
+    let mut large: Option<MutexGuard<'static, ()>> = None;
+    loop {
+        let stored = input.stored();
+        match frame(&input.peek(18)?) {
+            Frame::Skippable(len) => {
+                input.skip(len).map_err(|_| Fault::Zstd { stored, what: "truncated skippable frame".to_string() })?;
+                continue;
+            }
+            Frame::Data(window) if window > 1 << limits::ZSTD_WINDOW_LOG => {
+                return Err(Fault::ZstdWindow { stored, window });
+            }
+            Frame::Data(window) => {
+                if window > limits::ZSTD_SHARED_WINDOW_BYTES && large.is_none() {
+                    large = Some(LARGE_WINDOW.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+                }
+            }
+            Frame::None => {
+                buffer.truncate(filled);
+                return output.put(buffer);
+            }
+        }
+        decoder.reinit().map_err(|e| Fault::Zstd { stored, what: words(e) })?;
+        loop {
+            let chunk = input.fill_buf().map_err(|_| Fault::Stopped);
+            let chunk = match chunk {
+                Ok(chunk) => chunk,
+                Err(_) => return Err(input.fault(|stored| Fault::Short { stored })),
+            };
+            if chunk.is_empty() {
+                return Err(Fault::Zstd { stored: input.stored(), what: "incomplete frame, truncated".to_string() });
+            }
+            let status = decoder.run_on_buffers(chunk, &mut buffer[filled..]);
+            let status = match status {
+                Ok(status) => status,
+                Err(error) => return Err(Fault::Zstd { stored: input.stored(), what: words(error) }),
+            };
+            input.consume(status.bytes_read);
+            filled += status.bytes_written;
+            if filled == buffer.len() {
+                output.put(std::mem::replace(&mut buffer, Vec::new()))?;
+                buffer = output.tar.empty();
+                buffer.resize(limits::CHUNK_BYTES, 0);
+                filled = 0;
+            }
+            if status.remaining == 0 {
+                break;
+            }
+        }
+    }
+}
+
+/// Held while a layer with a large window is decoded: at most one at a time.
+static LARGE_WINDOW: Mutex<()> = Mutex::new(());
+
+enum Frame {
+    /// A frame with data, and the bytes of its window.
+    Data(u64),
+    /// A frame to step over, in bytes with its header.
+    Skippable(u64),
+    /// No frame.
+    None,
+}
+
+/// Reads a frame's header (RFC 8878, sections 3.1.1.1 and 3.1.2).
+fn frame(head: &[u8]) -> Frame {
+    match head {
+        [0x50..=0x5f, 0x2a, 0x4d, 0x18, a, b, c, d, ..] => {
+            Frame::Skippable(8 + u64::from(u32::from_le_bytes([*a, *b, *c, *d])))
+        }
+        [0x28, 0xb5, 0x2f, 0xfd, descriptor, rest @ ..] => {
+            let single_segment = descriptor & 0x20 != 0;
+            if !single_segment {
+                let window = rest.first().copied().unwrap_or(0);
+                let base = 1u64 << (10 + (window >> 3));
+                return Frame::Data(base + base / 8 * u64::from(window & 7));
+            }
+            let dictionary = [0, 1, 2, 4][usize::from(descriptor & 3)];
+            let size: &[u8] = rest.get(dictionary..).unwrap_or(&[]);
+            let width = [1, 2, 4, 8][usize::from(descriptor >> 6)];
+            let mut raw = [0; 8];
+            for (to, from) in raw.iter_mut().zip(size.iter().take(width)) {
+                *to = *from;
+            }
+            Frame::Data(u64::from_le_bytes(raw).saturating_add(if width == 2 { 256 } else { 0 }))
+        }
+        _ => Frame::None,
+    }
+}
+
+/// The stored bytes, as the decoders want them. A chunk is handed on when all of it has been decoded.
+struct Input<'a> {
+    blob: &'a Blob,
+    sink: &'a mut dyn Buffers,
+    chunk: Vec<u8>,
+    pos: usize,
+    /// Read ahead for a peek across the chunk's end.
+    ahead: Option<Vec<u8>>,
+    /// Where the next read starts.
+    at: u64,
+    /// A fault that `BufRead` could not carry.
+    fault: Option<Fault>,
+}
+
+impl<'a> Input<'a> {
+    fn new(blob: &'a Blob, sink: &'a mut dyn Buffers) -> Input<'a> {
+        Input { blob, sink, chunk: Vec::new(), pos: 0, ahead: None, at: 0, fault: None }
+    }
+
+    /// Offset of the next byte to decode.
+    fn stored(&self) -> u64 {
+        self.at - self.ahead.as_ref().map_or(0, |chunk| chunk.len() as u64) - (self.chunk.len() - self.pos) as u64
+    }
+
+    /// The fault that lies behind a decoder's error, else the one given.
+    fn fault(&mut self, otherwise: impl FnOnce(u64) -> Fault) -> Fault {
+        let stored = self.stored();
+        self.fault.take().unwrap_or_else(|| otherwise(stored))
+    }
+
+    fn read_chunk(&mut self) -> Result<Vec<u8>, Fault> {
+        let mut chunk = self.sink.empty();
+        chunk.resize(limits::CHUNK_BYTES, 0);
+        let n = self.blob.read_at(&mut chunk, self.at)?;
+        chunk.truncate(n);
+        self.at += n as u64;
+        Ok(chunk)
+    }
+
+    fn refill(&mut self) -> Result<(), Fault> {
+        if !self.chunk.is_empty() {
+            self.sink.full(std::mem::take(&mut self.chunk))?;
+        }
+        self.pos = 0;
+        self.chunk = match self.ahead.take() {
+            Some(chunk) => chunk,
+            None => self.read_chunk()?,
+        };
+        Ok(())
+    }
+
+    /// The next bytes, up to `n`, without taking them.
+    fn peek(&mut self, n: usize) -> Result<Vec<u8>, Fault> {
+        if self.pos == self.chunk.len() {
+            self.refill()?;
+        }
+        if self.chunk.len() - self.pos < n && self.ahead.is_none() && self.at < self.blob.len() {
+            self.ahead = Some(self.read_chunk()?);
+        }
+        let ahead = self.ahead.as_deref().unwrap_or(&[]);
+        Ok(self.chunk[self.pos..].iter().chain(ahead).take(n).copied().collect())
+    }
+
+    /// Steps over bytes; `Err` if there are not so many.
+    fn skip(&mut self, mut n: u64) -> Result<(), Fault> {
+        while n > 0 {
+            if self.pos == self.chunk.len() {
+                self.refill()?;
+                if self.chunk.is_empty() {
+                    return Err(Fault::Short { stored: self.at });
+                }
+            }
+            let step = n.min((self.chunk.len() - self.pos) as u64);
+            self.pos += step as usize;
+            n -= step;
+        }
+        Ok(())
+    }
+
+    /// Reads what is left; how many bytes that was.
+    fn drain(&mut self) -> Result<u64, Fault> {
+        let mut left = 0;
+        loop {
+            left += (self.chunk.len() - self.pos) as u64;
+            self.pos = self.chunk.len();
+            self.refill()?;
+            if self.chunk.is_empty() {
+                return Ok(left);
+            }
+        }
+    }
+}
+
+impl Read for Input<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.fill_buf()?.len().min(buffer.len());
+        buffer[..n].copy_from_slice(&self.chunk[self.pos..self.pos + n]);
+        self.consume(n);
+        Ok(n)
+    }
+}
+
+impl BufRead for Input<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.pos == self.chunk.len()
+            && let Err(fault) = self.refill()
+        {
+            self.fault = Some(fault);
+            return Err(io::Error::other("stopped"));
+        }
+        Ok(&self.chunk[self.pos..])
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.pos = (self.pos + n).min(self.chunk.len());
+    }
+}
