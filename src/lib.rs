@@ -17,6 +17,7 @@ pub mod model;
 pub mod pass;
 pub mod policy;
 pub mod rules;
+pub mod source;
 pub mod stream;
 pub mod verdict;
 pub mod view;

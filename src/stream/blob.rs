@@ -22,6 +22,16 @@ impl Blob {
         Blob { file, offset, len }
     }
 
+    /// `len` bytes of this blob from `offset` on; a range beyond its end reads as cut off.
+    pub fn slice(&self, offset: u64, len: u64) -> Blob {
+        Blob { file: self.file.clone(), offset: self.offset.saturating_add(offset), len }
+    }
+
+    /// Its bytes in order.
+    pub fn reader(&self) -> impl io::Read + '_ {
+        Reader { blob: self, at: 0 }
+    }
+
     /// Bytes.
     pub fn len(&self) -> u64 {
         self.len
@@ -75,5 +85,21 @@ impl Blob {
             at += n as u64;
         }
         Ok(true)
+    }
+}
+
+struct Reader<'a> {
+    blob: &'a Blob,
+    at: u64,
+}
+
+impl io::Read for Reader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.blob.read_at(buffer, self.at).map_err(|fault| match fault {
+            Fault::Io { source, .. } => source,
+            fault => io::Error::new(io::ErrorKind::UnexpectedEof, fault.to_string()),
+        })?;
+        self.at += n as u64;
+        Ok(n)
     }
 }

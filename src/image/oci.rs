@@ -1,0 +1,335 @@
+//! OCI layouts and skopeo's `dir:`: from the index down to images (image-spec, image-layout.md, image-index.md,
+//! manifest.md).
+
+use crate::image::Absent;
+use crate::image::Beside;
+use crate::image::Candidate;
+use crate::image::Listing;
+use crate::image::config;
+use crate::image::document;
+use crate::image::error::ImageError;
+use crate::image::history;
+use crate::limits;
+use crate::model::config::AmbiguousField;
+use crate::model::digest::Digest;
+use crate::model::image::Image;
+use crate::model::image::Layer;
+use crate::model::secret::Redactor;
+use crate::model::text::shown;
+use crate::source::Source;
+use crate::stream::blob::Blob;
+use crate::stream::hash;
+use oci_spec::image::Descriptor;
+use oci_spec::image::ImageManifest;
+use oci_spec::image::MediaType;
+use serde_json::Value;
+
+const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+const DOCKER_SCHEMA_1: &str = "application/vnd.docker.distribution.manifest.v1+json";
+const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+
+/// Lists the images of an OCI layout, folder or archive.
+pub fn layout(source: &Source, listing: &mut Listing) -> Result<(), ImageError> {
+    let bytes = bytes(source.member("index.json")?, "index.json", "index.json")?;
+    let mut ambiguous = Vec::new();
+    let index = parse(&bytes, "index.json", "index", &mut ambiguous)?;
+    if !index.is_object() {
+        return Err(document_error("index.json", "is not an object (an image index was expected)"));
+    }
+    let walk = Walk { source, depth: 0, names: Vec::new(), ambiguous };
+    index_entries(&walk, &index, "index.json", listing)
+}
+
+/// Lists the image, or the images, of a folder as skopeo's `dir:` transport writes it.
+pub fn dir(source: &Source, listing: &mut Listing) -> Result<(), ImageError> {
+    let bytes = bytes(source.member("manifest.json")?, "manifest.json", "manifest.json")?;
+    let walk = Walk { source, depth: 0, names: Vec::new(), ambiguous: Vec::new() };
+    let digest = hash::digest(crate::model::digest::Algorithm::Sha256, &bytes);
+    document_of(&walk, &bytes, digest, "", None, listing)
+}
+
+/// Where the walk is.
+struct Walk<'a> {
+    source: &'a Source,
+    depth: usize,
+    names: Vec<String>,
+    ambiguous: Vec<AmbiguousField>,
+}
+
+fn index_entries(walk: &Walk<'_>, index: &Value, name: &str, listing: &mut Listing) -> Result<(), ImageError> {
+    let entries = match index.get("manifests") {
+        Some(Value::Array(entries)) => entries.as_slice(),
+        Some(_) => return Err(document_error(name, "manifests is not a list")),
+        None => &[],
+    };
+    for (i, entry) in entries.iter().enumerate() {
+        if let Err(error) = index_entry(walk, entry, &format!("{name}, manifests[{i}]"), listing) {
+            match error {
+                // A bound holds for the input as a whole.
+                ImageError::Limit(_) => return Err(error),
+                error => listing.broken.push(error),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn index_entry(walk: &Walk<'_>, entry: &Value, place: &str, listing: &mut Listing) -> Result<(), ImageError> {
+    let text = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or("");
+    let media_type = text("mediaType");
+    let annotation = |key: &str| entry.get("annotations").and_then(|a| a.get(key)).and_then(Value::as_str);
+    let platform = platform_of(entry);
+    if annotation("vnd.docker.reference.type").is_some() || platform == "unknown/unknown" {
+        listing.beside.push(Beside {
+            kind: "attestation",
+            digest: text("digest").to_string(),
+            media_type: media_type.to_string(),
+            subject: annotation("vnd.docker.reference.digest").map(str::to_string),
+        });
+        return Ok(());
+    }
+    if media_type == DOCKER_SCHEMA_1 || media_type == "application/vnd.docker.distribution.manifest.v1+prettyjws" {
+        return Err(document_error(place, "is a Docker schema 1 manifest, which is unsupported"));
+    }
+    if !is_index(media_type) && !is_manifest(media_type) && !media_type.is_empty() {
+        listing.beside.push(artifact(text("digest"), media_type));
+        return Ok(());
+    }
+    if walk.depth >= limits::INDEX_DEPTH {
+        return Err(ImageError::Limit(format!(
+            "indexes are nested deeper than {} levels, the limit (index depth)",
+            limits::INDEX_DEPTH
+        )));
+    }
+    let descriptor = descriptor(entry, place)?;
+    let mut names = walk.names.clone();
+    names.extend(
+        ["org.opencontainers.image.ref.name", "io.containerd.image.name"]
+            .iter()
+            .filter_map(|key| annotation(key))
+            .filter(|name| !name.is_empty())
+            .map(str::to_string),
+    );
+    let Some(blob) = walk.source.blob(&descriptor.digest)? else {
+        listing.absent.push(Absent { platform, digest: descriptor.digest, names });
+        return Ok(());
+    };
+    let what = format!("manifest {}", descriptor.digest);
+    let bytes = verified(&blob, &descriptor, &what)?;
+    let walk = Walk { source: walk.source, depth: walk.depth + 1, names, ambiguous: walk.ambiguous.clone() };
+    let platform = Some(platform).filter(|platform| !platform.is_empty());
+    document_of(&walk, &bytes, descriptor.digest, media_type, platform, listing)
+}
+
+/// A manifest or an index, told apart by its own media type, else by the descriptor's, else by what it holds.
+fn document_of(
+    walk: &Walk<'_>,
+    bytes: &[u8],
+    digest: Digest,
+    media_type: &str,
+    platform: Option<String>,
+    listing: &mut Listing,
+) -> Result<(), ImageError> {
+    let name = format!("manifest {digest}");
+    let mut ambiguous = walk.ambiguous.clone();
+    let value = parse(bytes, &name, "manifest", &mut ambiguous)?;
+    let own = value.get("mediaType").and_then(Value::as_str).unwrap_or(media_type);
+    if is_index(own) || value.get("manifests").is_some() && value.get("layers").is_none() {
+        let walk = Walk { source: walk.source, depth: walk.depth, names: walk.names.clone(), ambiguous };
+        return index_entries(&walk, &value, &name, listing);
+    }
+    let config_type = value.pointer("/config/mediaType").and_then(Value::as_str).unwrap_or("");
+    if value.get("config").is_none() {
+        return Err(document_error(&name, "has no config: it is no image manifest"));
+    }
+    let image_config = matches!(MediaType::from(config_type), MediaType::ImageConfig) || config_type == DOCKER_CONFIG;
+    if !image_config || value.get("artifactType").is_some() {
+        let media_type = value.get("artifactType").and_then(Value::as_str).unwrap_or(config_type);
+        listing.beside.push(artifact(digest.as_str(), media_type));
+        return Ok(());
+    }
+    if listing.images.len() >= limits::IMAGES {
+        return Err(ImageError::Limit(format!("the input holds more than {} images, the limit (images)", limits::IMAGES)));
+    }
+    if let Some(known) = listing.images.iter_mut().find(|c| c.image.manifest_digest.as_ref() == Some(&digest)) {
+        known.image.names.extend(walk.names.iter().cloned());
+        return Ok(());
+    }
+    let candidate = candidate(walk, value, digest, platform, ambiguous)?;
+    listing.images.push(candidate);
+    Ok(())
+}
+
+fn candidate(
+    walk: &Walk<'_>,
+    mut value: Value,
+    digest: Digest,
+    platform: Option<String>,
+    mut ambiguous: Vec<AmbiguousField>,
+) -> Result<Candidate, ImageError> {
+    let name = format!("manifest {digest}");
+    let config_descriptor = descriptor(&value["config"], &format!("{name}, config"))?;
+    let layer_values = match value.get("layers") {
+        Some(Value::Array(layers)) => layers.clone(),
+        Some(_) => return Err(document_error(&name, "layers is not a list")),
+        None => Vec::new(),
+    };
+    let mut layers = Vec::new();
+    for (i, layer) in layer_values.iter().enumerate() {
+        layers.push(descriptor(layer, &format!("{name}, layer {i}"))?);
+    }
+    // Everything that could fail has been checked with better words; this is the specification's own opinion.
+    if let Value::Object(fields) = &mut value {
+        fields.entry("layers").or_insert_with(|| Value::Array(Vec::new()));
+        fields.entry("schemaVersion").or_insert_with(|| Value::from(2));
+    }
+    let manifest: ImageManifest = serde_json::from_value(value).map_err(|e| document_error(&name, &e.to_string()))?;
+    let what = format!("config {}", config_descriptor.digest);
+    let Some(blob) = walk.source.blob(&config_descriptor.digest)? else {
+        return Err(ImageError::Missing { what: "config blob".to_string(), name: config_descriptor.digest.to_string() });
+    };
+    let config_bytes = verified(&blob, &config_descriptor, &what)?;
+    let mut config = config::read(&config_bytes).map_err(|e| document_error(&what, &e))?;
+    ambiguous.append(&mut config.ambiguous);
+    config.ambiguous = ambiguous;
+    if layers.len() != config.diff_ids.len() {
+        return Err(document_error(
+            &name,
+            &format!("names {} layers, but its config has {} diff_ids: the number of layers does not fit", layers.len(), config.diff_ids.len()),
+        ));
+    }
+    let redactor = Redactor::new(&config);
+    let paired = history::pair(&config, &redactor);
+    let mut blobs = Vec::new();
+    let mut described = Vec::new();
+    for (i, layer) in layers.iter().enumerate() {
+        blobs.push(layer_blob(walk.source, layer, &manifest.layers()[i])?);
+        described.push(Layer {
+            digest: Some(layer.digest.clone()),
+            diff_id: config.diff_ids[i].clone(),
+            media_type: Some(layer.media_type.clone()),
+            instruction: paired.layers[i],
+        });
+    }
+    let image = Image {
+        reference: walk.source.reference.text.clone(),
+        names: walk.names.clone(),
+        manifest_digest: Some(digest),
+        config_digest: config_descriptor.digest,
+        platform: config.platform(),
+        config,
+        layers: described,
+        instructions: paired.instructions,
+        history_mismatch: paired.mismatch,
+        base_layers: None,
+    };
+    Ok(Candidate { image, blobs, faults: Vec::new(), platform_claimed: platform })
+}
+
+/// Where a layer's bytes are, or why they are not to be had. A size that lies is an error of the whole image.
+fn layer_blob(source: &Source, layer: &Descriptive, typed: &Descriptor) -> Result<Result<Blob, String>, ImageError> {
+    let media_type = layer.media_type.as_str();
+    if media_type.contains("encrypted") {
+        return Ok(Err(format!("is encrypted ({}): its content cannot be examined", shown(media_type))));
+    }
+    let known = !matches!(typed.media_type(), MediaType::Other(_)) || DOCKER_LAYERS.contains(&media_type);
+    if !known {
+        return Ok(Err(format!("has the unsupported media type {:?}", shown(media_type))));
+    }
+    let Some(blob) = source.blob(&layer.digest)? else {
+        let why = match media_type.contains("nondistributable") || media_type.contains("foreign") {
+            true => "is a foreign layer (non-distributable) whose blob is missing from the input; nothing is fetched",
+            false => "is missing from the input: no blob of that digest",
+        };
+        return Ok(Err(why.to_string()));
+    };
+    if blob.len() != layer.size {
+        let what = format!("layer blob {}", layer.digest);
+        return Err(ImageError::Size { what, named: layer.size, found: blob.len() });
+    }
+    Ok(Ok(blob))
+}
+
+const DOCKER_LAYERS: [&str; 5] = [
+    "application/vnd.docker.image.rootfs.diff.tar",
+    "application/vnd.docker.image.rootfs.diff.tar.gzip",
+    "application/vnd.docker.image.rootfs.diff.tar.zstd",
+    "application/vnd.docker.image.rootfs.foreign.diff.tar",
+    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+];
+
+/// A descriptor whose digest can be verified.
+struct Descriptive {
+    media_type: String,
+    digest: Digest,
+    size: u64,
+}
+
+fn descriptor(value: &Value, place: &str) -> Result<Descriptive, ImageError> {
+    let text = |key: &str| value.get(key).and_then(Value::as_str);
+    let digest = text("digest").ok_or_else(|| document_error(place, "has no digest"))?;
+    let digest = Digest::parse(digest).map_err(|e| document_error(place, &shown(&e.to_string())))?;
+    let size = value.get("size").ok_or_else(|| document_error(place, "has no size"))?;
+    let size = size
+        .as_u64()
+        .filter(|&size| i64::try_from(size).is_ok())
+        .ok_or_else(|| document_error(place, "its size is no number of bytes (negative, too large or not an integer)"))?;
+    Ok(Descriptive { media_type: text("mediaType").unwrap_or("").to_string(), digest, size })
+}
+
+/// The bytes of a document, checked against its descriptor.
+fn verified(blob: &Blob, descriptor: &Descriptive, what: &str) -> Result<Vec<u8>, ImageError> {
+    if blob.len() != descriptor.size {
+        return Err(ImageError::Size { what: what.to_string(), named: descriptor.size, found: blob.len() });
+    }
+    let bytes = bytes(Some(blob.clone()), what, what)?;
+    let found = hash::digest(descriptor.digest.algorithm(), &bytes);
+    if found != descriptor.digest {
+        return Err(ImageError::Digest { what: what.to_string(), named: descriptor.digest.clone(), found });
+    }
+    Ok(bytes)
+}
+
+/// The bytes of a document.
+pub fn bytes(blob: Option<Blob>, what: &str, name: &str) -> Result<Vec<u8>, ImageError> {
+    let blob = blob.ok_or_else(|| ImageError::Missing { what: what.to_string(), name: shown(name) })?;
+    match blob.document() {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(document_error(what, &document::too_large(blob.len()))),
+        Err(fault) => Err(document_error(what, &fault.to_string())),
+    }
+}
+
+fn parse(bytes: &[u8], name: &str, kind: &'static str, ambiguous: &mut Vec<AmbiguousField>) -> Result<Value, ImageError> {
+    document::read(bytes, &document::MANIFEST, kind, ambiguous).map_err(|e| document_error(name, &format!("cannot be parsed as JSON: {e}")))
+}
+
+/// An error in a document.
+pub fn document_error(document: &str, what: &str) -> ImageError {
+    ImageError::Document { document: shown(document), what: shown(what) }
+}
+
+fn artifact(digest: &str, media_type: &str) -> Beside {
+    Beside { kind: "artifact", digest: digest.to_string(), media_type: media_type.to_string(), subject: None }
+}
+
+fn is_index(media_type: &str) -> bool {
+    media_type == DOCKER_LIST || matches!(MediaType::from(media_type), MediaType::ImageIndex)
+}
+
+fn is_manifest(media_type: &str) -> bool {
+    media_type == DOCKER_MANIFEST || matches!(MediaType::from(media_type), MediaType::ImageManifest)
+}
+
+/// `os/architecture[/variant]` of a descriptor; empty where it names no platform.
+fn platform_of(entry: &Value) -> String {
+    let Some(platform) = entry.get("platform") else { return String::new() };
+    let part = |key: &str| platform.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let mut out = format!("{}/{}", part("os").unwrap_or("unknown"), part("architecture").unwrap_or("unknown"));
+    if let Some(variant) = part("variant") {
+        out.push('/');
+        out.push_str(variant);
+    }
+    out
+}

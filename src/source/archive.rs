@@ -1,0 +1,234 @@
+//! A tar as a store of blobs: indexed once, then every blob is a range of a file.
+//!
+//! A plain file is indexed where it lies, stepping over its contents. A compressed file, or standard input, is decoded
+//! once into an unlinked temporary file and indexed while it is written.
+
+use crate::limits;
+use crate::model::layer_facts::Compression;
+use crate::model::path;
+use crate::model::text::shown_bytes;
+use crate::source::error::SourceError;
+use crate::stream::blob::Blob;
+use crate::stream::decompress;
+use crate::stream::fault::Fault;
+use crate::stream::frames::Framer;
+use crate::stream::frames::Header;
+use crate::stream::frames::Sink;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::io::Read;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+/// An indexed archive.
+pub struct Archive {
+    whole: Blob,
+    members: HashMap<Vec<u8>, Vec<Member>>,
+}
+
+#[derive(Clone, Debug)]
+enum Member {
+    File { offset: u64, len: u64 },
+    /// Another member, as a path from the archive's root.
+    Link(Vec<u8>),
+    Other(&'static str),
+}
+
+impl Archive {
+    /// Opens a file; decodes it first if it is compressed.
+    pub fn from_file(path: &Path) -> Result<Archive, SourceError> {
+        let opened = |source| SourceError::open(path, source);
+        let file = File::open(path).map_err(opened)?;
+        let metadata = file.metadata().map_err(opened)?;
+        if !metadata.is_file() {
+            return Archive::spool(file);
+        }
+        let blob = Blob::new(Arc::new(file), 0, metadata.len());
+        let mut head = [0; 6];
+        let n = blob.read_at(&mut head, 0).map_err(SourceError::Archive)?;
+        match decompress::sniff(&head[..n]).map_err(SourceError::Archive)? {
+            Compression::None => Archive::in_place(blob),
+            _ => Archive::spool(blob.reader()),
+        }
+    }
+
+    /// Reads an archive from standard input.
+    pub fn from_stdin() -> Result<Archive, SourceError> {
+        Archive::spool(io::stdin().lock())
+    }
+
+    fn in_place(blob: Blob) -> Result<Archive, SourceError> {
+        let mut index = Index::default();
+        let mut framer = Framer::default();
+        let mut buffer = [0; 16 << 10];
+        let mut at = 0;
+        while at < blob.len() && !framer.at_end() {
+            // Headers are read with what stands around them; contents are stepped over.
+            let n = blob.read_at(&mut buffer, at).map_err(SourceError::Archive)?;
+            let mut taken = 0;
+            while taken < n && framer.skippable() == 0 && !framer.at_end() {
+                let step = (n - taken).min(512 - (at as usize + taken) % 512);
+                framer.push(&buffer[taken..taken + step], &mut index).map_err(|fault| index.error(fault))?;
+                taken += step;
+            }
+            at += taken as u64;
+            let skip = framer.skippable();
+            if skip > 0 {
+                if at.checked_add(skip).is_none_or(|end| end > blob.len() + 511) {
+                    return Err(SourceError::Archive(Fault::Short { stored: blob.len() }));
+                }
+                framer.skip(&mut index);
+                at += skip;
+            }
+        }
+        if !framer.at_end() {
+            framer.finish().map_err(|fault| index.error(fault))?;
+        }
+        Ok(Archive { whole: blob, members: index.members })
+    }
+
+    /// Decodes a stream into a temporary file that has no name, and indexes it as it passes.
+    fn spool(stream: impl Read) -> Result<Archive, SourceError> {
+        let mut file = tempfile::tempfile().map_err(SourceError::Spool)?;
+        let mut index = Index::default();
+        let mut framer = Framer::default();
+        let mut failure = None;
+        let (mut written, mut behind) = (0u64, 0u64);
+        let decoded = decompress::decode_reader(stream, |bytes| {
+            if framer.at_end() {
+                // The writer may still be padding; beyond a bound it is not padding any more.
+                behind += bytes.len() as u64;
+                return Ok(behind <= limits::PIPE_DRAIN_BYTES);
+            }
+            written += bytes.len() as u64;
+            let step = if written > limits::SPOOL_BYTES {
+                Err(SourceError::SpoolTooLarge)
+            } else {
+                framer
+                    .push(bytes, &mut index)
+                    .map_err(|fault| index.error(fault))
+                    .and_then(|()| file.write_all(bytes).map_err(SourceError::Spool))
+            };
+            failure = step.err();
+            Ok(failure.is_none())
+        });
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+        decoded.map_err(SourceError::Stream)?;
+        if !framer.at_end() {
+            framer.finish().map_err(|fault| index.error(fault))?;
+        }
+        Ok(Archive { whole: Blob::new(Arc::new(file), 0, written), members: index.members })
+    }
+
+    /// No entries at all.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// A member by its name, links inside the archive followed; `None` if there is none.
+    pub fn member(&self, name: &str) -> Result<Option<Blob>, SourceError> {
+        let mut at = name.as_bytes().to_vec();
+        for _ in 0..=limits::ARCHIVE_LINKS {
+            let Some(members) = self.members.get(&at) else { return Ok(None) };
+            // The last one counts, as for a tar that is unpacked; where it matters that there are two, that is an error.
+            let Some(member) = members.last() else { return Ok(None) };
+            match member {
+                Member::Link(target) => at = target.clone(),
+                Member::Other(what) => {
+                    return Err(SourceError::NotAFile { name: shown_bytes(name.as_bytes()), what });
+                }
+                Member::File { offset, len } => {
+                    let blob = self.whole.slice(*offset, *len);
+                    self.only_one(name, &blob, &members[..members.len() - 1])?;
+                    return Ok(Some(blob));
+                }
+            }
+        }
+        Err(SourceError::NotAFile { name: shown_bytes(name.as_bytes()), what: "a loop of links" })
+    }
+
+    fn only_one(&self, name: &str, blob: &Blob, others: &[Member]) -> Result<(), SourceError> {
+        let differ = || SourceError::Duplicate(shown_bytes(name.as_bytes()));
+        let read = |fault| SourceError::Read { name: shown_bytes(name.as_bytes()), fault };
+        // Each further copy costs a comparison; nobody writes more than a few.
+        if others.len() > 8 {
+            return Err(differ());
+        }
+        for other in others {
+            let Member::File { offset, len } = other else { return Err(differ()) };
+            if !blob.same_bytes(&self.whole.slice(*offset, *len)).map_err(read)? {
+                return Err(differ());
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether any member lies at or below this path.
+    pub fn has_folder(&self, name: &str) -> bool {
+        self.members.keys().any(|key| {
+            key.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+        })
+    }
+}
+
+/// Grows while the archive's headers pass.
+#[derive(Default)]
+struct Index {
+    members: HashMap<Vec<u8>, Vec<Member>>,
+    entries: usize,
+    refused: Option<SourceError>,
+}
+
+impl Index {
+    /// The index's own refusal, if that is what ended the walk.
+    fn error(&mut self, fault: Fault) -> SourceError {
+        self.refused.take().unwrap_or(SourceError::Archive(fault))
+    }
+}
+
+/// Documents at the top of an archive: one that is too large is refused by its header, before it is stored.
+fn is_document(name: &[u8]) -> bool {
+    matches!(name, b"manifest.json" | b"index.json" | b"oci-layout" | b"repositories")
+}
+
+impl Sink for Index {
+    fn entry(&mut self, header: Header) -> Result<(), Fault> {
+        self.entries += 1;
+        if self.entries > limits::ARCHIVE_ENTRIES {
+            self.refused = Some(SourceError::TooManyEntries);
+            return Err(Fault::Stopped);
+        }
+        let (name, _) = path::clean(&header.name);
+        if is_document(&name) && header.size > limits::DOCUMENT_BYTES {
+            self.refused = Some(SourceError::DocumentTooLarge { name: shown_bytes(&name), size: header.size });
+            return Err(Fault::Stopped);
+        }
+        let member = match header.flag {
+            b'0' | b'7' if !header.sparse => Member::File { offset: header.content_at, len: header.size },
+            b'0' | b'7' => Member::Other("a sparse file"),
+            b'1' => Member::Link(path::clean(&header.link).0),
+            b'2' if header.link.starts_with(b"/") => Member::Other("a symbolic link out of the archive"),
+            b'2' => {
+                let (target, left) = path::clean(&path::join(path::parent(&name), &header.link));
+                match left {
+                    true => Member::Other("a symbolic link out of the archive"),
+                    false => Member::Link(target),
+                }
+            }
+            b'5' => Member::Other("a directory"),
+            _ => Member::Other("a device or pipe"),
+        };
+        self.members.entry(name).or_default().push(member);
+        Ok(())
+    }
+
+    fn data(&mut self, _: &[u8]) {}
+
+    fn hole(&mut self, _: u64) {}
+
+    fn end(&mut self) {}
+}
