@@ -65,3 +65,10 @@ pub const POLICY_DEPTH: usize = 8;
 pub const CHUNK_BYTES: usize = 128 << 10;
 /// Chunks that wait between the decoder and the thread that hashes and walks.
 pub const CHUNKS_IN_FLIGHT: usize = 8;
+/// Secret values of one image that are looked for literally in every text that is shown; the longest ones first. Others
+/// are still told by their names and forms.
+pub const REDACTED_VALUES: usize = 4096;
+/// The bytes of a secret value that are looked for; what follows is compared.
+pub const REDACTED_HEAD_BYTES: usize = 64;
+/// A shorter secret value is not looked for literally: it would strike words that have nothing to do with it.
+pub const REDACTED_MIN_BYTES: usize = 6;

@@ -6,4 +6,5 @@ pub mod finding;
 pub mod image;
 pub mod layer_facts;
 pub mod path;
+pub mod secret;
 pub mod text;

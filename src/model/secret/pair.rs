@@ -1,0 +1,316 @@
+//! A name that says "secret", and a value that can be one.
+//!
+//! Names are judged by their whole words (`DB_PASSWORD`, `dbPassword`, `db.password`), so `COMPASS_HOME` and
+//! `TOKENIZERS_PARALLELISM` say nothing. Values that are evidently something else are let go: switches, numbers, paths,
+//! addresses, references to variables, placeholders, public keys. Not here: finding pairs in a text (`redact`).
+
+use crate::model::secret::Spotted;
+use crate::model::secret::forms;
+use crate::model::secret::spotted;
+
+/// What kind a value is called that only its name gives away.
+pub const NAMED: &str = "value of a variable that names a secret";
+
+/// How clearly a name says "secret".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Says {
+    /// It does not.
+    Nothing,
+    /// Perhaps: only a value that looks random counts.
+    Perhaps,
+    /// It does.
+    Secret,
+    /// It says "password", which may also be a number.
+    Password,
+}
+
+/// The secret in a variable or label, if its value holds one. The range is that of the secret inside `value`.
+pub fn in_pair(name: &str, value: &str) -> Option<Spotted> {
+    all_in_pair(name, value).into_iter().next()
+}
+
+/// All secrets in the value of a variable or label.
+pub fn all_in_pair(name: &str, value: &str) -> Vec<Spotted> {
+    let words = words(name);
+    let mut found = forms::find_all(value);
+    if words.iter().any(|word| PUBLIC_WORDS.contains(&word.as_str())) {
+        found.retain(|spot| spot.secret.kind != forms::JWT && spot.secret.kind != forms::GOOGLE_KEY);
+        return found;
+    }
+    if found.is_empty() && value_can_be_secret(says(&words), value) {
+        found.push(spotted(value, NAMED, "", unquoted(value)));
+    }
+    if found.is_empty() {
+        found.extend(in_settings(value));
+    }
+    found
+}
+
+/// A password inside a connection string: `Server=db;Password=…`, `jdbc:…?user=a&password=…`, `host=db password=…`.
+fn in_settings(value: &str) -> Vec<Spotted> {
+    let mut found = Vec::new();
+    let listed = value.contains([';', '&']) || value.contains('?');
+    let is_dsn = value.split_whitespace().next().is_some_and(|first| first.contains('='));
+    if !listed && !is_dsn || value.contains("docker ") {
+        return found;
+    }
+    let ends = |c: char| matches!(c, ';' | '&' | '?') || (is_dsn && c.is_whitespace());
+    let mut start = 0;
+    for part in value.split(ends) {
+        if let Some((name, inner)) = part.split_once('=')
+            && value_can_be_secret(says(&words(name.trim())), inner)
+        {
+            let from = start + name.len() + 1;
+            found.push(spotted(value, "password in a connection string", "", from..from + inner.len()));
+        }
+        start += part.len();
+        start += value[start..].chars().next().map_or(0, char::len_utf8);
+    }
+    found
+}
+
+/// Bytes of a name that are looked at; its end says most.
+const NAME_BYTES: usize = 256;
+/// Bytes of a value that tell whether it is a placeholder, a reference, a word.
+const VALUE_BYTES: usize = 512;
+
+/// The words of a name in capitals, split at anything but letters and digits, and where `camelCase` has its humps.
+/// Digits at a word's end do not count (`PASSWORD2`).
+pub fn words(name: &str) -> Vec<String> {
+    let bytes = name.as_bytes();
+    let bytes = &bytes[bytes.len().saturating_sub(NAME_BYTES)..];
+    let mut words = Vec::new();
+    let mut word = String::new();
+    for (i, &b) in bytes.iter().enumerate() {
+        let lower = |at: Option<&u8>| at.is_some_and(u8::is_ascii_lowercase);
+        let hump = b.is_ascii_uppercase()
+            && i > 0
+            && (lower(bytes.get(i - 1)) || bytes[i - 1].is_ascii_uppercase() && lower(bytes.get(i + 1)));
+        if hump || !b.is_ascii_alphanumeric() {
+            words.push(std::mem::take(&mut word));
+        }
+        if b.is_ascii_alphanumeric() {
+            word.push(b.to_ascii_uppercase() as char);
+        }
+    }
+    words.push(word);
+    for word in &mut words {
+        let letters = word.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+        if letters >= 3 && !word.starts_with("SHA") && word != "MD5" {
+            word.truncate(letters);
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// Names with these words are public: `NEXT_PUBLIC_…`, `PUBLIC_KEY`.
+const PUBLIC_WORDS: &[&str] = &["PUBLIC", "PUBLISHABLE", "PUB"];
+
+const PASSWORD_WORDS: &[&str] = &["PASSWORD", "PASSWD", "PASSPHRASE", "PASSWORDS", "PASS", "PWD", "PASSWRD"];
+
+const SECRET_WORDS: &[&str] = &[
+    "SECRET", "SECRETS", "TOKEN", "CREDENTIAL", "CREDENTIALS", "CREDS", "APIKEY", "PRIVATEKEY", "ACCESSKEY",
+    "SECRETKEY", "AUTHTOKEN", "ACCESSTOKEN", "APITOKEN", "CLIENTSECRET", "AUTHKEY", "ENCRYPTIONKEY", "SIGNINGKEY",
+];
+
+/// What turns `KEY` into a secret.
+const SECRET_KEYS: &[&str] = &["API", "PRIVATE", "ACCESS", "SECRET", "ENCRYPTION", "SIGNING", "MASTER", "AUTH", "HMAC"];
+
+/// What may turn `KEY` into a secret.
+const PERHAPS_KEYS: &[&str] =
+    &["APP", "SSH", "DEPLOY", "LICENSE", "ACCOUNT", "STORAGE", "SESSION", "COOKIE", "JWT", "CRYPTO"];
+
+/// Where a name ends so, its value is about a secret, not the secret.
+const ABOUT: &[&str] = &[
+    "FILE", "FILES", "FILENAME", "PATH", "PATHS", "DIR", "DIRECTORY", "FOLDER", "URL", "URI", "URLS", "HOST", "HOSTS",
+    "HOSTNAME", "PORT", "VERSION", "NAME", "NAMES", "ID", "IDS", "TYPE", "MODE", "ENABLED", "DISABLED", "ENABLE",
+    "DISABLE", "ALGORITHM", "ALG", "ISSUER", "AUDIENCE", "TTL", "EXPIRY", "EXPIRES", "EXPIRATION", "EXPIRE", "LIFETIME",
+    "AGE", "MINUTES", "SECONDS", "HOURS", "DAYS", "TIMEOUT", "LENGTH", "SIZE", "COUNT", "MIN", "MAX", "LIMIT", "LIMITS",
+    "METHOD", "METHODS", "PROVIDER", "PROVIDERS", "BACKEND", "BACKENDS", "DRIVER", "PLUGIN", "SCHEME", "SCHEMES",
+    "REALM", "HEADER", "HEADERS", "PREFIX", "SUFFIX", "FIELD", "PARAM", "PARAMETER", "ENDPOINT", "SERVER", "SERVICE",
+    "REGION", "ZONE", "ALIAS", "LABEL", "USER", "USERNAME", "EMAIL", "CLASS", "MODULE", "FORMAT", "ENCODING", "CMD",
+    "COMMAND", "SCRIPT", "POLICY", "LEVEL", "SCOPE", "SCOPES", "STORE", "MANAGER", "REF", "ARN", "LOCATION", "CHECKSUM",
+    "SHA", "SHA1", "SHA256", "SHA384", "SHA512", "MD5", "DIGEST", "FINGERPRINT", "CERT", "CERTIFICATE", "SOCK",
+    "SOCKET", "SOURCE", "TEMPLATE", "PATTERN", "REGEX", "REQUIRED", "OPTIONAL", "ROTATION", "SYMBOLS", "DESCRIPTION",
+    "HINT", "PROMPT", "STRENGTH", "ROUNDS", "COST", "ENGINE", "VALIDATOR", "VALIDATORS", "HELPER", "STDIN", "PROTOCOL",
+];
+
+/// What a name's words say.
+pub fn says(words: &[String]) -> Says {
+    let Some(last) = words.last() else { return Says::Nothing };
+    let holds = |list: &[&str], word: &str| list.contains(&word);
+    if holds(ABOUT, last)
+        || words.iter().any(|word| holds(PUBLIC_WORDS, word))
+        || words.iter().any(|word| matches!(word.as_str(), "CHECKSUM" | "FINGERPRINT"))
+    {
+        return Says::Nothing;
+    }
+    let is_password = |word: &String| holds(PASSWORD_WORDS, word) || word.ends_with("PASSWORD") || word.ends_with("PASSWD");
+    // The shell's own PWD and OLDPWD are paths.
+    if words.iter().any(is_password) && !(words.len() == 1 && last == "PWD") {
+        return Says::Password;
+    }
+    let key_of = |list: &[&str]| words.windows(2).any(|pair| holds(list, &pair[0]) && matches!(pair[1].as_str(), "KEY" | "KEYS"));
+    if words.iter().any(|word| holds(SECRET_WORDS, word)) || key_of(SECRET_KEYS) {
+        return Says::Secret;
+    }
+    if matches!(last.as_str(), "AUTH" | "TOKENS" | "JWT" | "SALT" | "APPKEY") || key_of(PERHAPS_KEYS) {
+        return Says::Perhaps;
+    }
+    Says::Nothing
+}
+
+/// Whether a value under such a name is to be held a secret.
+pub fn value_can_be_secret(says: Says, value: &str) -> bool {
+    let value = &value[unquoted(value)];
+    let plausible = value.len() >= 4
+        && !is_switch(value)
+        && !is_number(value)
+        && !is_path(value)
+        && !head(value).contains("://")
+        && !is_reference(value)
+        && !is_placeholder(value)
+        && !is_public(value)
+        && head(value).split_whitespace().count() <= 4;
+    match says {
+        Says::Nothing => false,
+        Says::Perhaps => plausible && looks_random(value),
+        Says::Secret | Says::Password => plausible,
+    }
+}
+
+/// The value without blanks and one pair of quotes around it.
+fn unquoted(value: &str) -> std::ops::Range<usize> {
+    let start = value.len() - value.trim_start().len();
+    let end = start + value.trim().len();
+    let inner = &value[start..end];
+    for quote in ['"', '\''] {
+        if inner.len() >= 2 && inner.starts_with(quote) && inner.ends_with(quote) {
+            return start + 1..end - 1;
+        }
+    }
+    start..end
+}
+
+fn head(value: &str) -> &str {
+    let mut end = value.len().min(VALUE_BYTES);
+    while !value.is_char_boundary(end) {
+        end -= 1;
+    }
+    &value[..end]
+}
+
+fn is_switch(value: &str) -> bool {
+    const SWITCHES: &[&str] = &[
+        "true", "false", "yes", "no", "on", "off", "none", "null", "nil", "undefined", "enabled", "disabled", "auto",
+        "default", "optional", "required", "basic", "bearer", "oauth", "oauth2", "ldap", "oidc", "saml", "local",
+        "unused", "unset", "notused", "ignored", "empty", "trust", "md5", "scram-sha-256", "bcrypt", "always", "never",
+        "prompt", "ask", "file", "env", "vault", "kubernetes", "memory",
+    ];
+    value.len() <= 16 && SWITCHES.contains(&value.to_ascii_lowercase().as_str())
+}
+
+/// Numbers, durations, versions: `30`, `1.5`, `15m`, `v1.2.3-rc1`, `0.21.4-r0`.
+fn is_number(value: &str) -> bool {
+    let text = value.strip_prefix('v').unwrap_or(value);
+    if value.len() > 24 || !text.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.') {
+        return false;
+    }
+    let only_digits = text.bytes().all(|b| b.is_ascii_digit() || b"._,-".contains(&b));
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let is_duration = matches!(unit, "ms" | "s" | "m" | "h" | "d" | "w" | "k" | "kb" | "mb" | "min");
+    let dotted = text.split(['-', '+']).next().unwrap_or("");
+    let is_version = dotted.matches('.').count() >= 1
+        && dotted.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+        && text.len() - dotted.len() <= 8;
+    only_digits || is_duration || is_version
+}
+
+/// Absolute, relative and Windows paths. A base64 text may begin with `/` too; what looks random is no path.
+fn is_path(value: &str) -> bool {
+    let windows = value.as_bytes();
+    if windows.len() > 2 && windows[0].is_ascii_alphabetic() && windows[1] == b':' && windows[2] == b'\\' {
+        return true;
+    }
+    if !["/", "./", "../", "~/"].iter().any(|start| value.starts_with(start)) {
+        return false;
+    }
+    let value = head(value);
+    !value.ends_with('=') && !value.contains('+') && !value.split('/').any(|part| part.len() >= 20 && is_mixed(part))
+}
+
+/// Lower case, upper case and digits together.
+fn is_mixed(text: &str) -> bool {
+    let has = |test: fn(&u8) -> bool| text.as_bytes().iter().any(test);
+    has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_digit)
+}
+
+fn looks_random(value: &str) -> bool {
+    let value = head(value);
+    let has = |test: fn(&u8) -> bool| value.as_bytes().iter().any(test);
+    value.len() >= 16 && has(u8::is_ascii_alphabetic) && has(u8::is_ascii_digit) && !value.contains(' ')
+}
+
+/// `$VAR`, `${VAR}`, `$(command)`, `{{ template }}`, `%VAR%`, `<angle>`, and addresses in a secret store.
+pub fn is_reference(value: &str) -> bool {
+    let value = head(value);
+    let variable = value.strip_prefix('$').is_some_and(|rest| {
+        // `$ecret123` is a password, `$SECRET_123` and `$secret` are variables.
+        let leet = rest.bytes().any(|b| b.is_ascii_digit()) && rest.bytes().any(|b| b.is_ascii_lowercase());
+        !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && !leet
+    });
+    let stores = ["op://", "vault:", "secretref:", "ssm:", "arn:aws:", "projects/"];
+    variable
+        || ["${", "$(", "{{", "%("].iter().any(|mark| value.contains(mark))
+        || value.starts_with('<') && value.ends_with('>')
+        || value.len() > 2 && value.starts_with('%') && value.ends_with('%')
+        || stores.iter().any(|store| value.starts_with(store))
+}
+
+/// Keys that are meant to be seen.
+fn is_public(value: &str) -> bool {
+    let starts = ["ssh-rsa ", "ssh-ed25519 ", "ecdsa-sha2-", "-----BEGIN PUBLIC", "-----BEGIN CERT", "-----BEGIN RSA PUBLIC"];
+    // A header of a private key without a body was looked at by its form.
+    value.starts_with("-----BEGIN ") || starts.iter().any(|start| value.starts_with(start))
+}
+
+/// Words that stand for a value, and the samples that providers print in their documentation.
+pub fn is_placeholder(value: &str) -> bool {
+    const SAMPLES: &[&str] = &[
+        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "AKIAIOSFODNN7EXAMPLE",
+        "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY",
+        "x-oauth-basic",
+        "x-access-token",
+    ];
+    const WHOLE: &[&str] = &[
+        "password", "passwd", "pass", "pwd", "secret", "token", "test", "testing", "changeme", "changethis", "todo",
+        "tbd", "fixme", "foo", "bar", "foobar", "user", "username", "mypassword", "mysecret", "mytoken", "apikey",
+        "secretkey", "yourpassword", "yoursecret", "supersecret", "hidden", "redacted", "masked", "notset", "value",
+        "string", "key", "string123", "password123", "hostname",
+    ];
+    const PARTS: &[&str] = &[
+        "example", "placeholder", "changeme", "change", "dummy", "your", "fake", "sample", "replace", "replaceme",
+        "insert", "todo", "mock", "redacted", "notasecret", "buildtime", "unused",
+    ];
+    let value = head(value);
+    if SAMPLES.contains(&value) {
+        return true;
+    }
+    let lower = value.to_ascii_lowercase();
+    let letters: String = lower.chars().filter(|c| c.is_alphanumeric()).collect();
+    if letters.is_empty() || WHOLE.contains(&letters.as_str()) {
+        // `***`, `...`: nothing to read; a value of other signs alone may be a password.
+        return !letters.is_empty() || value.chars().all(|c| matches!(c, '*' | '.' | '-' | '_' | '?' | '#'));
+    }
+    let first = letters.chars().next();
+    if letters.chars().all(|c| Some(c) == first) || letters.starts_with("xxx") && letters.ends_with("xxx") {
+        return true;
+    }
+    let mut parts = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty());
+    let hides_more = parts.clone().any(|part| {
+        part.len() >= 16 && part.bytes().any(|b| b.is_ascii_digit()) && part.bytes().any(|b| b.is_ascii_alphabetic())
+    });
+    !hides_more && parts.any(|part| PARTS.contains(&part))
+}
