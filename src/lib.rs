@@ -12,6 +12,7 @@
 
 pub mod collect;
 pub mod facts;
+pub mod image;
 pub mod limits;
 pub mod model;
 pub mod pass;

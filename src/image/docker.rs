@@ -16,7 +16,6 @@ use crate::model::digest::Digest;
 use crate::model::image::Image;
 use crate::model::image::Layer;
 use crate::model::path;
-use crate::model::secret::Redactor;
 use crate::model::text::shown;
 use crate::source::Shape;
 use crate::source::Source;
@@ -93,8 +92,7 @@ fn image(
     for name in &layer_names {
         blobs.push(source.member(name)?.ok_or_else(|| format!("{:?} is missing from the archive", shown(name))));
     }
-    let redactor = Redactor::new(&config);
-    let paired = history::pair(&config, &redactor);
+    let paired = history::pair(&config);
     let layers = config
         .diff_ids
         .iter()
@@ -112,6 +110,7 @@ fn image(
         instructions: paired.instructions,
         history_mismatch: paired.mismatch,
         base_layers: None,
+        redactor: paired.redactor,
     };
     listing.images.push(Candidate { image, blobs, faults: Vec::new(), platform_claimed: None });
     Ok(())

@@ -4,6 +4,7 @@ use crate::image::instructions;
 use crate::model::config::ImageConfig;
 use crate::model::image::Instruction;
 use crate::model::secret::Redactor;
+use std::sync::Arc;
 
 /// The instructions of an image, and for each layer which of them made it.
 pub struct Paired {
@@ -13,16 +14,19 @@ pub struct Paired {
     pub layers: Vec<Option<usize>>,
     /// Why they could not be paired.
     pub mismatch: Option<String>,
+    /// Knows the image's secrets.
+    pub redactor: Arc<Redactor>,
 }
 
 /// Pairs an image's history with its layers. Where the counts do not fit, nothing is invented.
-pub fn pair(config: &ImageConfig, redactor: &Redactor) -> Paired {
+pub fn pair(config: &ImageConfig) -> Paired {
+    let redactor = Arc::new(redactor(config));
     let count = config.diff_ids.len();
     let Some(history) = &config.history else {
         let mismatch = (count > 0).then(|| "the config has no history: what made each layer is not known".to_string());
-        return Paired { instructions: Vec::new(), layers: vec![None; count], mismatch };
+        return Paired { instructions: Vec::new(), layers: vec![None; count], mismatch, redactor };
     };
-    let mut instructions: Vec<Instruction> = history.iter().map(|entry| instructions::instruction(entry, redactor)).collect();
+    let mut instructions: Vec<Instruction> = history.iter().map(|entry| instructions::instruction(entry, &redactor)).collect();
     let made: Vec<usize> = (0..history.len()).filter(|&i| !history[i].empty_layer).collect();
     if made.len() != count {
         let mismatch = match history.is_empty() {
@@ -32,10 +36,20 @@ pub fn pair(config: &ImageConfig, redactor: &Redactor) -> Paired {
                 crate::model::text::count(made.len() as u64, "step")
             ),
         };
-        return Paired { instructions, layers: vec![None; count], mismatch: Some(mismatch) };
+        return Paired { instructions, layers: vec![None; count], mismatch: Some(mismatch), redactor };
     }
     for (layer, &entry) in made.iter().enumerate() {
         instructions[entry].layer = Some(layer);
     }
-    Paired { instructions, layers: made.into_iter().map(Some).collect(), mismatch: None }
+    Paired { instructions, layers: made.into_iter().map(Some).collect(), mismatch: None, redactor }
+}
+
+/// Knows the secrets that stand in variables, labels and build arguments, so that they can be taken out of every text.
+fn redactor(config: &ImageConfig) -> Redactor {
+    let history = config.history.as_deref().unwrap_or_default();
+    let arguments: Vec<(String, String)> =
+        history.iter().flat_map(|entry| instructions::build_args(&entry.created_by)).collect();
+    let arguments = arguments.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let labels = config.run.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    Redactor::new(config.run.env_pairs().into_iter().chain(labels).chain(arguments))
 }

@@ -14,7 +14,6 @@ use crate::model::config::AmbiguousField;
 use crate::model::digest::Digest;
 use crate::model::image::Image;
 use crate::model::image::Layer;
-use crate::model::secret::Redactor;
 use crate::model::text::shown;
 use crate::source::Source;
 use crate::stream::blob::Blob;
@@ -199,8 +198,7 @@ fn candidate(
             &format!("names {} layers, but its config has {} diff_ids: the number of layers does not fit", layers.len(), config.diff_ids.len()),
         ));
     }
-    let redactor = Redactor::new(&config);
-    let paired = history::pair(&config, &redactor);
+    let paired = history::pair(&config);
     let mut blobs = Vec::new();
     let mut described = Vec::new();
     for (i, layer) in layers.iter().enumerate() {
@@ -223,6 +221,7 @@ fn candidate(
         instructions: paired.instructions,
         history_mismatch: paired.mismatch,
         base_layers: None,
+        redactor: paired.redactor,
     };
     Ok(Candidate { image, blobs, faults: Vec::new(), platform_claimed: platform })
 }

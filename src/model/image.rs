@@ -2,6 +2,8 @@
 
 use crate::model::config::ImageConfig;
 use crate::model::digest::Digest;
+use crate::model::secret::Redactor;
+use std::sync::Arc;
 
 /// An image: one platform's manifest, config and layers.
 #[derive(Clone, Debug)]
@@ -26,6 +28,8 @@ pub struct Image {
     pub history_mismatch: Option<String>,
     /// How many layers at the bottom belong to the base; `None` where that is not known.
     pub base_layers: Option<usize>,
+    /// Takes the image's secrets out of any text.
+    pub redactor: Arc<Redactor>,
 }
 
 /// A layer as the manifest names it.

@@ -237,7 +237,8 @@ impl<'a> Out<'a> {
             level: self.level.min(found.at_most),
             confidence: found.confidence,
             subject: found.subject,
-            message: found.message,
+            // A message may quote a command or a variable: whatever the image keeps secret stays out of it.
+            message: self.facts.image().redactor.redact(&found.message),
             fix: found.fix.unwrap_or_else(|| self.rule.docs.fix.to_string()),
             locations: found.locations,
             scope,

@@ -37,6 +37,11 @@ impl Blob {
         self.len
     }
 
+    /// Where it lies in its file: offset and bytes.
+    pub fn range(&self) -> (u64, u64) {
+        (self.offset, self.len)
+    }
+
     /// No bytes at all.
     pub fn is_empty(&self) -> bool {
         self.len == 0

@@ -1,0 +1,260 @@
+//! From a reference to examined images: opens the input, lists its images, reads their layers, merges them.
+//!
+//! In: what the user typed. Out: per image what its documents say, the merged view, and what was wrong on the way. The
+//! layers of all chosen images are read once each, side by side; results are put in layer order, so that nothing in the
+//! output depends on timing. Not here: judging (`audit`).
+
+use crate::collect::Wants;
+use crate::facts;
+use crate::image;
+use crate::image::Candidate;
+use crate::image::Listing;
+use crate::image::error::ImageError;
+use crate::model::digest::Algorithm;
+use crate::model::digest::Digest;
+use crate::model::image::Image;
+use crate::model::image::Layer;
+use crate::model::layer_facts::LayerFacts;
+use crate::model::text::shown;
+use crate::model::text::shown_bytes;
+use crate::pass;
+use crate::source::Source;
+use crate::source::reference::Reference;
+use crate::stream::blob::Blob;
+use crate::stream::fault::Fault;
+use crate::view::View;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+
+/// How to examine.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Only images of this platform.
+    pub platform: Option<String>,
+    /// Threads that read layers.
+    pub threads: usize,
+    /// SHA-256 of every file.
+    pub sha256: bool,
+}
+
+/// An image whose layers were read, as far as they could be.
+pub struct Examined {
+    /// What its documents say.
+    pub image: Image,
+    /// The merged view; `None` if any layer could not be read.
+    pub view: Option<View>,
+    /// What is wrong, as messages for people; empty if nothing is.
+    pub faults: Vec<String>,
+}
+
+/// An opened input and what it holds, before any layer is read.
+pub struct Opened {
+    /// Chosen images, evidence, absent platforms.
+    pub listing: Listing,
+}
+
+/// Opens a reference and lists what was asked for.
+pub fn open(text: &str, platform: Option<&str>) -> Result<Opened, ImageError> {
+    let source = Source::open(Reference::parse(text)?)?;
+    let mut listing = image::list(&source)?;
+    image::choose(&mut listing, source.reference.pick.as_ref(), platform)?;
+    Ok(Opened { listing })
+}
+
+/// Reads the layers of all images of an input and merges them, image by image.
+pub fn examine(candidates: Vec<Candidate>, options: &Options) -> Vec<Examined> {
+    let tasks = plan(&candidates);
+    let done = read_all(&tasks, options);
+    candidates.into_iter().map(|candidate| assemble(candidate, &tasks, &done, options)).collect()
+}
+
+/// One distinct blob to read.
+struct Task {
+    blob: Blob,
+    request: pass::Request,
+}
+
+/// What tells blobs apart: their digest, or where they lie in their archive; and what is to be computed of them.
+#[derive(PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Key {
+    digest: Option<Digest>,
+    range: (u64, u64),
+    diff_algorithm: Algorithm,
+}
+
+struct Tasks {
+    list: Vec<Task>,
+    by_key: HashMap<Key, usize>,
+}
+
+impl Tasks {
+    fn index(&self, layer: &Layer, blob: &Blob) -> Option<usize> {
+        self.by_key.get(&key(layer, blob)).copied()
+    }
+}
+
+fn key(layer: &Layer, blob: &Blob) -> Key {
+    Key { digest: layer.digest.clone(), range: blob.range(), diff_algorithm: layer.diff_id.algorithm() }
+}
+
+fn readable(candidate: &Candidate) -> bool {
+    candidate.faults.is_empty() && !is_windows(&candidate.image)
+}
+
+fn is_windows(image: &Image) -> bool {
+    image.config.os.eq_ignore_ascii_case("windows")
+}
+
+fn plan(candidates: &[Candidate]) -> Tasks {
+    let mut tasks = Tasks { list: Vec::new(), by_key: HashMap::new() };
+    for candidate in candidates.iter().filter(|candidate| readable(candidate)) {
+        for (layer, blob) in candidate.image.layers.iter().zip(&candidate.blobs) {
+            let Ok(blob) = blob else { continue };
+            tasks.by_key.entry(key(layer, blob)).or_insert_with(|| {
+                let request = pass::Request {
+                    blob_algorithm: layer.digest.as_ref().map_or(Algorithm::Sha256, Digest::algorithm),
+                    diff_algorithm: layer.diff_id.algorithm(),
+                    wants: Wants::default(),
+                    split: false,
+                };
+                tasks.list.push(Task { blob: blob.clone(), request });
+                tasks.list.len() - 1
+            });
+        }
+    }
+    tasks
+}
+
+type Done = Vec<Result<Arc<LayerFacts>, Fault>>;
+
+/// Reads all blobs, the largest first, on so many threads.
+fn read_all(tasks: &Tasks, options: &Options) -> Done {
+    let mut order: Vec<usize> = (0..tasks.list.len()).collect();
+    order.sort_by_key(|&i| (std::cmp::Reverse(tasks.list[i].blob.len()), i));
+    let threads = options.threads.max(1);
+    let mut left: u64 = order.iter().map(|&i| tasks.list[i].blob.len()).sum();
+    // A blob that outweighs its share of what is still to be read is split over two threads.
+    let jobs: Vec<(usize, bool)> = order
+        .into_iter()
+        .map(|i| {
+            let len = tasks.list[i].blob.len();
+            left -= len;
+            (i, threads > 1 && len.saturating_mul(threads as u64 - 1) > left)
+        })
+        .collect();
+    let results: Vec<Mutex<Option<Result<Arc<LayerFacts>, Fault>>>> = tasks.list.iter().map(|_| Mutex::new(None)).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some(&(i, split)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let task = &tasks.list[i];
+            let mut request = task.request.clone();
+            request.split = split;
+            request.wants.sha256 = options.sha256;
+            let result = pass::read(&task.blob, &request).map(Arc::new);
+            *results[i].lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(result);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads.min(jobs.len()) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let take = |slot: Mutex<Option<_>>| slot.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()).unwrap_or(Err(Fault::Stopped));
+    results.into_iter().map(take).collect()
+}
+
+fn assemble(candidate: Candidate, tasks: &Tasks, done: &Done, options: &Options) -> Examined {
+    let mut faults = candidate.faults.clone();
+    let image = candidate.image;
+    if is_windows(&image) {
+        faults.push("a Windows image: its layers and permissions are not understood here".to_string());
+    }
+    if !faults.is_empty() {
+        return Examined { image, view: None, faults };
+    }
+    let mut layers = Vec::new();
+    for (index, (layer, blob)) in image.layers.iter().zip(&candidate.blobs).enumerate() {
+        let name = match &layer.digest {
+            Some(digest) => format!("layer {index} ({}…)", shown(digest.as_str().get(..19).unwrap_or(digest.as_str()))),
+            None => format!("layer {index}"),
+        };
+        let facts = match blob {
+            Err(why) => Err(why.clone()),
+            Ok(blob) => match tasks.index(layer, blob).map(|task| &done[task]) {
+                Some(Ok(facts)) => verified(layer, facts),
+                Some(Err(fault)) => Err(fault.to_string()),
+                None => Err("was not read".to_string()),
+            },
+        };
+        match facts {
+            Ok(facts) => layers.push(facts),
+            Err(why) => faults.push(format!("{name}: {why}")),
+        }
+    }
+    if !faults.is_empty() {
+        return Examined { image, view: None, faults };
+    }
+    for (index, facts) in layers.iter().enumerate() {
+        for malformed in &facts.malformed {
+            faults.push(format!("layer {index}: {}: {}", shown_bytes(&malformed.path), malformed.what));
+        }
+    }
+    let mut view = View::new(layers);
+    faults.extend(view.faults.iter().cloned());
+    if let Err(fault) = bring_needed(&image, &candidate.blobs, tasks, &mut view, options) {
+        faults.push(fault);
+    }
+    Examined { image, view: Some(view), faults }
+}
+
+fn verified(layer: &Layer, facts: &Arc<LayerFacts>) -> Result<Arc<LayerFacts>, String> {
+    if let Some(named) = layer.digest.as_ref().filter(|named| **named != facts.digest) {
+        return Err(format!("digest mismatch: the manifest names {named}, but its bytes hash to {}", facts.digest));
+    }
+    if layer.diff_id != facts.diff_id {
+        return Err(format!(
+            "diff_id mismatch: the config names {}, but the layer's tar hashes to {}",
+            layer.diff_id, facts.diff_id
+        ));
+    }
+    Ok(facts.clone())
+}
+
+/// Files that the facts read whole and that lie where no pass expects them (a passwd behind a symbolic link): their
+/// layers are read once more, digests and all.
+fn bring_needed(
+    image: &Image,
+    blobs: &[Result<Blob, String>],
+    tasks: &Tasks,
+    view: &mut View,
+    options: &Options,
+) -> Result<(), String> {
+    let mut wanted: BTreeMap<usize, BTreeSet<u32>> = BTreeMap::new();
+    for node in facts::needed(view) {
+        if let (None, Some((layer, entry))) = (view.content(node), view.entry_at(node)) {
+            wanted.entry(layer).or_default().insert(entry);
+        }
+    }
+    for (index, entries) in wanted {
+        let layer = &image.layers[index];
+        let Some(Ok(blob)) = blobs.get(index) else { continue };
+        let Some(task) = tasks.index(layer, blob) else { continue };
+        let mut request = tasks.list[task].request.clone();
+        request.split = options.threads > 1;
+        request.wants.entries = entries.clone();
+        let again = pass::read(blob, &request).map_err(|fault| format!("layer {index}, read again: {fault}"))?;
+        let again = verified(layer, &Arc::new(again)).map_err(|why| format!("layer {index}, read again: {why}"))?;
+        for entry in entries {
+            if let Some(kept) = again.kept.get(&entry) {
+                view.bring(index, entry, kept.clone());
+            }
+        }
+    }
+    Ok(())
+}
