@@ -14,6 +14,7 @@ pub mod facts;
 pub mod limits;
 pub mod model;
 pub mod policy;
+pub mod report;
 pub mod rules;
 pub mod verdict;
 pub mod view;

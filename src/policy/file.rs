@@ -51,7 +51,8 @@ pub fn load(name_or_path: &str, rules: &[&Rule], read: ReadFile<'_>) -> Result<P
 
 /// Several policies laid over each other, the first at the bottom.
 pub fn load_all(names_or_paths: &[&str], rules: &[&Rule], read: ReadFile<'_>) -> Result<Policy, PolicyError> {
-    let mut loader = Loader { rules, read, problems: Vec::new(), names: Vec::new(), known: Vec::new(), layered: BTreeMap::new() };
+    let mut loader =
+        Loader { rules, read, problems: Vec::new(), names: Vec::new(), known: Vec::new(), layered: BTreeMap::new() };
     for name in names_or_paths {
         loader.add(name, None, &mut Vec::new());
     }
@@ -142,7 +143,8 @@ impl Loader<'_> {
             layered.values.extend(entry.values);
             // Where an extended policy could not be used, it may have been the one that gives the level.
             if layered.level.is_none() && extended_all {
-                let problem = Problem::at(source, entry.span, "no level here and none in a policy that this one extends");
+                let problem =
+                    Problem::at(source, entry.span, "no level here and none in a policy that this one extends");
                 self.problems.push(problem.hint("write `{ level = \"warn\", … }`"));
                 layered.level = Some(Level::Off);
             }

@@ -36,7 +36,10 @@ fn later_layers_win_and_parameters_merge_by_key() {
             "schema = 1\nextends = [\"backend\", \"./b.toml\"]\n[rules]\n\
              healthcheck-timing = { timeout = \"1m30s\" }\nroot-user = \"note\"\nwasted-space.warn-over = 5",
         ),
-        ("dir/b.toml", "schema = 1\n[rules]\nhealthcheck-timing = { level = \"warn\", retries = 5 }\nroot-user = \"off\""),
+        (
+            "dir/b.toml",
+            "schema = 1\n[rules]\nhealthcheck-timing = { level = \"warn\", retries = 5 }\nroot-user = \"off\"",
+        ),
     ])
     .expect("valid");
     let timing = &policy.rules["healthcheck-timing"];
@@ -230,7 +233,7 @@ fn a_name_that_is_no_policy() {
     let error = load("bakend", &declared(), &closed).expect_err("unknown").render(false);
     assert_eq!(
         error,
-        "error: there is no policy `bakend`\n  |\n  = help: did you mean `backend`? (a file's path holds a `/` or ends in `.toml`)\n"
+        "error: there is no policy `bakend`\n |\n = help: did you mean `backend`? (a file's path holds a `/` or ends in `.toml`)\n"
     );
     let error = load("./no.toml", &declared(), &closed).expect_err("absent").render(false);
     assert_eq!(error, "error: cannot read the policy `no.toml`: entity not found\n");

@@ -88,7 +88,9 @@ mod tests {
         assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("0s"), Ok(Duration::ZERO));
-        for bad in ["", "30", "s", "30 s", "30s1m", "1s1s", "-1s", "1.5s", "30é", "99999999999h", "9".repeat(99).as_str()] {
+        for bad in
+            ["", "30", "s", "30 s", "30s1m", "1s1s", "-1s", "1.5s", "30é", "99999999999h", "9".repeat(99).as_str()]
+        {
             assert!(duration(bad).is_err(), "{bad}");
         }
     }

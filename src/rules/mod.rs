@@ -256,7 +256,7 @@ impl<'a> Out<'a> {
                 rule: self.rule.id,
                 level: self.level,
                 confidence: Confidence::Certain,
-                subject: "(more)".to_string(),
+                subject: MORE.to_string(),
                 message: format!("{} more findings of this rule are not listed one by one", self.omitted),
                 fix: self.rule.docs.fix.to_string(),
                 locations: Vec::new(),
@@ -266,6 +266,9 @@ impl<'a> Out<'a> {
         (self.findings, self.undecided)
     }
 }
+
+/// The subject of the finding that counts those beyond [`limits::FINDINGS_PER_RULE`].
+pub const MORE: &str = "(more)";
 
 /// All rules, sorted by id.
 pub const ALL: &[&Rule] = &[];
