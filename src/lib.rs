@@ -10,6 +10,8 @@
 //!
 //! Each stage is a module; `docs/architecture.md` says which may use which, and a test holds it to that.
 
+pub mod audit;
+pub mod cli;
 pub mod facts;
 pub mod limits;
 pub mod model;

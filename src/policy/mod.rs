@@ -9,7 +9,7 @@ pub mod file;
 mod value;
 
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 #[cfg(test)]
 mod tests;
 

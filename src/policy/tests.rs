@@ -262,3 +262,22 @@ fn colours_only_on_demand() {
     assert!(error.render(true).contains("\u{1b}["));
     assert!(!error.render(false).contains('\u{1b}'));
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_text_ends_in_a_policy_or_in_harmless_errors(text in "(schema|extends|rules|root-user|level|[\\[\\]{}=\"'#., \n\t\r]|1|x|\u{1b}|\u{202e}|é|\\PC){0,60}") {
+        if let Err(error) = load_from(&[("a.toml", &text)]) {
+            let rendered = error.render(false);
+            proptest::prop_assert!(rendered.chars().all(|c| c == '\n' || !crate::model::text::is_harmful(c)), "{rendered:?}");
+            error.render(true);
+        }
+    }
+
+    #[test]
+    fn any_bytes_end_in_a_policy_or_an_error(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+        let read = |_: &Path| Ok(bytes.clone());
+        if let Err(error) = load("a.toml", &declared(), &read) {
+            error.render(false);
+        }
+    }
+}
