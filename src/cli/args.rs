@@ -41,11 +41,19 @@ Examples:
   plimsoll audit --policy ./release.toml --format json --output report.json app.tar
   docker save app:1.0 | plimsoll audit --fail-on warn -")]
 pub struct AuditArgs {
-    /// An archive, a folder, `-`, or oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, dir:DIR
-    #[arg(required = true, value_name = "IMAGE")]
+    /// The images, as the user typed them.
+    #[arg(
+        required = true,
+        value_name = "IMAGE",
+        help = "An archive, a folder, `-`, or oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, dir:DIR"
+    )]
     pub images: Vec<String>,
-    /// A built-in policy's name or a policy file; several are laid over each other [default: baseline]
-    #[arg(long = "policy", value_name = "NAME|FILE")]
+    /// Names and files of policies; baseline where there are none.
+    #[arg(
+        long = "policy",
+        value_name = "NAME|FILE",
+        help = "A built-in policy's name or a policy file; several are laid over each other [default: baseline]"
+    )]
     pub policies: Vec<String>,
     /// Audit only this platform
     #[arg(long, value_name = "OS/ARCH[/VARIANT]", value_parser = platform)]
@@ -59,8 +67,8 @@ pub struct AuditArgs {
     /// From which level on a finding fails an image
     #[arg(long, value_name = "LEVEL", default_value = "error", value_parser = fail_on())]
     pub fail_on: FailOn,
-    /// Threads that read layers [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    /// Threads that read layers; one for each core where there is no number.
+    #[arg(long, value_name = "N", help = "Threads that read layers [default: one for each core]", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
     /// The image that the audited ones are built on
     #[arg(long, value_name = "IMAGE")]

@@ -235,7 +235,8 @@ fn rule_group(page: &mut Page<'_>, image: &ImageReport, group: &[&Finding]) -> i
     let first = group[0];
     let total = if listed.len() > 1 { count(listed.len() as u64, "finding") } else { String::new() };
     page.head(&[(first.level.name(), level_style(first.level)), (first.rule, heading()), (&total, Style::new())])?;
-    let one_fix = group.iter().all(|finding| finding.fix == first.fix);
+    let fix = &listed.first().unwrap_or(&first).fix;
+    let one_fix = listed.iter().all(|finding| finding.fix == *fix);
     for finding in listed.iter().take(SHOWN_MAX) {
         let doubt = if finding.confidence == Confidence::Likely { " (likely)" } else { "" };
         let base = if finding.scope == Scope::Base { " (base image)" } else { "" };
@@ -250,7 +251,7 @@ fn rule_group(page: &mut Page<'_>, image: &ImageReport, group: &[&Finding]) -> i
     }
     more.iter().try_for_each(|finding| page.text(2, 4, &shown(&finding.message)))?;
     if one_fix {
-        page.text(2, 7, &format!("fix: {}", shown(&first.fix)))?;
+        page.text(2, 7, &format!("fix: {}", shown(fix)))?;
     }
     Ok(())
 }
