@@ -46,8 +46,12 @@ pub struct AuditRequest {
 
 /// Audits every image of every reference. Inputs that cannot be read are in the report's errors.
 pub fn run(request: &AuditRequest) -> Report {
-    let mut report =
-        Report { policies: request.policy.names.clone(), fail_on: request.fail_on, images: Vec::new(), errors: Vec::new() };
+    let mut report = Report {
+        policies: request.policy.names.clone(),
+        fail_on: request.fail_on,
+        images: Vec::new(),
+        errors: Vec::new(),
+    };
     let base = match request.base.as_deref().map(|text| (text, examine::open(text, None))) {
         None => None,
         Some((_, Ok(opened))) => Some(opened.listing),
@@ -178,7 +182,11 @@ fn absent(listing: &Listing) -> Vec<NotExamined> {
         bytes: None,
         reason: format!(
             "{}: its manifest {} is not in the input",
-            if absent.platform.is_empty() { "an image without a platform".to_string() } else { shown(&absent.platform) },
+            if absent.platform.is_empty() {
+                "an image without a platform".to_string()
+            } else {
+                shown(&absent.platform)
+            },
             absent.digest
         ),
     };

@@ -147,7 +147,8 @@ fn read_all(tasks: &Tasks, options: &Options) -> Done {
             (i, threads > 1 && len.saturating_mul(threads as u64 - 1) > left)
         })
         .collect();
-    let results: Vec<Mutex<Option<Result<Arc<LayerFacts>, Fault>>>> = tasks.list.iter().map(|_| Mutex::new(None)).collect();
+    let results: Vec<Mutex<Option<Result<Arc<LayerFacts>, Fault>>>> =
+        tasks.list.iter().map(|_| Mutex::new(None)).collect();
     let next = AtomicUsize::new(0);
     let work = || {
         while let Some(&(i, split)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -165,7 +166,9 @@ fn read_all(tasks: &Tasks, options: &Options) -> Done {
         }
         work();
     });
-    let take = |slot: Mutex<Option<_>>| slot.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()).unwrap_or(Err(Fault::Stopped));
+    let take = |slot: Mutex<Option<_>>| {
+        slot.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()).unwrap_or(Err(Fault::Stopped))
+    };
     results.into_iter().map(take).collect()
 }
 

@@ -10,13 +10,17 @@
 //!
 //! Each stage is a module; `docs/architecture.md` says which may use which, and a test holds it to that.
 
+pub mod audit;
+pub mod cli;
 pub mod collect;
+pub mod examine;
 pub mod facts;
 pub mod image;
 pub mod limits;
 pub mod model;
 pub mod pass;
 pub mod policy;
+pub mod report;
 pub mod rules;
 pub mod source;
 pub mod stream;

@@ -61,6 +61,8 @@ pub const UNDECIDED_LISTED: usize = 200;
 pub const POLICY_BYTES: u64 = 1 << 20;
 /// Policies that extend policies, in levels.
 pub const POLICY_DEPTH: usize = 8;
+/// Policies laid over each other for one run.
+pub const POLICIES: usize = 64;
 /// A read or write at a time, in bytes: large enough that calls do not count, small enough for the cache.
 pub const CHUNK_BYTES: usize = 128 << 10;
 /// Chunks that wait between the decoder and the thread that hashes and walks.

@@ -2,21 +2,30 @@
 //!
 //! Each answer is the value, or [`Undecided`] with the reason. Not here: judging.
 
+pub mod accounts;
+pub mod packages;
+
+pub use crate::facts::accounts::needed;
+
+use crate::facts::packages::Packages;
 use crate::model::finding::Scope;
 use crate::model::finding::Undecided;
 use crate::model::image::Image;
+use crate::model::image::Instruction;
 use crate::view::View;
+use std::cell::OnceCell;
 
 /// The facts of one image.
 pub struct Facts<'a> {
     image: &'a Image,
     view: Result<&'a View, Undecided>,
+    packages: OnceCell<Result<Packages, Undecided>>,
 }
 
 impl<'a> Facts<'a> {
     /// `view` is the merged filesystem, or why there is none.
     pub fn new(image: &'a Image, view: Result<&'a View, Undecided>) -> Facts<'a> {
-        Facts { image, view }
+        Facts { image, view, packages: OnceCell::new() }
     }
 
     /// Manifest, config, names, instructions.
@@ -27,6 +36,11 @@ impl<'a> Facts<'a> {
     /// The merged filesystem.
     pub fn view(&self) -> Result<&'a View, Undecided> {
         self.view.clone()
+    }
+
+    /// What made a layer, where history tells.
+    pub fn instruction(&self, layer: usize) -> Option<&'a Instruction> {
+        self.image.instruction(layer)
     }
 
     /// Whose layer this is.

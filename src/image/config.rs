@@ -30,8 +30,11 @@ pub fn read(bytes: &[u8]) -> Result<ImageConfig, String> {
     if diff_ids.len() > limits::LAYERS {
         return Err(format!("has {} layers, over the limit of {} (layers)", diff_ids.len(), limits::LAYERS));
     }
-    let diff_ids =
-        diff_ids.iter().map(|text| Digest::parse(text)).collect::<Result<_, _>>().map_err(|e| format!("rootfs.diff_ids: {e}"))?;
+    let diff_ids = diff_ids
+        .iter()
+        .map(|text| Digest::parse(text))
+        .collect::<Result<_, _>>()
+        .map_err(|e| format!("rootfs.diff_ids: {e}"))?;
     let history = standard.history().as_ref().map(|entries| {
         let entry = |h: &oci_spec::image::History| History {
             created_by: h.created_by().clone().unwrap_or_default(),
@@ -65,7 +68,12 @@ fn check_rootfs(value: &Value) -> Result<(), String> {
 }
 
 fn run_config(config: Option<&oci_spec::image::Config>, extras: Extras) -> RunConfig {
-    let mut run = RunConfig { healthcheck: extras.healthcheck, on_build: extras.on_build, shell: extras.shell, ..RunConfig::default() };
+    let mut run = RunConfig {
+        healthcheck: extras.healthcheck,
+        on_build: extras.on_build,
+        shell: extras.shell,
+        ..RunConfig::default()
+    };
     let Some(config) = config else { return run };
     let list = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
     let sorted = |list: &Option<Vec<String>>| {
@@ -118,8 +126,8 @@ impl Extras {
         let (on_build, shell) = (texts("OnBuild")?, texts("Shell")?);
         let healthcheck = match config.remove("Healthcheck") {
             Some(value) => {
-                let raw: RawHealthcheck =
-                    serde_json::from_value(value).map_err(|error| format!("config.Healthcheck: {}", shown(&error.to_string())))?;
+                let raw: RawHealthcheck = serde_json::from_value(value)
+                    .map_err(|error| format!("config.Healthcheck: {}", shown(&error.to_string())))?;
                 Some(Healthcheck {
                     test: raw.test,
                     interval: raw.interval,

@@ -131,7 +131,9 @@ fn check_name(name: &str, found: &Digest) -> Result<(), ImageError> {
     let hex = base.strip_suffix(".json").unwrap_or(base);
     let hex = hex.strip_prefix("sha256:").unwrap_or(hex);
     match Digest::parse(&format!("sha256:{hex}")) {
-        Ok(named) if named != *found => Err(ImageError::Digest { what: format!("config {:?}", shown(name)), named, found: found.clone() }),
+        Ok(named) if named != *found => {
+            Err(ImageError::Digest { what: format!("config {:?}", shown(name)), named, found: found.clone() })
+        }
         _ => Ok(()),
     }
 }
@@ -145,13 +147,16 @@ fn same_layers(source: &Source, known: &mut Candidate, names: &[String]) -> Resu
             continue;
         }
         same &= match (blob, source.member(name)?) {
-            (Ok(blob), Some(other)) => blob.same_bytes(&other).map_err(|fault| document_error(name, &fault.to_string()))?,
+            (Ok(blob), Some(other)) => {
+                blob.same_bytes(&other).map_err(|fault| document_error(name, &fault.to_string()))?
+            }
             (Err(_), None) => true,
             _ => false,
         };
     }
     if !same {
-        let fault = "manifest.json and index.json name different layers for it: readers differ on which count".to_string();
+        let fault =
+            "manifest.json and index.json name different layers for it: readers differ on which count".to_string();
         known.faults.push(fault);
     }
     Ok(())

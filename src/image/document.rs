@@ -43,7 +43,12 @@ pub enum Empty {
 const AMBIGUOUS_LISTED: usize = 100;
 
 /// Reads a document. `name` is for the list of ambiguous fields.
-pub fn read(bytes: &[u8], form: &Form, name: &'static str, ambiguous: &mut Vec<AmbiguousField>) -> Result<Value, String> {
+pub fn read(
+    bytes: &[u8],
+    form: &Form,
+    name: &'static str,
+    ambiguous: &mut Vec<AmbiguousField>,
+) -> Result<Value, String> {
     let json: Json = serde_json::from_slice(bytes).map_err(|error| shown(&error.to_string()))?;
     let mut notes = Notes { document: name, ambiguous };
     Ok(canonical(json, form, "", &mut notes))
@@ -89,7 +94,9 @@ fn object(pairs: Vec<(String, Json)>, fields: &[(&'static str, Form)], pointer: 
     let mut out = Map::new();
     for (key, json) in pairs {
         let exact = fields.iter().find(|(name, _)| *name == key);
-        let Some((name, form)) = exact.or_else(|| fields.iter().find(|(name, _)| folds_to(&key, name))) else { continue };
+        let Some((name, form)) = exact.or_else(|| fields.iter().find(|(name, _)| folds_to(&key, name))) else {
+            continue;
+        };
         let here = format!("{pointer}/{}", escape(&key));
         if exact.is_none() {
             notes.note(here.clone(), Ambiguity::Case);
@@ -232,7 +239,12 @@ const DESCRIPTOR: Form = Form::Fields(&[
     ("artifactType", Form::Plain),
     (
         "platform",
-        Form::Fields(&[("architecture", Form::Plain), ("os", Form::Plain), ("variant", Form::Plain), ("os.version", Form::Plain)]),
+        Form::Fields(&[
+            ("architecture", Form::Plain),
+            ("os", Form::Plain),
+            ("variant", Form::Plain),
+            ("os.version", Form::Plain),
+        ]),
     ),
 ]);
 

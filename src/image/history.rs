@@ -26,7 +26,8 @@ pub fn pair(config: &ImageConfig) -> Paired {
         let mismatch = (count > 0).then(|| "the config has no history: what made each layer is not known".to_string());
         return Paired { instructions: Vec::new(), layers: vec![None; count], mismatch, redactor };
     };
-    let mut instructions: Vec<Instruction> = history.iter().map(|entry| instructions::instruction(entry, &redactor)).collect();
+    let mut instructions: Vec<Instruction> =
+        history.iter().map(|entry| instructions::instruction(entry, &redactor)).collect();
     let made: Vec<usize> = (0..history.len()).filter(|&i| !history[i].empty_layer).collect();
     if made.len() != count {
         let mismatch = match history.is_empty() {

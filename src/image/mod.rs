@@ -3,8 +3,8 @@
 //! In: a [`Source`]. Out: a [`Listing`]. Manifests and configs are parsed from the very bytes that were hashed.
 
 pub mod config;
-pub mod document;
 pub mod docker;
+pub mod document;
 pub mod error;
 pub mod history;
 pub mod instructions;
@@ -117,7 +117,10 @@ pub fn choose(listing: &mut Listing, pick: Option<&Pick>, platform: Option<&str>
         listing.images.retain(|candidate| platform_matches(&candidate.image.platform, wanted));
         if listing.images.is_empty() {
             if let Some(absent) = listing.absent.iter().find(|absent| platform_matches(&absent.platform, wanted)) {
-                return Err(ImageError::AbsentPlatform { platform: absent.platform.clone(), digest: absent.digest.clone() });
+                return Err(ImageError::AbsentPlatform {
+                    platform: absent.platform.clone(),
+                    digest: absent.digest.clone(),
+                });
             }
             return Err(ImageError::NoSuchPlatform { wanted: wanted.to_string(), known });
         }

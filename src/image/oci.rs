@@ -149,7 +149,10 @@ fn document_of(
         return Ok(());
     }
     if listing.images.len() >= limits::IMAGES {
-        return Err(ImageError::Limit(format!("the input holds more than {} images, the limit (images)", limits::IMAGES)));
+        return Err(ImageError::Limit(format!(
+            "the input holds more than {} images, the limit (images)",
+            limits::IMAGES
+        )));
     }
     if let Some(known) = listing.images.iter_mut().find(|c| c.image.manifest_digest.as_ref() == Some(&digest)) {
         known.image.names.extend(walk.names.iter().cloned());
@@ -186,7 +189,10 @@ fn candidate(
     let manifest: ImageManifest = serde_json::from_value(value).map_err(|e| document_error(&name, &e.to_string()))?;
     let what = format!("config {}", config_descriptor.digest);
     let Some(blob) = walk.source.blob(&config_descriptor.digest)? else {
-        return Err(ImageError::Missing { what: "config blob".to_string(), name: config_descriptor.digest.to_string() });
+        return Err(ImageError::Missing {
+            what: "config blob".to_string(),
+            name: config_descriptor.digest.to_string(),
+        });
     };
     let config_bytes = verified(&blob, &config_descriptor, &what)?;
     let mut config = config::read(&config_bytes).map_err(|e| document_error(&what, &e))?;
@@ -195,7 +201,11 @@ fn candidate(
     if layers.len() != config.diff_ids.len() {
         return Err(document_error(
             &name,
-            &format!("names {} layers, but its config has {} diff_ids: the number of layers does not fit", layers.len(), config.diff_ids.len()),
+            &format!(
+                "names {} layers, but its config has {} diff_ids: the number of layers does not fit",
+                layers.len(),
+                config.diff_ids.len()
+            ),
         ));
     }
     let paired = history::pair(&config);
@@ -270,10 +280,9 @@ fn descriptor(value: &Value, place: &str) -> Result<Descriptive, ImageError> {
     let digest = text("digest").ok_or_else(|| document_error(place, "has no digest"))?;
     let digest = Digest::parse(digest).map_err(|e| document_error(place, &shown(&e.to_string())))?;
     let size = value.get("size").ok_or_else(|| document_error(place, "has no size"))?;
-    let size = size
-        .as_u64()
-        .filter(|&size| i64::try_from(size).is_ok())
-        .ok_or_else(|| document_error(place, "its size is no number of bytes (negative, too large or not an integer)"))?;
+    let size = size.as_u64().filter(|&size| i64::try_from(size).is_ok()).ok_or_else(|| {
+        document_error(place, "its size is no number of bytes (negative, too large or not an integer)")
+    })?;
     Ok(Descriptive { media_type: text("mediaType").unwrap_or("").to_string(), digest, size })
 }
 
@@ -300,8 +309,14 @@ pub fn bytes(blob: Option<Blob>, what: &str, name: &str) -> Result<Vec<u8>, Imag
     }
 }
 
-fn parse(bytes: &[u8], name: &str, kind: &'static str, ambiguous: &mut Vec<AmbiguousField>) -> Result<Value, ImageError> {
-    document::read(bytes, &document::MANIFEST, kind, ambiguous).map_err(|e| document_error(name, &format!("cannot be parsed as JSON: {e}")))
+fn parse(
+    bytes: &[u8],
+    name: &str,
+    kind: &'static str,
+    ambiguous: &mut Vec<AmbiguousField>,
+) -> Result<Value, ImageError> {
+    document::read(bytes, &document::MANIFEST, kind, ambiguous)
+        .map_err(|e| document_error(name, &format!("cannot be parsed as JSON: {e}")))
 }
 
 /// An error in a document.

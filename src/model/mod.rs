@@ -3,6 +3,7 @@
 pub mod config;
 pub mod digest;
 pub mod finding;
+pub mod fingerprint;
 pub mod image;
 pub mod layer_facts;
 pub mod path;

@@ -2,6 +2,21 @@
 //!
 //! A rule that a policy does not name is off.
 
+pub mod builtin;
+mod document;
+pub mod error;
+pub mod file;
+mod value;
+
+#[cfg(test)]
+pub(crate) mod fake;
+#[cfg(test)]
+mod tests;
+
+pub use crate::policy::error::PolicyError;
+pub use crate::policy::file::load;
+pub use crate::policy::file::load_all;
+
 use crate::model::finding::Level;
 use crate::rules::Settings;
 use std::collections::BTreeMap;

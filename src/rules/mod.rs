@@ -4,6 +4,13 @@
 //! (nothing), undecided (`Err`, or [`Out::undecided`] for one of many questions). Levels are the policy's, not the
 //! rule's. Not here: reading the image (`pass`, `view`), deciding what a finding means for the verdict (`verdict`).
 
+pub mod page;
+
+pub mod leftovers;
+pub mod rights;
+pub mod size;
+pub mod user;
+
 use crate::facts::Facts;
 use crate::limits;
 use crate::model::finding::Confidence;
@@ -257,7 +264,7 @@ impl<'a> Out<'a> {
                 rule: self.rule.id,
                 level: self.level,
                 confidence: Confidence::Certain,
-                subject: "(more)".to_string(),
+                subject: MORE.to_string(),
                 message: format!("{} more findings of this rule are not listed one by one", self.omitted),
                 fix: self.rule.docs.fix.to_string(),
                 locations: Vec::new(),
@@ -268,8 +275,20 @@ impl<'a> Out<'a> {
     }
 }
 
+/// The subject of the finding that counts those beyond [`limits::FINDINGS_PER_RULE`].
+pub const MORE: &str = "(more)";
+
 /// All rules, sorted by id.
-pub const ALL: &[&Rule] = &[];
+pub const ALL: &[&Rule] = &[
+    &leftovers::build_tools_left::RULE,
+    &leftovers::context_file_left::RULE,
+    &leftovers::package_cache_left::RULE,
+    &user::root_user::RULE,
+    &rights::setuid_program::RULE,
+    &user::unknown_user::RULE,
+    &size::wasted_space::RULE,
+    &rights::world_writable::RULE,
+];
 
 /// The rule with this id.
 pub fn find(id: &str) -> Option<&'static Rule> {

@@ -30,7 +30,10 @@ pub struct Archive {
 
 #[derive(Clone, Debug)]
 enum Member {
-    File { offset: u64, len: u64 },
+    File {
+        offset: u64,
+        len: u64,
+    },
     /// Another member, as a path from the archive's root.
     Link(Vec<u8>),
     Other(&'static str),
@@ -169,9 +172,9 @@ impl Archive {
 
     /// Whether any member lies at or below this path.
     pub fn has_folder(&self, name: &str) -> bool {
-        self.members.keys().any(|key| {
-            key.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
-        })
+        self.members
+            .keys()
+            .any(|key| key.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/")))
     }
 }
 

@@ -30,10 +30,14 @@ pub enum SourceError {
     #[error("the archive is empty: it holds no image (no manifest.json, no index.json)")]
     Empty,
     /// `docker export`, or a tarred root.
-    #[error("this is the tar of a root filesystem, as `docker export` writes it, not an image: it has no manifest.json or index.json and no config to judge")]
+    #[error(
+        "this is the tar of a root filesystem, as `docker export` writes it, not an image: it has no manifest.json or index.json and no config to judge"
+    )]
     RootFilesystem,
     /// `docker save` before 1.10.
-    #[error("this archive has `repositories` but no manifest.json: it was written by docker before 1.10 and is not supported")]
+    #[error(
+        "this archive has `repositories` but no manifest.json: it was written by docker before 1.10 and is not supported"
+    )]
     AncientArchive,
     /// Nothing that says which images there are.
     #[error("no image in it: neither index.json (OCI layout) nor manifest.json (docker archive) was found")]
@@ -59,7 +63,10 @@ pub enum SourceError {
     #[error("the archive has more than {} entries, the limit (archive entries)", limits::ARCHIVE_ENTRIES)]
     TooManyEntries,
     /// Past [`limits::SPOOL_BYTES`].
-    #[error("the archive unpacks to more than {} bytes, the limit for the temporary file (spool bytes)", limits::SPOOL_BYTES)]
+    #[error(
+        "the archive unpacks to more than {} bytes, the limit for the temporary file (spool bytes)",
+        limits::SPOOL_BYTES
+    )]
     SpoolTooLarge,
     /// The temporary file could not be made or written.
     #[error("cannot write the temporary file: {0}")]
@@ -102,16 +109,28 @@ impl SourceError {
     /// What to do about it.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
-            SourceError::Reference(_) => "name an OCI layout or an archive: oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE[:NAME:TAG], dir:DIR, a path, or - for standard input",
-            SourceError::Remote(_) => "save the image first: `docker save NAME | plimsoll audit -`, or `skopeo copy docker://NAME oci:DIR:TAG`",
+            SourceError::Reference(_) => {
+                "name an OCI layout or an archive: oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE[:NAME:TAG], dir:DIR, a path, or - for standard input"
+            }
+            SourceError::Remote(_) => {
+                "save the image first: `docker save NAME | plimsoll audit -`, or `skopeo copy docker://NAME oci:DIR:TAG`"
+            }
             SourceError::Open { source, .. } if source.kind() == io::ErrorKind::NotFound => "check the path",
             SourceError::RootFilesystem => "use `docker save IMAGE`, which keeps the config and the layers",
             SourceError::AncientArchive => "load it into a current docker and save it again",
-            SourceError::NoManifest { folder: true } => "name the folder that holds index.json, or manifest.json for dir:",
-            SourceError::NoManifest { folder: false } | SourceError::Empty => "write it with `docker save` or `skopeo copy … docker-archive:FILE`",
+            SourceError::NoManifest { folder: true } => {
+                "name the folder that holds index.json, or manifest.json for dir:"
+            }
+            SourceError::NoManifest { folder: false } | SourceError::Empty => {
+                "write it with `docker save` or `skopeo copy … docker-archive:FILE`"
+            }
             SourceError::OtherShape { .. } => "leave the transport out: a bare path is recognised by its content",
-            SourceError::SpoolTooLarge | SourceError::Spool(_) => "decompress the archive to a file first, or set TMPDIR to a place with room",
-            SourceError::Archive(_) | SourceError::Stream(_) => "fetch or save the image again; the file may be cut off",
+            SourceError::SpoolTooLarge | SourceError::Spool(_) => {
+                "decompress the archive to a file first, or set TMPDIR to a place with room"
+            }
+            SourceError::Archive(_) | SourceError::Stream(_) => {
+                "fetch or save the image again; the file may be cut off"
+            }
             _ => return None,
         })
     }

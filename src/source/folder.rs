@@ -30,7 +30,9 @@ impl Folder {
         let path = self.root.join(name);
         let real = match path.canonicalize() {
             Ok(real) => real,
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
             Err(error) => return Err(SourceError::open(&path, error)),
         };
         if !real.starts_with(&self.root) {

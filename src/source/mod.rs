@@ -145,7 +145,8 @@ impl Source {
 
 fn first_byte(blob: &Blob) -> Result<Option<u8>, SourceError> {
     let mut head = [0; 64];
-    let n = blob.read_at(&mut head, 0).map_err(|fault| SourceError::Read { name: "manifest.json".to_string(), fault })?;
+    let n =
+        blob.read_at(&mut head, 0).map_err(|fault| SourceError::Read { name: "manifest.json".to_string(), fault })?;
     Ok(head[..n].iter().copied().find(|b| !b.is_ascii_whitespace()))
 }
 

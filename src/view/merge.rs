@@ -162,7 +162,7 @@ impl View {
         }
     }
 
-    fn child(&mut self, folder: NodeId, name: &[u8]) -> Result<NodeId, TooManyPaths> {
+    fn make_child(&mut self, folder: NodeId, name: &[u8]) -> Result<NodeId, TooManyPaths> {
         let child = self.paths.child(folder, name)?;
         self.grow();
         Ok(child)
@@ -292,7 +292,8 @@ impl View {
                 }
                 Kind::Whiteout => {
                     let (folder, name) = (layer.facts.paths.parent(entry.path), layer.facts.paths.name(entry.path));
-                    let hidden = self.lower_folder(layer, folder).and_then(|folder| self.paths.find_child(folder, name));
+                    let hidden =
+                        self.lower_folder(layer, folder).and_then(|folder| self.paths.find_child(folder, name));
                     if let Some(node) = hidden
                         && gone.insert(node)
                     {
@@ -380,7 +381,7 @@ impl View {
             return Ok(());
         }
         let folder = self.folder_for(layer, entry.path)?;
-        let node = self.child(folder, layer.facts.paths.name(entry.path))?;
+        let node = self.make_child(folder, layer.facts.paths.name(entry.path))?;
         let there = self.nodes[node as usize].inode;
         if entry.kind == Kind::Dir {
             if self.is_folder(node) {
@@ -467,7 +468,7 @@ impl View {
                 }
                 _ => {}
             }
-            let child = self.child(at, &name)?;
+            let child = self.make_child(at, &name)?;
             match self.kind(child) {
                 None => {
                     let inode = self.new_folder(layer.index, child);

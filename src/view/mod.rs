@@ -175,6 +175,11 @@ impl View {
         self.paths.find(path).filter(|&node| self.nodes[node as usize].inode != NONE)
     }
 
+    /// What is in a folder under this name.
+    pub fn child(&self, folder: NodeId, name: &[u8]) -> Option<NodeId> {
+        self.paths.find_child(folder, name).filter(|&node| self.nodes[node as usize].inode != NONE)
+    }
+
     /// What is in a folder now, in no order that means anything.
     pub fn children(&self, folder: NodeId) -> impl Iterator<Item = NodeId> {
         let mut next = self.nodes[folder as usize].first_child;
@@ -203,6 +208,21 @@ impl View {
                 size: self.entry_of(inode).map_or(0, |entry| entry.size),
                 visible: event.inode == here.inode,
             });
+            at = event.previous;
+        }
+        out.reverse();
+        out
+    }
+
+    /// The versions of a file that the layers shipped, the lowest first, with their content where it was kept.
+    pub fn versions(&self, node: NodeId) -> Vec<(usize, Option<&Kept>)> {
+        let mut out = Vec::new();
+        let mut at = self.nodes[node as usize].last_event;
+        while let Some(event) = self.events.get(at as usize) {
+            let inode = &self.inodes[event.inode as usize];
+            let layer = inode.layer as usize;
+            let kept = self.layers.get(layer).and_then(|facts| facts.kept.get(&inode.entry));
+            out.push((event.layer as usize, kept.or_else(|| self.brought.get(&(layer, inode.entry)))));
             at = event.previous;
         }
         out.reverse();

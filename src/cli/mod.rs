@@ -1,0 +1,207 @@
+//! The commands: arguments in, a report out, an exit code back.
+//!
+//! Standard output is the report and nothing else; what went wrong goes to standard error. Not here: what a report says
+//! (`report`), how an image is judged (`audit`).
+
+pub mod args;
+mod rules;
+
+use crate::audit;
+use crate::audit::AuditRequest;
+use crate::cli::args::AuditArgs;
+use crate::cli::args::Cli;
+use crate::cli::args::Command;
+use crate::cli::args::ExplainArgs;
+use crate::cli::args::RulesArgs;
+use crate::limits;
+use crate::model::text::shown;
+use crate::policy;
+use crate::policy::PolicyError;
+use crate::policy::builtin;
+use crate::policy::error::nearest;
+use crate::report;
+use crate::report::Options;
+use anstream::AutoStream;
+use anstream::ColorChoice;
+use clap::Parser;
+use std::ffi::OsString;
+use std::io;
+use std::io::IsTerminal;
+use std::io::Read;
+use std::io::Write;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Columns where there is no terminal to ask.
+const WIDTH_DEFAULT: usize = 100;
+/// The policy where none is named.
+const POLICY_DEFAULT: &str = "baseline";
+/// What a shell shows for a program that a closed pipe ended.
+const EXIT_BROKEN_PIPE: u8 = 141;
+/// Something could not be judged, or could not be done at all.
+const EXIT_TROUBLE: u8 = 2;
+
+/// Where a command writes, and what is understood there.
+pub struct Console<'a> {
+    /// For the report.
+    pub out: &'a mut dyn Write,
+    /// What standard output is like.
+    pub options: Options,
+    /// For everything else.
+    pub err: &'a mut dyn Write,
+    /// Whether standard error takes colours.
+    pub err_color: bool,
+}
+
+/// Why a command could not do what it was asked for.
+#[derive(Debug)]
+enum Trouble {
+    /// The command line is wrong, or asks for help.
+    Usage(clap::Error),
+    /// The policy is wrong.
+    Policy(PolicyError),
+    /// A name that nobody knows.
+    Unknown { what: String, hint: Option<String> },
+    /// The report cannot be written to this file, or to standard output.
+    Output(Option<PathBuf>, io::Error),
+}
+
+impl From<PolicyError> for Trouble {
+    fn from(error: PolicyError) -> Trouble {
+        Trouble::Policy(error)
+    }
+}
+
+/// Runs the program with the process's own arguments and streams.
+pub fn main() -> ExitCode {
+    let stdout = io::stdout();
+    let stderr = io::stderr();
+    let options = Options { width: width(&stdout), color: AutoStream::choice(&stdout) != ColorChoice::Never };
+    let err_color = AutoStream::choice(&stderr) != ColorChoice::Never;
+    let mut out = io::BufWriter::new(stdout.lock());
+    let mut console = Console { out: &mut out, options, err: &mut stderr.lock(), err_color };
+    ExitCode::from(run(std::env::args_os(), &mut console))
+}
+
+/// Runs one command line, the program's name first, and gives back the exit code.
+pub fn run(args: impl IntoIterator<Item = OsString>, console: &mut Console<'_>) -> u8 {
+    let done = Cli::try_parse_from(args).map_err(Trouble::Usage).and_then(|cli| match cli.command {
+        Command::Audit(args) => audit(args, console),
+        Command::Rules(args) => list_rules(&args, console),
+        Command::Explain(args) => explain(&args, console),
+    });
+    let done = done.and_then(|code| console.out.flush().map(|()| code).map_err(|error| Trouble::Output(None, error)));
+    // A standard error that is closed leaves nobody to tell.
+    done.unwrap_or_else(|trouble| tell(trouble, console).unwrap_or(EXIT_TROUBLE))
+}
+
+fn tell(trouble: Trouble, console: &mut Console<'_>) -> io::Result<u8> {
+    let err = &mut console.err;
+    match trouble {
+        Trouble::Usage(error) => return Ok(usage(&error, console)),
+        Trouble::Output(None, error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(EXIT_BROKEN_PIPE),
+        Trouble::Output(None, error) => writeln!(err, "error: cannot write to standard output: {error}")?,
+        Trouble::Output(Some(path), error) => {
+            writeln!(err, "error: cannot write {}: {error}", shown(&path.to_string_lossy()))?;
+        }
+        Trouble::Policy(error) => err.write_all(error.render(console.err_color).as_bytes())?,
+        Trouble::Unknown { what, hint } => {
+            writeln!(err, "error: {what}")?;
+            if let Some(hint) = hint {
+                writeln!(err, "hint: {hint}")?;
+            }
+        }
+    }
+    err.flush()?;
+    Ok(EXIT_TROUBLE)
+}
+
+/// Help and version go to standard output and are no trouble.
+fn usage(error: &clap::Error, console: &mut Console<'_>) -> u8 {
+    let text = error.render();
+    let (stream, color): (&mut dyn Write, bool) = match error.use_stderr() {
+        true => (&mut *console.err, console.err_color),
+        false => (&mut *console.out, console.options.color),
+    };
+    let written = if color { write!(stream, "{}", text.ansi()) } else { write!(stream, "{text}") };
+    match written.and_then(|()| stream.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => EXIT_BROKEN_PIPE,
+        Err(_) => EXIT_TROUBLE,
+        Ok(()) if error.use_stderr() => EXIT_TROUBLE,
+        Ok(()) => 0,
+    }
+}
+
+fn audit(args: AuditArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
+    let mut names: Vec<&str> = args.policies.iter().map(String::as_str).collect();
+    if names.is_empty() {
+        names.push(POLICY_DEFAULT);
+    }
+    let policy = policy::load_all(&names, crate::rules::ALL, &read_policy)?;
+    let cores = || std::thread::available_parallelism().map_or(1, |n| n.get());
+    let request = AuditRequest {
+        references: args.images,
+        policy,
+        fail_on: args.fail_on,
+        platform: args.platform,
+        base: args.base,
+        threads: args.threads.map_or_else(cores, usize::from),
+    };
+    let report = audit::run(&request);
+    match args.output {
+        None => report::write(&report, args.format, console.options, console.out)
+            .map_err(|error| Trouble::Output(None, error))?,
+        Some(path) => {
+            // The file comes to be only when the whole report is there to be written.
+            let mut bytes = Vec::new();
+            let options = Options { width: WIDTH_DEFAULT, color: false };
+            report::write(&report, args.format, options, &mut bytes)
+                .and_then(|()| std::fs::write(&path, &bytes))
+                .map_err(|error| Trouble::Output(Some(path), error))?;
+        }
+    }
+    Ok(report.verdict().exit_code())
+}
+
+fn list_rules(args: &RulesArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
+    let mut rows = Vec::new();
+    for rule in crate::rules::ALL {
+        rows.push((*rule, builtin::levels(rule.id, crate::rules::ALL)?));
+    }
+    rules::write(&rows, args.format, console.options, console.out).map_err(|error| Trouble::Output(None, error))?;
+    Ok(0)
+}
+
+fn explain(args: &ExplainArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
+    let Some(rule) = crate::rules::find(&args.rule) else {
+        let known = crate::rules::ALL.iter().map(|rule| rule.id);
+        let hint = match nearest(&args.rule, known) {
+            Some(id) => format!("did you mean `{id}`?"),
+            None => "`plimsoll rules` lists them all".to_string(),
+        };
+        return Err(Trouble::Unknown { what: format!("there is no rule `{}`", shown(&args.rule)), hint: Some(hint) });
+    };
+    let page = crate::rules::page::page(rule, &builtin::levels(rule.id, crate::rules::ALL)?);
+    console.out.write_all(page.as_bytes()).map_err(|error| Trouble::Output(None, error))?;
+    Ok(0)
+}
+
+/// One byte more than a policy may have is enough to refuse it.
+fn read_policy(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(limits::POLICY_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The terminal's width; where there is no terminal, a fixed one.
+fn width(stdout: &io::Stdout) -> usize {
+    if let Some((terminal_size::Width(columns), _)) = terminal_size::terminal_size_of(stdout) {
+        return usize::from(columns);
+    }
+    let columns = || std::env::var("COLUMNS").ok()?.parse().ok().filter(|&n| n > 0);
+    if stdout.is_terminal() { columns().unwrap_or(WIDTH_DEFAULT) } else { WIDTH_DEFAULT }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,135 @@
+//! Command lines from end to end inside the process.
+
+use super::*;
+
+struct Ran {
+    code: u8,
+    out: String,
+    err: String,
+}
+
+fn plimsoll(args: &[&str]) -> Ran {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let options = Options { width: 80, color: false };
+    let mut console = Console { out: &mut out, options, err: &mut err, err_color: false };
+    let code = run(["plimsoll"].iter().chain(args).map(OsString::from), &mut console);
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    Ran { code, out: text(out), err: text(err) }
+}
+
+/// Takes nothing.
+struct Closed(io::ErrorKind);
+
+impl Write for Closed {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::Error::from(self.0))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn plimsoll_into(out: &mut dyn Write, args: &[&str]) -> (u8, String) {
+    let mut err = Vec::new();
+    let options = Options { width: 80, color: false };
+    let mut console = Console { out, options, err: &mut err, err_color: false };
+    let code = run(["plimsoll"].iter().chain(args).map(OsString::from), &mut console);
+    (code, String::from_utf8(err).expect("UTF-8"))
+}
+
+/// A policy that any set of rules fits.
+fn empty_policy(folder: &tempfile::TempDir) -> String {
+    let path = folder.path().join("policy.toml");
+    std::fs::write(&path, "schema = 1\n").expect("a file");
+    path.to_str().expect("UTF-8").to_string()
+}
+
+#[test]
+fn wrong_command_lines_are_trouble_on_standard_error() {
+    for args in [
+        &[][..],
+        &["audti", "x"],
+        &["audit"],
+        &["audit", "x", "--format", "yaml"],
+        &["audit", "x", "--fail-on", "off"],
+        &["audit", "x", "--threads", "0"],
+        &["audit", "x", "--platform", "linux"],
+        &["explain"],
+    ] {
+        let ran = plimsoll(args);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{args:?}");
+        assert!(!ran.err.is_empty() && !ran.err.contains('\u{1b}'), "{args:?}");
+    }
+}
+
+#[test]
+fn help_and_version_are_no_trouble() {
+    for args in [&["--help"][..], &["--version"], &["audit", "--help"], &["help", "explain"]] {
+        let ran = plimsoll(args);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{args:?}");
+        assert!(!ran.out.is_empty());
+    }
+    assert!(plimsoll(&["audit", "--help"]).out.contains("Examples:"));
+}
+
+#[test]
+fn a_wrong_policy_is_shown_with_its_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("p.toml");
+    std::fs::write(&path, "schema = 1\nextend = []\n").expect("a file");
+    let ran = plimsoll(&["audit", "x.tar", "--policy", path.to_str().expect("UTF-8")]);
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+    assert!(ran.err.contains("unknown key `extend`") && ran.err.contains("p.toml:2:1"), "{}", ran.err);
+    let ran = plimsoll(&["audit", "x.tar", "--policy", "bakend"]);
+    assert!(ran.code == 2 && ran.err.contains("did you mean `backend`?"), "{}", ran.err);
+}
+
+#[test]
+fn an_unknown_rule_is_trouble() {
+    let ran = plimsoll(&["explain", "no\u{1b}-such"]);
+    assert_eq!(ran.code, 2);
+    assert_eq!(ran.err, "error: there is no rule `no\\x1b-such`\nhint: `plimsoll rules` lists them all\n");
+}
+
+#[test]
+fn an_image_that_is_not_there_is_in_the_report_and_in_the_exit_code() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let absent = folder.path().join("absent.tar");
+    let absent = absent.to_str().expect("UTF-8");
+    let ran = plimsoll(&["audit", absent, "--policy", &empty_policy(&folder), "--format", "json"]);
+    assert_eq!((ran.code, ran.err.as_str()), (2, ""));
+    let value: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+    assert_eq!(value["verdict"], "unjudged");
+    assert_eq!(value["errors"][0]["reference"], absent);
+}
+
+#[test]
+fn the_report_goes_to_a_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let policy = empty_policy(&folder);
+    let file = folder.path().join("report.txt");
+    let ran = plimsoll(&["audit", "absent.tar", "--policy", &policy, "--output", file.to_str().expect("UTF-8")]);
+    assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (2, "", ""));
+    assert!(std::fs::read_to_string(&file).expect("written").starts_with("UNJUDGED  absent.tar"));
+
+    let nowhere = folder.path().join("no/such/report.txt");
+    let ran = plimsoll(&["audit", "absent.tar", "--policy", &policy, "--output", nowhere.to_str().expect("UTF-8")]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.starts_with("error: cannot write ") && ran.err.contains("no/such/report.txt"), "{}", ran.err);
+}
+
+#[test]
+fn a_closed_pipe_ends_quietly_and_a_full_disk_does_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let policy = empty_policy(&folder);
+    let args = ["audit", "absent.tar", "--policy", &policy];
+    assert_eq!(plimsoll_into(&mut Closed(io::ErrorKind::BrokenPipe), &args), (141, String::new()));
+    assert_eq!(plimsoll_into(&mut Closed(io::ErrorKind::BrokenPipe), &["--help"]), (141, String::new()));
+    let (code, err) = plimsoll_into(&mut Closed(io::ErrorKind::StorageFull), &args);
+    assert_eq!(code, 2);
+    assert!(err.starts_with("error: cannot write to standard output: "), "{err}");
+    // The same where the bytes only go out at the end.
+    let mut late = io::BufWriter::with_capacity(1 << 20, Closed(io::ErrorKind::BrokenPipe));
+    assert_eq!(plimsoll_into(&mut late, &args), (141, String::new()));
+}

@@ -1,0 +1,203 @@
+//! Users and groups of the image, and who the config's `User` is.
+//!
+//! The rule is runc's (libcontainer/user, `GetExecUser`), which docker, containerd and podman use or follow: of two lines
+//! with one name the first counts; a number needs no entry; a name must have one.
+
+use crate::facts::Facts;
+use crate::model::finding::Undecided;
+use crate::model::layer_facts::Kept;
+use crate::model::layer_facts::Kind;
+use crate::model::text::shown;
+use crate::model::text::shown_bytes;
+use crate::view::NodeId;
+use crate::view::Resolved;
+use crate::view::View;
+
+/// The largest uid and gid that runc takes.
+const ID_MAX: i64 = (1 << 31) - 1;
+
+/// Who a container runs as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Number.
+    pub uid: u32,
+    /// Primary group.
+    pub gid: u32,
+    /// Groups that list the name; the primary one is not repeated. Empty where the config names a group.
+    pub groups: Vec<u32>,
+    /// From passwd, harmless to show.
+    pub name: Option<String>,
+}
+
+/// Why the config's user cannot be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserProblem {
+    /// No container starts with it; why, a fragment.
+    Unknown(String),
+    /// The bytes were denied.
+    Undecided(Undecided),
+}
+
+impl From<Undecided> for UserProblem {
+    fn from(undecided: Undecided) -> UserProblem {
+        UserProblem::Undecided(undecided)
+    }
+}
+
+impl Facts<'_> {
+    /// The uid that the config's `User` is, by number or by name. Needs passwd only for names.
+    pub fn uid(&self) -> Result<u32, UserProblem> {
+        let (user, _) = split(&self.image().config.run.user);
+        match number(user) {
+            _ if user.is_empty() => Ok(0),
+            Some(uid) if (0..=ID_MAX).contains(&uid) => Ok(uid as u32),
+            Some(_) => Err(UserProblem::Unknown(format!("uid {} is outside 0 to {ID_MAX}", shown(user)))),
+            None => Ok(self.entry(user)?.uid),
+        }
+    }
+
+    /// Everything about the config's `User`.
+    pub fn user(&self) -> Result<User, UserProblem> {
+        let (user, group) = split(&self.image().config.run.user);
+        let mut out = User { uid: self.uid()?, gid: 0, groups: Vec::new(), name: None };
+        let entry = match number(user) {
+            None if !user.is_empty() => Some(self.entry(user)?),
+            _ => {
+                let lines = self.lines(b"etc/passwd")?;
+                lines.iter().map(|line| Entry::of(line)).find(|entry| i64::from(entry.uid) == i64::from(out.uid))
+            }
+        };
+        if let Some(entry) = &entry {
+            (out.gid, out.name) = (entry.gid, Some(shown_bytes(&entry.name)));
+        }
+        if !group.is_empty() {
+            out.gid = self.group(group)?;
+        } else if let Some(entry) = entry {
+            for line in self.lines(b"etc/group")? {
+                let fields: Vec<&[u8]> = line.split(|&b| b == b':').collect();
+                let members = fields.get(3).copied().unwrap_or(b"");
+                if members.split(|&b| b == b',').any(|member| member == &entry.name[..]) {
+                    out.groups.push(id_field(&fields, 2));
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// The gid of a group given by name or number.
+    fn group(&self, group: &str) -> Result<u32, UserProblem> {
+        if let Some(gid) = number(group) {
+            return match (0..=ID_MAX).contains(&gid) {
+                true => Ok(gid as u32),
+                false => Err(UserProblem::Unknown(format!("gid {} is outside 0 to {ID_MAX}", shown(group)))),
+            };
+        }
+        let lines = self.lines(b"etc/group")?;
+        let found = lines
+            .iter()
+            .map(|line| line.split(|&b| b == b':').collect::<Vec<_>>())
+            .find(|fields| fields[0] == group.as_bytes());
+        match found {
+            Some(fields) => Ok(id_field(&fields, 2)),
+            None => Err(UserProblem::Unknown(format!(
+                "no group {:?} in /etc/group{}",
+                shown(group),
+                self.why(b"etc/group")
+            ))),
+        }
+    }
+
+    /// The first line of passwd with this name.
+    fn entry(&self, name: &str) -> Result<Entry, UserProblem> {
+        let lines = self.lines(b"etc/passwd")?;
+        match lines.iter().map(|line| Entry::of(line)).find(|entry| entry.name == name.as_bytes()) {
+            Some(entry) => Ok(entry),
+            None => Err(UserProblem::Unknown(format!(
+                "no user {:?} in /etc/passwd{}",
+                shown(name),
+                self.why(b"etc/passwd")
+            ))),
+        }
+    }
+
+    /// The lines of an account file that runc reads: blank ones left out, blanks around them cut off. A file that is not
+    /// there has none, nor has one that is no regular file.
+    fn lines(&self, path: &[u8]) -> Result<Vec<&[u8]>, Undecided> {
+        let view = self.view()?;
+        let Some(node) = regular(view, path) else { return Ok(Vec::new()) };
+        match view.content(node) {
+            Some(Kept::Whole(bytes)) => {
+                Ok(bytes.split(|&b| b == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect())
+            }
+            Some(Kept::TooLarge(size)) => Err(Undecided::denied(
+                format!("/{}", shown_bytes(path)),
+                format!("it has {size} bytes, over the limit (kept file)"),
+            )),
+            None => Err(Undecided::denied(format!("/{}", shown_bytes(path)), "its content was not kept")),
+        }
+    }
+
+    /// Why an account file has no lines, where that is not plain.
+    fn why(&self, path: &[u8]) -> &'static str {
+        let Ok(view) = self.view() else { return "" };
+        match view.resolve(path, true) {
+            Resolved::Missing | Resolved::NotFolder => ", which does not exist",
+            Resolved::Loop => ", which is a loop of symbolic links",
+            Resolved::Found(node) if view.stat(node).is_some_and(|stat| stat.kind != Kind::File) => {
+                ", which is no regular file"
+            }
+            Resolved::Found(_) => "",
+        }
+    }
+}
+
+/// Files whose content the facts read whole, where the merged view has them.
+pub fn needed(view: &View) -> Vec<NodeId> {
+    [&b"etc/passwd"[..], b"etc/group", b"var/lib/dpkg/status", b"var/lib/dpkg/diversions", b"lib/apk/db/installed"]
+        .iter()
+        .filter_map(|path| regular(view, path))
+        .collect()
+}
+
+/// The regular file that a path leads to.
+pub fn regular(view: &View, path: &[u8]) -> Option<NodeId> {
+    match view.resolve(path, true) {
+        Resolved::Found(node) => view.stat(node).filter(|stat| stat.kind == Kind::File).map(|_| node),
+        _ => None,
+    }
+}
+
+struct Entry {
+    name: Vec<u8>,
+    uid: u32,
+    gid: u32,
+}
+
+impl Entry {
+    fn of(line: &[u8]) -> Entry {
+        let fields: Vec<&[u8]> = line.split(|&b| b == b':').collect();
+        Entry { name: fields[0].to_vec(), uid: id_field(&fields, 2), gid: id_field(&fields, 3) }
+    }
+}
+
+/// A number field; what is missing or no number counts as 0, as in runc.
+fn id_field(fields: &[&[u8]], at: usize) -> u32 {
+    let text = fields.get(at).and_then(|field| std::str::from_utf8(field).ok()).unwrap_or("");
+    number(text).and_then(|n| u32::try_from(n).ok()).unwrap_or(0)
+}
+
+/// `user[:group]`; what stands behind a second colon is ignored.
+fn split(spec: &str) -> (&str, &str) {
+    let mut parts = spec.split(':');
+    (parts.next().unwrap_or(""), parts.next().unwrap_or(""))
+}
+
+/// Go's `strconv.Atoi`: ASCII digits with an optional sign.
+fn number(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    // More digits than fit are a number still, out of every range.
+    Some(text.parse().unwrap_or(i64::MAX))
+}

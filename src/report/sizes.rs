@@ -1,0 +1,120 @@
+//! The tables inside the terminal's report: layers and their sizes, and all images of a run.
+
+use crate::model::finding::Level;
+use crate::model::layer_facts::Compression;
+use crate::model::text::bytes;
+use crate::model::text::count;
+use crate::model::text::shown;
+use crate::report::wrap;
+use crate::verdict::ImageReport;
+use crate::verdict::Report;
+use crate::verdict::Verdict;
+use comfy_table::Cell;
+use comfy_table::CellAlignment;
+use comfy_table::ColumnConstraint;
+use comfy_table::ContentArrangement;
+use comfy_table::ContentLineStyle;
+use comfy_table::LineStyle;
+use comfy_table::Table;
+use comfy_table::TableStyle;
+
+/// Columns of an instruction in the table of layers.
+const INSTRUCTION_MAX: usize = 60;
+/// From this width on a layer's numbers have columns of their own.
+const WIDE: usize = 72;
+
+const STYLE: TableStyle = TableStyle::new()
+    .header_lines(ContentLineStyle::none().junction(' '))
+    .header_separator(LineStyle::none().fill('─').junction('─'))
+    .content_lines(ContentLineStyle::none().junction(' '));
+
+fn table(header: &[&str], width: usize) -> Table {
+    let mut table = Table::new();
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(u16::try_from(width).unwrap_or(u16::MAX)).set_header(header.to_vec());
+    table
+}
+
+/// Makes all columns but one as wide as their content, and sets them to the right.
+fn numbers(table: &mut Table, text_column: usize) {
+    for (_, column) in table.column_iter_mut().enumerate().filter(|(index, _)| *index != text_column) {
+        column.set_constraint(ColumnConstraint::ContentWidth);
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    if let Some(first) = table.column_mut(0) {
+        first.set_padding((0, 1));
+    }
+}
+
+/// The layers, the bottom one first.
+pub fn layers(image: &ImageReport, width: usize) -> String {
+    if image.image.layers.is_empty() {
+        return "The image has no layers.".to_string();
+    }
+    if image.layers.is_empty() {
+        return format!("{}, not measured.", count(image.image.layers.len() as u64, "layer"));
+    }
+    let rows = image.layers.iter().enumerate().map(|(index, layer)| {
+        let stored = match layer.compression {
+            Compression::None => "plain".to_string(),
+            _ => bytes(layer.stored),
+        };
+        let made = image.image.instruction(index).map_or(String::new(), |made| shown(&made.text));
+        let made = wrap::shorten(&made, INSTRUCTION_MAX);
+        (index.to_string(), stored, bytes(layer.uncompressed), layer.entries, made)
+    });
+    if width < WIDE {
+        let mut table = table(&["#", "layer"], width);
+        for (index, stored, uncompressed, entries, made) in rows {
+            let entries = if entries == 1 { "1 entry".to_string() } else { format!("{entries} entries") };
+            let stored = if stored == "plain" { "stored plain".to_string() } else { format!("{stored} compressed") };
+            table.add_row(vec![index, format!("{made}\n{uncompressed}, {stored}, {entries}")]);
+        }
+        numbers(&mut table, 1);
+        return table.trim_fmt();
+    }
+    let mut table = table(&["#", "compressed", "uncompressed", "entries", "instruction"], width);
+    for (index, stored, uncompressed, entries, made) in rows {
+        table.add_row(vec![index, stored, uncompressed, entries.to_string(), made]);
+    }
+    numbers(&mut table, 4);
+    table.trim_fmt()
+}
+
+/// The sums, as a sentence.
+pub fn sums(image: &ImageReport) -> Option<String> {
+    let sizes = image.sizes.filter(|_| !image.image.layers.is_empty())?;
+    let compressed = match sizes.compressed {
+        Some(compressed) => format!("{} compressed, ", bytes(compressed)),
+        None => String::new(),
+    };
+    let visible = format!("{} of files can be seen in a container", bytes(sizes.visible));
+    Some(format!(
+        "Together {compressed}{} uncompressed; {visible}, {} are wasted on files that cannot.",
+        bytes(sizes.uncompressed),
+        bytes(sizes.wasted)
+    ))
+}
+
+/// All images of a run, and the inputs that could not be read.
+pub fn summary(report: &Report, width: usize) -> String {
+    let mut table = table(&["image", "verdict", "errors", "warnings", "notes"], width);
+    for image in &report.images {
+        let of = |level: Level| image.findings.iter().filter(|finding| finding.level == level).count().to_string();
+        let name = format!("{} {}", shown(image.image.title()), shown(&image.image.platform));
+        let numbers = [of(Level::Error), of(Level::Warn), of(Level::Note)];
+        table.add_row([vec![name, image.verdict.name().to_string()], numbers.to_vec()].concat());
+    }
+    for error in &report.errors {
+        let verdict = Verdict::Unjudged.name().to_string();
+        table.add_row([vec![shown(&error.reference), verdict], vec!["–".to_string(); 3]].concat());
+    }
+    if width < WIDE {
+        table.set_header(["image", "verdict", "e", "w", "n"].map(Cell::new).to_vec());
+    }
+    numbers(&mut table, 0);
+    if let Some(column) = table.column_mut(1) {
+        column.set_cell_alignment(CellAlignment::Left);
+    }
+    table.trim_fmt()
+}

@@ -1,0 +1,142 @@
+//! `build-tools-left`: compilers, linkers and headers are in the final image.
+
+use crate::facts::Facts;
+use crate::facts::packages::Package;
+use crate::model::finding::Location;
+use crate::model::finding::State;
+use crate::model::finding::Undecided;
+use crate::model::layer_facts::Kind;
+use crate::model::path;
+use crate::model::text::shown_bytes;
+use crate::rules::Docs;
+use crate::rules::Found;
+use crate::rules::Out;
+use crate::rules::Rule;
+use crate::rules::Settings;
+use crate::view::NodeId;
+use crate::view::Resolved;
+use regex::bytes::Regex;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "build-tools-left",
+    title: "build tools are left in the image",
+    rows: &["B2", "B3", "F2", "O2"],
+    params: &[],
+    docs: Docs {
+        why: "A compiler makes the image larger and gives an intruder a workshop. A running service needs none.",
+        evidence: "Installed dpkg and apk packages that build software, and programs of such names that no such package owns in the usual program folders of the merged view.",
+        blind: "Tools under other names or in other folders, and interpreters that also build (Python, Node).",
+        fix: "Build in a stage of its own and `COPY --from` what it made; or install, build and remove in one RUN.",
+        breaks: "layer COPY toolchain /\n  f 0755 0:0 usr/bin/gcc \"x\"   #! build-tools-left",
+        keeps: "layer COPY app /usr/bin/\n  f 0755 0:0 usr/bin/app \"x\"",
+    },
+    check,
+};
+
+/// Programs that build software. Target prefixes and versions may stand around the usual names.
+static PROGRAMS: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(concat!(
+        r"(?-u)^(?:(?:[a-z0-9_]+-(?:[a-z0-9_]+-)?linux-(?:gnu|musl|gnueabihf)-)?",
+        r"(?:gcc|g\+\+|cc|c\+\+|cpp|ld|as|c\+\+filt|ld\.bfd|ld\.gold)(?:-[0-9.]+)?",
+        r"|make|gmake|cmake|ninja|meson|clang(?:\+\+)?(?:-[0-9.]+)?|tcc|rustc|cargo|go|gofmt|javac|mvn|gradle|dpkg-buildpackage)$"
+    ))
+    .expect("a pattern that a test compiles")
+});
+
+/// Packages that build software.
+static PACKAGES: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(concat!(
+        r"(?-u)^(?:build-essential|build-base|(?:gcc|g\+\+|cpp|clang|gfortran)(?:-[0-9.]+)?(?:-x86-64-linux-gnu|-aarch64-linux-gnu)?",
+        r"|make|cmake|ninja-build|meson|binutils|libc6-dev|libc-dev|musl-dev|linux-libc-dev|linux-headers|dpkg-dev",
+        r"|libstdc\+\+-[0-9]+-dev|libgcc-[0-9]+-dev|rust|rustc|cargo|go|golang(?:-go)?|openjdk-.*-jdk(?:-headless)?",
+        r"|autoconf|automake|python3-dev|python3\.[0-9]+-dev)$"
+    ))
+    .expect("a pattern that a test compiles")
+});
+
+/// Folders that programs are called from.
+const PROGRAM_FOLDERS: [&[u8]; 6] = [b"bin", b"sbin", b"usr/bin", b"usr/sbin", b"usr/local/bin", b"usr/local/sbin"];
+
+/// Parts of a compiler that lie elsewhere.
+const PARTS: [&[u8]; 4] = [b"cc1", b"cc1plus", b"collect2", b"lto1"];
+
+fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
+    let view = facts.view()?;
+    let packages = facts.packages()?;
+    let mut tools: Vec<(Vec<u8>, NodeId)> = view
+        .walk()
+        .filter(|(_, stat)| stat.kind != Kind::Dir)
+        .filter(|(node, _)| PARTS.contains(&view.name(*node)) || PROGRAMS.is_match(view.name(*node)))
+        .map(|(node, _)| (view.path(node), node))
+        .filter(|(path, node)| {
+            PROGRAM_FOLDERS.contains(&path::parent(path))
+                || PARTS.contains(&view.name(*node)) && is_program(facts, path)
+        })
+        .collect();
+    tools.sort();
+    let mut installed: BTreeMap<(&str, &str), (&Package, Vec<Vec<u8>>)> = BTreeMap::new();
+    for package in packages.list.iter().filter(|package| PACKAGES.is_match(package.name.as_bytes())) {
+        installed.entry((&package.name, &package.version)).or_insert((package, Vec::new()));
+    }
+    let mut unowned = Vec::new();
+    for (path, node) in tools {
+        let owner = packages
+            .owners(node)
+            .find(|package| installed.contains_key(&(package.name.as_str(), package.version.as_str())));
+        match owner.and_then(|package| installed.get_mut(&(package.name.as_str(), package.version.as_str()))) {
+            Some((_, paths)) => paths.push(path),
+            None if is_program(facts, &path) => unowned.push((path, node)),
+            None => {}
+        }
+    }
+    for (package, paths) in installed.into_values() {
+        let message = format!("the package {} {} is installed: it builds software", package.name, package.version);
+        let mut found = Found::new(package.name.clone(), message);
+        for path in paths.iter().take(3) {
+            found = found.at(Location::path(path, Some(package.layer), State::Visible));
+        }
+        if paths.is_empty() {
+            found = found.at(Location::path(&view.path(package.record), Some(package.layer), State::Visible));
+        }
+        out.report(found);
+    }
+    for (path, node) in unowned {
+        let shown = shown_bytes(&path);
+        let layer = view.stat(node).and_then(|stat| stat.layer);
+        let message = format!("/{shown} is a build tool by its name, and executable");
+        out.report(Found::new(shown, message).at(Location::path(&path, layer, State::Visible)));
+    }
+    Ok(())
+}
+
+/// A regular file, through links, that somebody may execute.
+fn is_program(facts: &Facts<'_>, path: &[u8]) -> bool {
+    let Ok(view) = facts.view() else { return false };
+    match view.resolve(path, true) {
+        Resolved::Found(node) => {
+            view.stat(node).is_some_and(|stat| stat.kind == Kind::File && stat.mode & 0o111 != 0 && stat.size > 0)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_whole_names() {
+        for name in ["gcc", "gcc-14", "x86_64-linux-gnu-gcc-14", "ld.bfd", "cmake", "go"] {
+            assert!(PROGRAMS.is_match(name.as_bytes()), "{name}");
+        }
+        for name in ["gccgraph", "gcc-14-base", "ldd", "asd", "gopher", "makeinfo"] {
+            assert!(!PROGRAMS.is_match(name.as_bytes()), "{name}");
+        }
+        assert!(
+            PACKAGES.is_match(b"libc6-dev") && !PACKAGES.is_match(b"gcc-14-base") && !PACKAGES.is_match(b"libgcc-s1")
+        );
+    }
+}

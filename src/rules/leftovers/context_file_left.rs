@@ -1,0 +1,188 @@
+//! `context-file-left`: files of the workplace were copied into the image.
+
+use crate::facts::Facts;
+use crate::model::finding::Location;
+use crate::model::finding::State;
+use crate::model::finding::Undecided;
+use crate::model::layer_facts::Kind;
+use crate::model::path;
+use crate::model::path::PathTable;
+use crate::model::text::bytes;
+use crate::model::text::count;
+use crate::model::text::shown;
+use crate::model::text::shown_bytes;
+use crate::rules::Docs;
+use crate::rules::Found;
+use crate::rules::Out;
+use crate::rules::Param;
+use crate::rules::ParamKind;
+use crate::rules::Rule;
+use crate::rules::Settings;
+use crate::view::NodeId;
+use crate::view::Resolved;
+use crate::view::View;
+use globset::GlobBuilder;
+use globset::GlobSet;
+use globset::GlobSetBuilder;
+use std::os::unix::ffi::OsStrExt;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "context-file-left",
+    title: "files of the build context lie in the image",
+    rows: &["B11", "F2", "F9", "O3"],
+    params: &[Param {
+        name: "names",
+        kind: ParamKind::Texts,
+        about: "Names of files and folders that do not belong in an image, as glob patterns without slashes. Without it nothing is looked for.",
+    }],
+    docs: Docs {
+        why: "Version control, environment files and notes tell strangers more than they need, and every byte is pulled by everyone.",
+        evidence: "Names in the merged view under WORKDIR (where that is `/`, everything but the system's folders), outside `node_modules`, `site-packages` and `dist-packages`, shipped by a layer that COPY or ADD made.",
+        blind: "That COPY or ADD made the layer is history's word, so a finding is `likely`; without history it stays undecided. Files under other names.",
+        fix: "Name it in .dockerignore, or copy only what the program needs.",
+        breaks: "config workdir=/app\nlayer COPY . .\n  f 0644 0:0 app/.env \"A=b\"   #! context-file-left",
+        keeps: "config workdir=/app\nlayer COPY main.py .\n  f 0644 0:0 app/main.py \"print(1)\"",
+    },
+    check,
+};
+
+/// Trees that package managers fill.
+const DEPENDENCIES: [&[u8]; 3] = [b"node_modules", b"site-packages", b"dist-packages"];
+
+/// Folders of the system, where the working folder is the root.
+const SYSTEM: [&[u8]; 14] = [
+    b"bin", b"boot", b"dev", b"etc", b"lib", b"lib32", b"lib64", b"libx32", b"proc", b"run", b"sbin", b"sys", b"usr",
+    b"var",
+];
+
+fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
+    let Some(names) = settings.texts("names") else { return Ok(()) };
+    let names = patterns(names);
+    let view = facts.view()?;
+    let (workdir, _) = path::clean(facts.image().config.run.working_dir.as_bytes());
+    let Resolved::Found(top) = view.resolve(&workdir, true) else { return Ok(()) };
+    let mut untold = Vec::new();
+    let mut todo: Vec<NodeId> = match top {
+        PathTable::ROOT => view.children(top).filter(|&node| !SYSTEM.contains(&view.name(node))).collect(),
+        top => view.children(top).collect(),
+    };
+    while let Some(node) = todo.pop() {
+        let Some(stat) = view.stat(node) else { continue };
+        let name = view.name(node);
+        if matches!(stat.kind, Kind::File | Kind::Dir)
+            && names.is_match(std::path::Path::new(std::ffi::OsStr::from_bytes(name)))
+        {
+            let held = Held::of(view, node);
+            // An empty folder is nobody's file.
+            if held.files > 0 {
+                match origin(facts, &held) {
+                    Origin::Copied => report(view, node, stat.kind, &held, out),
+                    Origin::Untold => untold.push(view.path(node)),
+                    Origin::Made => {}
+                }
+                continue;
+            }
+        }
+        if stat.kind == Kind::Dir && !DEPENDENCIES.contains(&name) {
+            todo.extend(view.children(node));
+        }
+    }
+    untold.sort();
+    if let Some(first) = untold.first() {
+        let others = match untold.len() {
+            1 => String::new(),
+            n => format!(" (and {} more)", n - 1),
+        };
+        out.undecided(Undecided::unknowable(
+            format!("/{}{others}", shown_bytes(first)),
+            "history does not say which instruction made the layer that ships it",
+        ));
+    }
+    Ok(())
+}
+
+/// Patterns that cannot be read match nothing; the policy's reader has refused them before.
+fn patterns(names: &[String]) -> GlobSet {
+    let mut set = GlobSetBuilder::new();
+    for name in names {
+        if let Ok(glob) = GlobBuilder::new(name).literal_separator(true).build() {
+            set.add(glob);
+        }
+    }
+    set.build().unwrap_or_else(|_| GlobSet::empty())
+}
+
+/// Regular files at or below a node.
+struct Held {
+    files: u64,
+    bytes: u64,
+    /// The layers that shipped any version of them, the lowest first; each with whether it ships what is there now.
+    layers: std::collections::BTreeMap<usize, bool>,
+}
+
+impl Held {
+    fn of(view: &View, top: NodeId) -> Held {
+        let mut held = Held { files: 0, bytes: 0, layers: std::collections::BTreeMap::new() };
+        let mut todo = vec![top];
+        while let Some(node) = todo.pop() {
+            match view.stat(node) {
+                Some(stat) if stat.kind == Kind::File => {
+                    held.files += 1;
+                    held.bytes += stat.size;
+                    for shipped in view.shipped(node) {
+                        *held.layers.entry(shipped.layer).or_default() |= shipped.visible;
+                    }
+                }
+                Some(stat) if stat.kind == Kind::Dir => todo.extend(view.children(node)),
+                _ => {}
+            }
+        }
+        held
+    }
+}
+
+enum Origin {
+    /// Some layer that ships it was made by COPY or ADD.
+    Copied,
+    /// Only RUN made it.
+    Made,
+    /// History does not say.
+    Untold,
+}
+
+fn origin(facts: &Facts<'_>, held: &Held) -> Origin {
+    let keywords: Vec<&str> = held
+        .layers
+        .keys()
+        .map(|&layer| facts.instruction(layer).map_or("", |instruction| instruction.keyword.as_str()))
+        .collect();
+    if keywords.iter().any(|keyword| matches!(*keyword, "COPY" | "ADD")) {
+        Origin::Copied
+    } else if keywords.contains(&"") {
+        Origin::Untold
+    } else {
+        Origin::Made
+    }
+}
+
+fn report(view: &View, node: NodeId, kind: Kind, held: &Held, out: &mut Out<'_>) {
+    let path = view.path(node);
+    let text = shown_bytes(&path);
+    let message = match kind {
+        Kind::Dir => format!(
+            "/{text} of the build context lies in the image ({}, {})",
+            count(held.files, "file"),
+            bytes(held.bytes)
+        ),
+        _ => format!("/{text} of the build context lies in the image ({})", bytes(held.bytes)),
+    };
+    let mut found = Found::new(text.clone(), message).likely().fix(format!(
+        "name {} in .dockerignore, or copy only what the program needs",
+        shown(&shown_bytes(view.name(node)))
+    ));
+    for (&layer, &visible) in &held.layers {
+        found = found.at(Location::path(&path, Some(layer), if visible { State::Visible } else { State::Shipped }));
+    }
+    out.report(found);
+}

@@ -1,0 +1,189 @@
+//! `package-cache-left`: what package managers downloaded for the build is still there.
+
+use crate::facts::Facts;
+use crate::model::finding::Location;
+use crate::model::finding::State;
+use crate::model::finding::Undecided;
+use crate::model::layer_facts::Kind;
+use crate::model::path::PathTable;
+use crate::model::text::bytes;
+use crate::model::text::count;
+use crate::model::text::shown_bytes;
+use crate::rules::Docs;
+use crate::rules::Found;
+use crate::rules::Out;
+use crate::rules::Rule;
+use crate::rules::Settings;
+use crate::view::NodeId;
+use crate::view::View;
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::collections::HashSet;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "package-cache-left",
+    title: "a package manager's lists or cache are left in the image",
+    rows: &["B10"],
+    params: &[],
+    docs: Docs {
+        why: "The bytes are pulled by everyone and used by nobody, and stale lists make a later install fetch old versions.",
+        evidence: "Bytes of regular files in the merged view below the cache folders of apt, apk, dnf, pip, npm, yarn, uv, Poetry, Go and Cargo. The words of a RUN line prove nothing either way: cache mounts leave no bytes.",
+        blind: "Caches that were moved elsewhere by configuration. Those that a later layer deleted are `wasted-space`.",
+        fix: "Delete it in the RUN that made it, or mount it: `RUN --mount=type=cache,target=/var/cache/apt …`, `rm -rf /var/lib/apt/lists/*`, `pip install --no-cache-dir`, `npm cache clean --force`, `apk add --no-cache`.",
+        breaks: "layer RUN apt-get update\n  f 0644 0:0 var/lib/apt/lists/deb_Packages \"x\"   #! package-cache-left",
+        keeps: "layer RUN apt-get update && rm -rf /var/lib/apt/lists/*\n  d 0755 0:0 var/lib/apt/lists",
+    },
+    check,
+};
+
+/// A kind of cache: how to call it, and what to do about it.
+struct Cache {
+    what: &'static str,
+    fix: &'static str,
+}
+
+const APT_LISTS: Cache =
+    Cache { what: "apt package lists", fix: "end the RUN that calls apt-get with `rm -rf /var/lib/apt/lists/*`" };
+const APT: Cache = Cache { what: "apt's cache", fix: "end the RUN that calls apt-get with `apt-get clean`" };
+const APK: Cache = Cache { what: "apk's cache", fix: "install with `apk add --no-cache`" };
+const DNF: Cache = Cache { what: "dnf's or yum's cache", fix: "end the RUN that calls it with `dnf clean all`" };
+const PIP: Cache = Cache { what: "pip's cache", fix: "install with `pip install --no-cache-dir`" };
+const NPM: Cache = Cache {
+    what: "npm's cache",
+    fix: "end the RUN that calls npm with `npm cache clean --force && rm -rf ~/.npm`, or mount the cache",
+};
+const YARN: Cache = Cache { what: "yarn's cache", fix: "end the RUN that calls yarn with `yarn cache clean`" };
+const UV: Cache = Cache { what: "uv's cache", fix: "install with `uv sync --no-cache`, or mount the cache" };
+const POETRY: Cache = Cache { what: "Poetry's cache", fix: "install with `poetry install --no-cache`" };
+const GO: Cache = Cache { what: "Go's build or module cache", fix: "build in a stage of its own and COPY the program" };
+const CARGO: Cache = Cache { what: "Cargo's registry cache", fix: "build in a stage of its own and COPY the program" };
+
+/// Is this folder one of the package managers' caches?
+fn cache(path: &[u8]) -> Option<&'static Cache> {
+    match path {
+        b"var/lib/apt/lists" => return Some(&APT_LISTS),
+        b"var/cache/apt" => return Some(&APT),
+        b"var/cache/apk" | b"etc/apk/cache" => return Some(&APK),
+        b"var/cache/dnf" | b"var/cache/yum" | b"var/cache/libdnf5" => return Some(&DNF),
+        b"usr/local/share/.cache/yarn" => return Some(&YARN),
+        _ => {}
+    }
+    let mut parts = path.rsplit(|&b| b == b'/');
+    let last = parts.next().unwrap_or(b"");
+    let (second, third) = (parts.next().unwrap_or(b""), parts.next().unwrap_or(b""));
+    match (third, second, last) {
+        (_, b".cache", b"pip") => Some(&PIP),
+        (_, b".cache", b"yarn") => Some(&YARN),
+        (_, b".cache", b"uv") => Some(&UV),
+        (_, b".cache", b"pypoetry") => Some(&POETRY),
+        (_, b".cache", b"go-build") => Some(&GO),
+        (_, _, b".npm") => Some(&NPM),
+        (b"pkg", b"mod", b"cache") => Some(&GO),
+        (b"cargo" | b".cargo", b"registry", b"cache") => Some(&CARGO),
+        _ => None,
+    }
+}
+
+/// Files that belong in an empty cache: apt's lock, and the release files that `apt-get dist-clean` leaves, as the
+/// official images have them.
+fn stays(kind: &Cache, name: &[u8]) -> bool {
+    let apt = std::ptr::eq(kind, &APT_LISTS) || std::ptr::eq(kind, &APT);
+    let released =
+        name == b"InRelease" || name == b"Release" || name.ends_with(b"_InRelease") || name.ends_with(b"_Release");
+    let signed = name == b"Release.gpg" || name.ends_with(b"_Release.gpg");
+    apt && (name == b"lock" || released || signed)
+}
+
+fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
+    let view = facts.view()?;
+    let caches: HashMap<NodeId, &'static Cache> = view
+        .walk()
+        .filter(|(node, stat)| stat.kind == Kind::Dir && may_be_cache(view.name(*node)))
+        .filter_map(|(node, _)| Some((node, cache(&view.path(node))?)))
+        .collect();
+    if caches.is_empty() {
+        return Ok(());
+    }
+    let mut inside: BTreeMap<NodeId, Inside> = BTreeMap::new();
+    for (node, stat) in view.walk().filter(|(_, stat)| stat.kind == Kind::File && stat.size > 0) {
+        let Some((folder, kind)) = enclosing(view, node, &caches) else { continue };
+        if !stays(kind, view.name(node)) {
+            inside.entry(folder).or_default().add(stat.inode, stat.size, stat.layer.unwrap_or(0));
+        }
+    }
+    for (folder, held) in inside {
+        let Some(kind) = caches.get(&folder) else { continue };
+        let path = view.path(folder);
+        let message = format!(
+            "/{} holds {} of {} ({})",
+            shown_bytes(&path),
+            bytes(held.bytes()),
+            kind.what,
+            count(held.inodes.len() as u64, "file")
+        );
+        let mut found = Found::new(shown_bytes(&path), message).fix(kind.fix);
+        for layer in held.layers() {
+            found = found.at(Location::path(&path, Some(layer), State::Visible));
+        }
+        out.report(found);
+    }
+    Ok(())
+}
+
+/// Last components that a cache folder can have: most folders need no path to be told apart.
+fn may_be_cache(name: &[u8]) -> bool {
+    const NAMES: [&[u8]; 13] = [
+        b"lists",
+        b"apt",
+        b"apk",
+        b"cache",
+        b"dnf",
+        b"yum",
+        b"libdnf5",
+        b"yarn",
+        b"pip",
+        b"uv",
+        b"pypoetry",
+        b"go-build",
+        b".npm",
+    ];
+    NAMES.contains(&name)
+}
+
+fn enclosing(view: &View, node: NodeId, caches: &HashMap<NodeId, &'static Cache>) -> Option<(NodeId, &'static Cache)> {
+    let mut at = node;
+    while at != PathTable::ROOT {
+        at = view.parent(at);
+        if let Some(kind) = caches.get(&at) {
+            return Some((at, kind));
+        }
+    }
+    None
+}
+
+/// What lies in one cache folder.
+#[derive(Default)]
+struct Inside {
+    inodes: HashSet<u32>,
+    by_layer: BTreeMap<usize, u64>,
+}
+
+impl Inside {
+    fn add(&mut self, inode: u32, size: u64, layer: usize) {
+        if self.inodes.insert(inode) {
+            *self.by_layer.entry(layer).or_default() += size;
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        self.by_layer.values().sum()
+    }
+
+    /// The layers that shipped it, the one with the most bytes first.
+    fn layers(&self) -> Vec<usize> {
+        let mut layers: Vec<(usize, u64)> = self.by_layer.iter().map(|(&layer, &bytes)| (layer, bytes)).collect();
+        layers.sort_by_key(|&(layer, bytes)| (std::cmp::Reverse(bytes), layer));
+        layers.into_iter().map(|(layer, _)| layer).collect()
+    }
+}

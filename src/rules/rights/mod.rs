@@ -1,0 +1,4 @@
+//! What files let their callers and readers do.
+
+pub mod setuid_program;
+pub mod world_writable;

@@ -1,0 +1,3 @@
+//! What the image weighs.
+
+pub mod wasted_space;

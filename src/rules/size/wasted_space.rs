@@ -1,0 +1,121 @@
+//! `wasted-space`: bytes that everyone pulls and nobody can see.
+
+use crate::facts::Facts;
+use crate::model::finding::Level;
+use crate::model::finding::Location;
+use crate::model::finding::Scope;
+use crate::model::finding::State;
+use crate::model::finding::Undecided;
+use crate::model::text::bytes;
+use crate::model::text::count;
+use crate::rules::Docs;
+use crate::rules::Found;
+use crate::rules::Out;
+use crate::rules::Param;
+use crate::rules::ParamKind;
+use crate::rules::Rule;
+use crate::rules::Settings;
+use crate::view::waste::Cause;
+use crate::view::waste::Hidden;
+use std::collections::BTreeMap;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "wasted-space",
+    title: "files that a later layer hides are shipped all the same",
+    rows: &["B10", "B12", "O5"],
+    params: &[Param {
+        name: "warn-over",
+        kind: ParamKind::Bytes,
+        about: "Up to this many bytes in all, findings are notes. Without it every byte counts at the rule's level.",
+    }],
+    docs: Docs {
+        why: "A layer can only add: what it deletes, replaces or chmods below stays in the layer that brought it, is pulled by everyone, and can be read by anyone who looks.",
+        evidence: "Regular files of each layer that are no longer visible in the merged view, by the layer that hid them and by cause. Files with several names count once.",
+        blind: "Equal files at different paths. Which layers are the base's is known only with `--base`; without it each finding is a note.",
+        fix: "Do it in the layer that brings the files: delete in the same RUN, or COPY from a stage that never had them.",
+        breaks: "layer COPY data /data\n  f 0644 0:0 data/a =1000   #! wasted-space shipped\nlayer RUN rm -r /data\n  w data",
+        keeps: "layer COPY data /data\n  f 0644 0:0 data/a =1000",
+    },
+    check,
+};
+
+/// Places that one finding names.
+const PLACES: usize = 5;
+
+fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
+    let view = facts.view()?;
+    let mut by_layer: BTreeMap<usize, Vec<Hidden>> = BTreeMap::new();
+    for hidden in view.hidden().iter().filter(|hidden| hidden.size > 0 && facts.scope(hidden.by) != Scope::Base) {
+        by_layer.entry(hidden.by).or_default().push(*hidden);
+    }
+    let total: u64 = by_layer.values().flatten().map(|hidden| hidden.size).sum();
+    let small = settings.bytes("warn-over").is_some_and(|bound| total <= bound);
+    for (layer, mut hidden) in by_layer {
+        hidden.sort_by_key(|h| (std::cmp::Reverse(h.size), h.layer, view.path(h.node)));
+        let scope = facts.scope(layer);
+        let mut found = Found::new(subject(facts, layer), message(layer, &hidden)).scope(scope).fix(fix(&hidden));
+        for h in hidden.iter().take(PLACES) {
+            found = found.at(Location::path(&view.path(h.node), Some(h.layer), State::Shipped));
+        }
+        if small || scope == Scope::Unknown {
+            found = found.at_most(Level::Note);
+        }
+        out.report(found);
+    }
+    Ok(())
+}
+
+/// The instruction that hides, for it survives a rebuild.
+fn subject(facts: &Facts<'_>, layer: usize) -> String {
+    facts
+        .instruction(layer)
+        .map_or_else(|| "a layer without history".to_string(), |instruction| instruction.text.clone())
+}
+
+fn message(layer: usize, hidden: &[Hidden]) -> String {
+    let total: u64 = hidden.iter().map(|h| h.size).sum();
+    let mut parts = Vec::new();
+    for (causes, words) in GROUPS {
+        let of: Vec<&Hidden> = hidden.iter().filter(|h| causes.contains(&h.cause)).collect();
+        if !of.is_empty() {
+            let sum: u64 = of.iter().map(|h| h.size).sum();
+            parts.push(format!("{} {words} ({})", bytes(sum), count(of.len() as u64, "file")));
+        }
+    }
+    match parts.as_slice() {
+        [only] => format!("layer {layer} hides what lower layers or itself shipped: {only}"),
+        _ => format!("layer {layer} hides {} that lower layers or itself shipped: {}", bytes(total), parts.join(", ")),
+    }
+}
+
+const GROUPS: [(&[Cause], &str); 4] = [
+    (&[Cause::Deleted, Cause::AncestorDeleted, Cause::Opaque], "deleted"),
+    (&[Cause::Replaced, Cause::TypeChange], "replaced"),
+    (&[Cause::MetadataOnly], "shipped again with another mode, owner or time"),
+    (&[Cause::Unplaceable], "that nothing can reach"),
+];
+
+/// What to do about the cause that weighs most.
+fn fix(hidden: &[Hidden]) -> String {
+    let weight = |causes: &[Cause]| hidden.iter().filter(|h| causes.contains(&h.cause)).map(|h| h.size).sum::<u64>();
+    let heaviest = (0..GROUPS.len()).max_by_key(|&i| weight(GROUPS[i].0)).map_or(Cause::Replaced, |i| GROUPS[i].0[0]);
+    let metadata = hidden.iter().filter(|h| h.cause == Cause::MetadataOnly);
+    let (mode, owner) =
+        metadata.fold((false, false), |(mode, owner), h| (mode | h.changed.mode, owner | h.changed.owner));
+    match heaviest {
+        Cause::Deleted => "delete it in the RUN that made it, or COPY from a stage that never had it".to_string(),
+        Cause::MetadataOnly if mode && owner => {
+            "set mode and owner where the files come in: `COPY --chown=… --chmod=…`, in place of chmod and chown later"
+                .to_string()
+        }
+        Cause::MetadataOnly if owner => {
+            "set the owner where the files come in: `COPY --chown=…`, in place of chown in a later RUN".to_string()
+        }
+        Cause::MetadataOnly if mode => {
+            "set the mode where the files come in: `COPY --chmod=…`, in place of chmod in a later RUN".to_string()
+        }
+        Cause::MetadataOnly => "copy or install the files once: the same content is shipped twice".to_string(),
+        _ => "write the files once, in the layer that brings them".to_string(),
+    }
+}
