@@ -76,7 +76,7 @@ pub fn input_error(reference: &str, error: &ImageError) -> InputError {
 
 fn input(reference: &str, mut listing: Listing, base: Option<&Listing>, request: &AuditRequest, report: &mut Report) {
     report.errors.extend(listing.broken.iter().map(|error| input_error(reference, error)));
-    let options = Options { platform: request.platform.clone(), threads: request.threads, sha256: false };
+    let options = Options { threads: request.threads, sha256: false };
     for candidate in &mut listing.images {
         if let Some(base) = base {
             candidate.image.base_layers = base_layers(&candidate.image, base);

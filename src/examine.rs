@@ -34,8 +34,6 @@ use std::sync::atomic::Ordering;
 /// How to examine.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Only images of this platform.
-    pub platform: Option<String>,
     /// Threads that read layers.
     pub threads: usize,
     /// SHA-256 of every file.

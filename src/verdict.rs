@@ -60,6 +60,7 @@ pub struct Report {
 }
 
 /// An input that could not be read at all.
+#[derive(Clone, Debug)]
 pub struct InputError {
     /// As the user typed it.
     pub reference: String,

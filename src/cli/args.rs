@@ -26,6 +26,10 @@ pub struct Cli {
 pub enum Command {
     /// Judge images by a policy
     Audit(AuditArgs),
+    /// Show which images an input holds
+    Inspect(InspectArgs),
+    /// List the paths of an image's merged filesystem
+    Tree(TreeArgs),
     /// List the rules and their levels in the built-in policies
     Rules(RulesArgs),
     /// Explain a rule: why, on what evidence, how to mend it
@@ -82,7 +86,7 @@ pub struct InspectArgs {
     #[arg(value_name = "IMAGE")]
     pub image: String,
     /// Read manifests and configs only, no layers
-    #[arg(long)]
+    #[arg(long, required = true)]
     pub no_layers: bool,
     /// How to write what is found
     #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = format())]
@@ -95,8 +99,8 @@ pub struct TreeArgs {
     /// An image, as for audit
     #[arg(value_name = "IMAGE")]
     pub image: String,
-    /// One line for each path, for programs
-    #[arg(long)]
+    /// One line for each path: type mode uid gid size path link content
+    #[arg(long, required = true)]
     pub plain: bool,
     /// Show the SHA-256 of each file's content
     #[arg(long)]

@@ -4,7 +4,9 @@
 //! (`report`), how an image is judged (`audit`).
 
 pub mod args;
+mod inspect;
 mod rules;
+mod tree;
 
 use crate::audit;
 use crate::audit::AuditRequest;
@@ -12,7 +14,12 @@ use crate::cli::args::AuditArgs;
 use crate::cli::args::Cli;
 use crate::cli::args::Command;
 use crate::cli::args::ExplainArgs;
+use crate::cli::args::InspectArgs;
 use crate::cli::args::RulesArgs;
+use crate::cli::args::TreeArgs;
+use crate::examine;
+use crate::image::Candidate;
+use crate::image::error::ImageError;
 use crate::limits;
 use crate::model::text::shown;
 use crate::policy;
@@ -21,12 +28,12 @@ use crate::policy::builtin;
 use crate::policy::error::nearest;
 use crate::report;
 use crate::report::Options;
+use crate::verdict::InputError;
 use anstream::AutoStream;
 use anstream::ColorChoice;
 use clap::Parser;
 use std::ffi::OsString;
 use std::io;
-use std::io::IsTerminal;
 use std::io::Read;
 use std::io::Write;
 use std::path::Path;
@@ -61,6 +68,8 @@ enum Trouble {
     Usage(clap::Error),
     /// The policy is wrong.
     Policy(PolicyError),
+    /// An input that cannot be read.
+    Input(Vec<InputError>),
     /// A name that nobody knows.
     Unknown { what: String, hint: Option<String> },
     /// The report cannot be written to this file, or to standard output.
@@ -88,6 +97,8 @@ pub fn main() -> ExitCode {
 pub fn run(args: impl IntoIterator<Item = OsString>, console: &mut Console<'_>) -> u8 {
     let done = Cli::try_parse_from(args).map_err(Trouble::Usage).and_then(|cli| match cli.command {
         Command::Audit(args) => audit(args, console),
+        Command::Inspect(args) => inspect(&args, console),
+        Command::Tree(args) => tree(&args, console),
         Command::Rules(args) => list_rules(&args, console),
         Command::Explain(args) => explain(&args, console),
     });
@@ -106,6 +117,14 @@ fn tell(trouble: Trouble, console: &mut Console<'_>) -> io::Result<u8> {
             writeln!(err, "error: cannot write {}: {error}", shown(&path.to_string_lossy()))?;
         }
         Trouble::Policy(error) => err.write_all(error.render(console.err_color).as_bytes())?,
+        Trouble::Input(errors) => {
+            for error in errors {
+                writeln!(err, "error: {}: {}", shown(&error.reference), error.message)?;
+                if let Some(hint) = error.hint {
+                    writeln!(err, "hint: {hint}")?;
+                }
+            }
+        }
         Trouble::Unknown { what, hint } => {
             writeln!(err, "error: {what}")?;
             if let Some(hint) = hint {
@@ -139,7 +158,6 @@ fn audit(args: AuditArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
         names.push(POLICY_DEFAULT);
     }
     let policy = policy::load_all(&names, crate::rules::ALL, &read_policy)?;
-    let cores = || std::thread::available_parallelism().map_or(1, |n| n.get());
     let request = AuditRequest {
         references: args.images,
         policy,
@@ -162,6 +180,52 @@ fn audit(args: AuditArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
         }
     }
     Ok(report.verdict().exit_code())
+}
+
+fn inspect(args: &InspectArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
+    let listing = examine::open(&args.image, None).map_err(|error| input(&args.image, &error))?.listing;
+    inspect::write(&args.image, &listing, args.format, console.out).map_err(|error| Trouble::Output(None, error))?;
+    Ok(if listing.broken.is_empty() { 0 } else { EXIT_TROUBLE })
+}
+
+fn tree(args: &TreeArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
+    let platform = args.platform.as_deref();
+    let mut listing = examine::open(&args.image, platform).map_err(|error| input(&args.image, &error))?.listing;
+    if let Some(broken) = listing.broken.first() {
+        return Err(input(&args.image, broken));
+    }
+    if listing.images.len() > 1 {
+        let names = |c: &Candidate| format!("{} ({})", shown(c.image.title()), shown(&c.image.platform));
+        let list: Vec<String> = listing.images.iter().take(20).map(names).collect();
+        let what = format!("{}: it holds {} images: {}", shown(&args.image), listing.images.len(), list.join(", "));
+        let hint = Some("name one by its tag or digest, or with --platform".to_string());
+        return Err(Trouble::Unknown { what, hint });
+    }
+    let options = examine::Options { threads: cores(), sha256: args.sha256 };
+    let mut faults = Vec::new();
+    for examined in examine::examine(std::mem::take(&mut listing.images), &options) {
+        if let Some(view) = &examined.view {
+            tree::write(view, console.out).map_err(|error| Trouble::Output(None, error))?;
+        }
+        faults.extend(examined.faults);
+    }
+    match faults.is_empty() {
+        true => Ok(0),
+        false => Err(Trouble::Input(
+            faults
+                .into_iter()
+                .map(|message| InputError { reference: args.image.clone(), message, hint: None })
+                .collect(),
+        )),
+    }
+}
+
+fn input(reference: &str, error: &ImageError) -> Trouble {
+    Trouble::Input(vec![audit::input_error(reference, error)])
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, |n| n.get())
 }
 
 fn list_rules(args: &RulesArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
@@ -194,13 +258,13 @@ fn read_policy(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The terminal's width; where there is no terminal, a fixed one.
+/// The terminal's width; where there is no terminal, what `COLUMNS` says, else a fixed one.
 fn width(stdout: &io::Stdout) -> usize {
     if let Some((terminal_size::Width(columns), _)) = terminal_size::terminal_size_of(stdout) {
         return usize::from(columns);
     }
-    let columns = || std::env::var("COLUMNS").ok()?.parse().ok().filter(|&n| n > 0);
-    if stdout.is_terminal() { columns().unwrap_or(WIDTH_DEFAULT) } else { WIDTH_DEFAULT }
+    let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    columns.filter(|&n| n > 0).unwrap_or(WIDTH_DEFAULT)
 }
 
 #[cfg(test)]
