@@ -100,17 +100,10 @@ fn compare(case: &Case, image: &Value) -> Vec<String> {
         problems.push(format!("not judged: {}", image["faults"]));
     }
     let mut open: Vec<&Mark> = case.written.marks.iter().filter(|mark| mark.rule == case.rule && !mark.undecided).collect();
-    // A field that a line sets takes the mark of that line; one that no line sets takes any.
-    for exact in [true, false] {
-        let taken: Vec<&Value> = support::findings(image, &case.rule);
-        for finding in taken {
-            if finding["locations"].as_array().is_none_or(Vec::is_empty) == exact {
-                continue;
-            }
-            match open.iter().position(|mark| fits(mark, finding, &case.written.fields)) {
-                Some(at) => drop(open.remove(at)),
-                None => problems.push(format!("not wanted: {} at {}", finding["message"], finding["locations"])),
-            }
+    for finding in support::findings(image, &case.rule) {
+        match open.iter().position(|mark| fits(mark, finding, &case.written.fields)) {
+            Some(at) => drop(open.remove(at)),
+            None => problems.push(format!("not wanted: {} at {}", finding["message"], finding["locations"])),
         }
     }
     for mark in open {
@@ -124,14 +117,15 @@ fn compare(case: &Case, image: &Value) -> Vec<String> {
     problems
 }
 
-/// Whether a finding's first place is what the marked line is about.
+/// Whether a finding's first place is what the marked line is about. A config field that some line sets wants the mark of
+/// that line; one that no line sets takes the mark of any.
 fn fits(mark: &Mark, finding: &Value, fields: &[String]) -> bool {
     let place = &finding["locations"][0];
     let shipped = place["state"] == "shipped";
     match (&mark.place, place["path"].as_str()) {
         (Place::Path(path), Some(found)) => {
             let found = found.trim_matches('/');
-            found == support_path(path) && shipped == mark.shipped
+            found == spelled(path) && shipped == mark.shipped
         }
         (Place::Layer(layer), None) => place["layer"].as_u64() == Some(*layer as u64),
         (Place::Config(own), None) if place["layer"].is_null() => {
@@ -144,7 +138,7 @@ fn fits(mark: &Mark, finding: &Value, fields: &[String]) -> bool {
 }
 
 /// A path as the report's JSON spells it.
-fn support_path(path: &[u8]) -> String {
+fn spelled(path: &[u8]) -> String {
     plimsoll::model::text::exact_bytes(path).trim_matches('/').to_string()
 }
 
