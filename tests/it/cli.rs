@@ -47,7 +47,10 @@ fn something_that_is_no_image() {
     std::fs::create_dir(desk.folder().join("folder")).unwrap();
     refuses(&desk.path("folder"), &["folder"]);
     let disk = [tarball::folder("etc/"), tarball::file("etc/passwd", "root:x:0:0::/:/bin/sh\n"), tarball::END.to_vec()];
-    refuses(&desk.file("export.tar", disk.concat()), &["manifest.json|index.json", "export|root filesystem|docker save"]);
+    refuses(
+        &desk.file("export.tar", disk.concat()),
+        &["manifest.json|index.json", "export|root filesystem|docker save"],
+    );
 }
 
 #[test]

@@ -72,7 +72,8 @@ fn only_release_files(specimen: &Specimen, folder: &str) -> bool {
     let prefix = format!("/{folder}/");
     let mut files = listing.lines().filter(|line| line.starts_with("f ")).filter_map(|line| line.split(' ').nth(5));
     files.all(|path| {
-        !path.starts_with(&prefix) || ["InRelease", "Release", "Release.gpg", "lock"].iter().any(|end| path.ends_with(end))
+        !path.starts_with(&prefix)
+            || ["InRelease", "Release", "Release.gpg", "lock"].iter().any(|end| path.ends_with(end))
     })
 }
 
@@ -128,7 +129,8 @@ fn files_of_the_build_context_are_the_oracles() {
 fn build_tools_are_the_oracles() {
     each("build_tools_are_the_oracles", |specimen| {
         let tools = &specimen.truth["findings_facts"]["build_tools"];
-        let names = |key: &str| -> Vec<&str> { tools[key].as_array().unwrap().iter().filter_map(Value::as_str).collect() };
+        let names =
+            |key: &str| -> Vec<&str> { tools[key].as_array().unwrap().iter().filter_map(Value::as_str).collect() };
         let desk = Desk::new();
         let image = specimen.audit(&["--policy", &desk.policy("", "build-tools-left = \"note\"")]);
         let findings = support::findings(&image, "build-tools-left");
@@ -138,7 +140,9 @@ fn build_tools_are_the_oracles() {
             out.push(format!("{} findings, the oracle has {tools}", findings.len()));
         }
         let said: String = findings.iter().map(|finding| finding.to_string()).collect();
-        out.extend(names("packages").iter().filter(|name| !said.contains(**name)).map(|name| format!("no word of {name}")));
+        out.extend(
+            names("packages").iter().filter(|name| !said.contains(**name)).map(|name| format!("no word of {name}")),
+        );
         out
     });
 }

@@ -36,7 +36,13 @@ fn the_ready_image_is_made_from_its_text() {
 /// What does not hang on the shape that an image is stored in.
 fn essence(report: &Value) -> Value {
     let image = &report["images"][0];
-    serde_json::json!([image["findings"], image["undecided"], image["verdict"], image["sizes"]["visible"], image["config_digest"]])
+    serde_json::json!([
+        image["findings"],
+        image["undecided"],
+        image["verdict"],
+        image["sizes"]["visible"],
+        image["config_digest"]
+    ])
 }
 
 #[test]
@@ -45,7 +51,8 @@ fn every_shape_of_one_image_is_judged_alike() {
     let one = [hello()];
     let mut references = vec![archive(), desk.file("again.tar", image::docker_archive(&one))];
     references.push(desk.file("outer.tar.gz", image::gzip(&image::docker_archive(&one))));
-    for (name, compression) in [("plain", Compression::Plain), ("gzip", Compression::Gzip), ("zstd", Compression::Zstd)] {
+    for (name, compression) in [("plain", Compression::Plain), ("gzip", Compression::Gzip), ("zstd", Compression::Zstd)]
+    {
         references.push(desk.files(name, &image::oci_layout_files(&one, compression)));
         references.push(desk.file(&format!("{name}.tar"), image::oci_archive(&one, compression)));
     }

@@ -280,10 +280,8 @@ pub fn put_image(files: &mut Files, image: &Image, compression: Compression) -> 
     let tars: Vec<Vec<u8>> = image.layers.iter().map(Layer::bytes).collect();
     let diff_ids: Vec<String> = tars.iter().map(|tar| digest(tar)).collect();
     let config = put(files, image.config(&diff_ids));
-    let layers: Vec<Value> = tars
-        .iter()
-        .map(|tar| descriptor(compression.media_type(), &put(files, compression.pack(tar))))
-        .collect();
+    let layers: Vec<Value> =
+        tars.iter().map(|tar| descriptor(compression.media_type(), &put(files, compression.pack(tar)))).collect();
     let manifest = json!({
         "schemaVersion": 2, "mediaType": MANIFEST_TYPE,
         "config": descriptor(CONFIG_TYPE, &config), "layers": layers,

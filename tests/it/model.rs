@@ -33,7 +33,10 @@ fn path() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn attributes() -> impl Strategy<Value = (u32, u64)> {
-    (prop::sample::select(vec![0o644, 0o755, 0o600, 0o4755, 0o1777]), prop::sample::select(vec![0u64, 0, 1000, 3_000_000]))
+    (
+        prop::sample::select(vec![0o644, 0o755, 0o600, 0o4755, 0o1777]),
+        prop::sample::select(vec![0u64, 0, 1000, 3_000_000]),
+    )
 }
 
 fn target() -> impl Strategy<Value = Vec<u8>> {
@@ -51,23 +54,25 @@ fn entry() -> impl Strategy<Value = Entry> {
         6 => Just(b'f'), 6 => Just(b'd'), 3 => Just(b'l'), 3 => Just(b'h'), 3 => Just(b'w'), 2 => Just(b'o'),
         1 => Just(b'p'), 1 => Just(b'c'),
     ];
-    (kinds, path(), attributes(), target(), path(), 0usize..600).prop_map(|(kind, path, (mode, id), link, hard, size)| {
-        let mut entry = Entry::new(kind, mode, &path);
-        (entry.uid, entry.gid) = (id, id / 2);
-        match kind {
-            b'f' => entry.data = notation::noise(&path, size),
-            b'l' => entry.target = link,
-            b'h' => entry.target = hard,
-            b'c' => entry.device = (1, size as u64),
-            b'w' => {
-                let cut = path.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
-                (entry.kind, entry.path) = (b'f', [&path[..cut], b".wh.", &path[cut..]].concat());
+    (kinds, path(), attributes(), target(), path(), 0usize..600).prop_map(
+        |(kind, path, (mode, id), link, hard, size)| {
+            let mut entry = Entry::new(kind, mode, &path);
+            (entry.uid, entry.gid) = (id, id / 2);
+            match kind {
+                b'f' => entry.data = notation::noise(&path, size),
+                b'l' => entry.target = link,
+                b'h' => entry.target = hard,
+                b'c' => entry.device = (1, size as u64),
+                b'w' => {
+                    let cut = path.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+                    (entry.kind, entry.path) = (b'f', [&path[..cut], b".wh.", &path[cut..]].concat());
+                }
+                b'o' => (entry.kind, entry.path) = (b'f', [&path[..], b"/.wh..wh..opq"].concat()),
+                _ => {}
             }
-            b'o' => (entry.kind, entry.path) = (b'f', [&path[..], b"/.wh..wh..opq"].concat()),
-            _ => {}
-        }
-        entry
-    })
+            entry
+        },
+    )
 }
 
 fn layers() -> impl Strategy<Value = Vec<Vec<Entry>>> {

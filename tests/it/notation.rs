@@ -240,7 +240,13 @@ fn set(image: &mut Image, key: &str, value: Value, line: usize) -> Option<String
             Some("config.OnBuild".to_string())
         }
         "expose" | "volume" | "label" => {
-            let field = if key == "expose" { "ExposedPorts" } else if key == "volume" { "Volumes" } else { "Labels" };
+            let field = if key == "expose" {
+                "ExposedPorts"
+            } else if key == "volume" {
+                "Volumes"
+            } else {
+                "Labels"
+            };
             let (name, inner) = match word.split_once('=') {
                 Some((name, text)) if key == "label" => (name.to_string(), json!(text)),
                 _ => (word, json!({})),
@@ -331,7 +337,8 @@ fn read_entry(layer: &mut Layer, kind: &str, rest: &str, line: usize) {
                 Some(slash) => (entry.path[..=slash].to_vec(), entry.path[slash + 1..].to_vec()),
                 None => (Vec::new(), entry.path.clone()),
             };
-            let marker = if kind == "w" { [b".wh.", name.as_slice()].concat() } else { [&name[..], b"/.wh..wh..opq"].concat() };
+            let marker =
+                if kind == "w" { [b".wh.", name.as_slice()].concat() } else { [&name[..], b"/.wh..wh..opq"].concat() };
             (entry.kind, entry.mode, entry.path) = (b'f', 0, [folder, marker].concat());
         }
         _ => bad("no such entry"),
@@ -396,7 +403,8 @@ fn read_content(text: &str, path: &[u8], line: usize) -> Vec<u8> {
 
 /// So many bytes, always the same for a seed, a shorter count being the front of a longer one.
 pub fn noise(seed: &[u8], count: usize) -> Vec<u8> {
-    let mut state = seed.iter().fold(0x9e37_79b9_7f4a_7c15u64, |s, &b| (s ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    let mut state =
+        seed.iter().fold(0x9e37_79b9_7f4a_7c15u64, |s, &b| (s ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
     let mut next = || {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut x = state;

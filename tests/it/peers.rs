@@ -70,7 +70,8 @@ fn case_02_a_zero_with_a_zero_before_it() {
 
 #[test]
 fn case_03_another_name_for_uid_0() {
-    let image = clean("layer RUN useradd\n f 0644 0:0 etc/passwd \"root:x:0:0::/:/bin/sh\\nadmin:x:0:0::/:/bin/sh\\n\"\n");
+    let image =
+        clean("layer RUN useradd\n f 0644 0:0 etc/passwd \"root:x:0:0::/:/bin/sh\\nadmin:x:0:0::/:/bin/sh\\n\"\n");
     breaks(&image.with("User", json!("admin")), "root-user");
 }
 
@@ -147,16 +148,18 @@ fn case_36_apk_with_its_cache_removed() {
 
 #[test]
 fn case_37_a_package_called_apt() {
-    let image = clean("layer RUN apt-get install -y apt && rm -rf /var/lib/apt/lists/*\n d 0755 0:0 var/lib/apt/lists\n");
+    let image =
+        clean("layer RUN apt-get install -y apt && rm -rf /var/lib/apt/lists/*\n d 0755 0:0 var/lib/apt/lists\n");
     let report = support::audit(&image, "baseline", "");
-    assert!(!support::said(&report).iter().any(|text| text.contains("upgrade") || text.starts_with("package-cache-left")));
+    assert!(
+        !support::said(&report).iter().any(|text| text.contains("upgrade") || text.starts_with("package-cache-left"))
+    );
 }
 
 #[test]
 fn case_39_words_that_only_look_like_instructions() {
     let text = "layer RUN echo ADD files in place\n f 0644 0:0 a \"1\"\nlayer RUN echo ADD files in place\n f 0644 0:0 b \"2\"\n";
-    let (plain, report) =
-        (support::audit(&clean(""), "baseline", ""), support::audit(&clean(text), "baseline", ""));
+    let (plain, report) = (support::audit(&clean(""), "baseline", ""), support::audit(&clean(text), "baseline", ""));
     assert_eq!(support::said(&plain), support::said(&report));
 }
 
@@ -187,7 +190,8 @@ fn case_57_links_that_point_at_the_host() {
     let ran = support::plimsoll(&["tree", &archive, "--plain", "--sha256"]).exits(0);
     assert!(ran.out().lines().any(|line| line.starts_with("l 0777 0 0 0 /app/cfg /etc/hostname -")), "{}", ran.told());
     assert!(host.trim().is_empty() || !ran.out().contains(&image::sha256(host.as_bytes())));
-    let user = clean("layer COPY l /etc\n l etc/passwd -> ../../../../../../etc/passwd\n").with("User", json!("daemon"));
+    let user =
+        clean("layer COPY l /etc\n l etc/passwd -> ../../../../../../etc/passwd\n").with("User", json!("daemon"));
     let report = support::audit(&user, "", "unknown-user = \"error\"\nroot-user = \"error\"");
     assert_ne!(report["verdict"], "pass", "the host's accounts were read: {report}");
 }
@@ -197,7 +201,11 @@ fn case_58_a_name_that_leaves_the_root() {
     let desk = Desk::new();
     let mut image = clean("");
     let evil = [tarball::file("../escape-marker", "x"), tarball::file("../../../../escape-marker", "x")].concat();
-    image.layers.push(image::Layer { tar: Some([evil, tarball::END.to_vec()].concat()), created_by: None, entries: vec![] });
+    image.layers.push(image::Layer {
+        tar: Some([evil, tarball::END.to_vec()].concat()),
+        created_by: None,
+        entries: vec![],
+    });
     let archive = desk.file("inner/image.tar", image::docker_archive(&[image]));
     let ran = support::Run::new(["audit", &archive, "--format", "json"]).folder(&desk.folder().join("inner")).run();
     assert!(ran.code.is_some_and(|code| code <= 2) && ran.dirt().is_none(), "{}", ran.told());
@@ -238,7 +246,8 @@ fn case_60_platforms_and_attestations() {
         "layers": [image::descriptor("application/vnd.in-toto+json", &image::put(&mut files, b"{}".to_vec()))],
     });
     let amd_entry = image::put_image(&mut files, &clean(""), Compression::Gzip);
-    let mut first = image::descriptor(image::MANIFEST_TYPE, &image::put(&mut files, attestation.to_string().into_bytes()));
+    let mut first =
+        image::descriptor(image::MANIFEST_TYPE, &image::put(&mut files, attestation.to_string().into_bytes()));
     first["platform"] = json!({"architecture": "unknown", "os": "unknown"});
     first["annotations"] = json!({
         "vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": amd_entry["digest"],
@@ -265,7 +274,9 @@ fn case_60_platforms_and_attestations() {
 #[test]
 fn case_61_the_same_bytes_each_time() {
     let desk = Desk::new();
-    let archive = desk.archive(&clean("layer RUN x\n f 4777 0:0 a \"1\"\n f 4777 0:0 b \"2\"\n w app/main.py\n").with("User", json!("0")));
+    let archive = desk.archive(
+        &clean("layer RUN x\n f 4777 0:0 a \"1\"\n f 4777 0:0 b \"2\"\n w app/main.py\n").with("User", json!("0")),
+    );
     for format in ["json", "table"] {
         let run = || support::plimsoll(&["audit", &archive, "--format", format]);
         let first = run();

@@ -99,7 +99,8 @@ fn compare(case: &Case, image: &Value) -> Vec<String> {
     if !image["faults"].as_array().is_none_or(Vec::is_empty) {
         problems.push(format!("not judged: {}", image["faults"]));
     }
-    let mut open: Vec<&Mark> = case.written.marks.iter().filter(|mark| mark.rule == case.rule && !mark.undecided).collect();
+    let mut open: Vec<&Mark> =
+        case.written.marks.iter().filter(|mark| mark.rule == case.rule && !mark.undecided).collect();
     for finding in support::findings(image, &case.rule) {
         match open.iter().position(|mark| fits(mark, finding, &case.written.fields)) {
             Some(at) => drop(open.remove(at)),
@@ -110,7 +111,8 @@ fn compare(case: &Case, image: &Value) -> Vec<String> {
         problems.push(format!("line {}: wanted and not found", mark.line));
     }
     let asked = case.written.marks.iter().any(|mark| mark.undecided && mark.rule == case.rule);
-    let undecided = image["undecided"].as_array().unwrap().iter().any(|question| question["rule"] == case.rule.as_str());
+    let undecided =
+        image["undecided"].as_array().unwrap().iter().any(|question| question["rule"] == case.rule.as_str());
     if asked != undecided {
         problems.push(format!("undecided: wanted {asked}, found {}", image["undecided"]));
     }
@@ -171,7 +173,9 @@ fn every_rule_has_a_case_that_breaks_it_and_one_that_keeps_it() {
         let id = rule["id"].as_str().or_else(|| rule["rule"].as_str()).expect("a rule has an id");
         match seen.remove(id) {
             Some((true, true)) => {}
-            Some((breaks, _)) => missing.push(format!("{id} has no case that {} it", if breaks { "keeps" } else { "breaks" })),
+            Some((breaks, _)) => {
+                missing.push(format!("{id} has no case that {} it", if breaks { "keeps" } else { "breaks" }))
+            }
             None => missing.push(format!("{id} has no cases")),
         }
     }

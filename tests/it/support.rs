@@ -49,7 +49,13 @@ impl Ran {
 
     /// Everything, for a failing test.
     pub fn told(&self) -> String {
-        format!("exit {:?}, signal {:?}\n--- stdout\n{}\n--- stderr\n{}", self.code, self.signal, self.out(), self.err())
+        format!(
+            "exit {:?}, signal {:?}\n--- stdout\n{}\n--- stderr\n{}",
+            self.code,
+            self.signal,
+            self.out(),
+            self.err()
+        )
     }
 
     /// The exit code is this one.

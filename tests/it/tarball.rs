@@ -228,8 +228,7 @@ pub fn pax_raw(kind: u8, data: &[u8]) -> Vec<u8> {
 /// A GNU long name (`L`) or long link (`K`).
 pub fn gnu_long(kind: u8, value: &[u8]) -> Vec<u8> {
     let data = [value, b"\0"].concat();
-    let mut out =
-        Header::new("././@LongLink").kind(kind).magic(b"ustar  \0").size(data.len() as u64).bytes();
+    let mut out = Header::new("././@LongLink").kind(kind).magic(b"ustar  \0").size(data.len() as u64).bytes();
     out.extend_from_slice(&padded(&data));
     out
 }
