@@ -77,7 +77,7 @@ fn floor() -> PathBuf {
 
 fn measure(floor: &Path, image: &str) {
     let program = Path::new(env!("CARGO_BIN_EXE_plimsoll"));
-    let bytes = |text: &str| text.split(' ').nth(2).and_then(|word| word.parse::<f64>().ok()).unwrap_or(f64::NAN);
+    let bytes = |text: &str| text.split(' ').next().and_then(|word| word.parse::<f64>().ok()).unwrap_or(f64::NAN);
     let megabytes = bytes(&run(floor, &[image]).out) / 1e6;
     run(program, &["audit", image, "--format", "json"]);
     let (mut above, mut ratio, mut wall, mut peak) = (Vec::new(), Vec::new(), Vec::new(), 0);

@@ -155,7 +155,7 @@ fn users_are_the_oracles() {
         let image = specimen.audit(&["--policy", &desk.policy("", "root-user = \"note\"\nunknown-user = \"note\"")]);
         let says = |rule: &str| !support::findings(&image, rule).is_empty();
         let mut out = Vec::new();
-        if says("root-user") != (user["uid"] == 0) || says("unknown-user") != !user["error"].is_null() {
+        if says("root-user") != (user["uid"] == 0) || says("unknown-user") == user["error"].is_null() {
             out.push(format!("{:?}, the oracle has {user}", support::said(&image)));
         }
         out

@@ -129,7 +129,7 @@ fn fits(mark: &Mark, finding: &Value, fields: &[String]) -> bool {
             let found = found.trim_matches('/');
             found == spelled(path) && shipped == mark.shipped
         }
-        (Place::Layer(layer), None) => place["layer"].as_u64() == Some(*layer as u64),
+        (Place::Layer(layer), _) => place["layer"].as_u64() == Some(*layer as u64),
         (Place::Config(own), None) if place["layer"].is_null() => {
             let Some(field) = place["config"].as_str() else { return true };
             let about = |own: &String| field == own || field.starts_with(own.as_str()) || own.starts_with(field);

@@ -153,7 +153,8 @@ fn names(line: &str, word: &str) -> bool {
     let part = |c: char| c.is_alphanumeric() || c == '_';
     line.match_indices(word).any(|(at, _)| {
         let after = line[at + word.len()..].chars().next();
-        !line[..at].ends_with(part) && !(word.ends_with(part) && after.is_some_and(part))
+        let goes_on = word.ends_with(part) && after.is_some_and(part);
+        !goes_on && !line[..at].ends_with(part)
     })
 }
 
