@@ -1,48 +1,265 @@
-//! The program as a process: streams, exit codes, environment.
+//! The command line: wrong inputs end in one clear word and exit 2, and what is said hangs on the input alone.
 
-use snapbox::cmd::Command;
-use snapbox::cmd::cargo_bin;
+use crate::hello;
+use crate::image;
+use crate::image::Compression;
+use crate::image::Image;
+use crate::notation;
+use crate::support;
+use crate::support::Desk;
+use crate::support::Ran;
+use crate::support::Run;
+use crate::tarball;
+use serde_json::json;
+use std::io::Read;
+use std::process::Command;
+use std::process::Stdio;
 
-fn plimsoll() -> Command {
-    Command::new(cargo_bin!("plimsoll")).env_clear()
+fn small() -> Image {
+    notation::image("name app:1.0\nconfig user=1000\nlayer COPY . .\n f 0644 0:0 app/a \"a\"\n")
+}
+
+/// One error on standard error that names all of `words`, nothing on standard output that reads like a verdict.
+#[track_caller]
+fn refuses(reference: &str, words: &[&str]) -> Ran {
+    let ran = support::plimsoll(&["audit", reference]).exits(2);
+    let said = format!("{}{}", ran.out(), ran.err()).to_lowercase();
+    for word in words {
+        assert!(word.split('|').any(|word| said.contains(word)), "no word of {word}: {}", ran.told());
+    }
+    let errors = ran.err().lines().filter(|line| line.starts_with("error")).count();
+    assert!(errors <= 1, "more than one error: {}", ran.told());
+    assert!(ran.dirt().is_none(), "{:?}", ran.dirt());
+    ran
 }
 
 #[test]
-fn help_goes_to_standard_output_without_colours() {
-    let output = plimsoll().arg("--help").output().expect("it runs");
-    assert_eq!(output.status.code(), Some(0));
-    assert!(output.stderr.is_empty());
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
-    assert!(text.starts_with("Audit built container images") && !text.contains('\u{1b}'), "{text}");
+fn a_file_that_is_not_there() {
+    let ran = refuses("/nowhere/app.tar", &["/nowhere/app.tar", "no such|not found|not there"]);
+    assert!(ran.stdout.is_empty(), "{}", ran.told());
 }
 
 #[test]
-fn colours_can_be_forced_and_refused() {
-    let output = plimsoll().arg("--help").env("CLICOLOR_FORCE", "1").output().expect("it runs");
-    assert!(String::from_utf8_lossy(&output.stdout).contains('\u{1b}'));
-    let refused = plimsoll().arg("--help").env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1").output().expect("it runs");
-    assert!(!String::from_utf8_lossy(&refused.stdout).contains('\u{1b}'));
+fn something_that_is_no_image() {
+    let desk = Desk::new();
+    refuses(&desk.file("notes.txt", "some notes\n"), &["notes.txt"]);
+    refuses(&desk.file("empty.tar", ""), &["empty.tar"]);
+    std::fs::create_dir(desk.folder().join("folder")).unwrap();
+    refuses(&desk.path("folder"), &["folder"]);
+    let disk = [tarball::folder("etc/"), tarball::file("etc/passwd", "root:x:0:0::/:/bin/sh\n"), tarball::END.to_vec()];
+    refuses(
+        &desk.file("export.tar", disk.concat()),
+        &["manifest.json|index.json", "export|root filesystem|docker save"],
+    );
 }
 
 #[test]
-fn a_wrong_command_line_exits_with_2() {
-    let output = plimsoll().arg("audti").output().expect("it runs");
-    assert_eq!(output.status.code(), Some(2));
-    assert!(output.stdout.is_empty());
-    assert!(String::from_utf8_lossy(&output.stderr).contains("audit"), "a similar command is offered");
+fn a_tag_that_the_input_does_not_have() {
+    let desk = Desk::new();
+    let layout = desk.files("layout", &image::oci_layout_files(&[small()], Compression::Gzip));
+    refuses(&format!("oci:{layout}:app:9.9"), &["9.9", "app:1.0"]);
+    let archive = desk.archive(&small());
+    refuses(&format!("docker-archive:{archive}:app:9.9"), &["9.9", "app:1.0"]);
 }
 
-#[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_is_reported() {
-    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
-    let output = std::process::Command::new(cargo_bin!("plimsoll"))
-        .args(["audit", "absent.tar", "--policy", "tests/it/empty.toml"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stdout(full)
-        .output()
-        .expect("it runs");
-    assert_eq!(output.status.code(), Some(2));
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(text.starts_with("error: cannot write to standard output"), "{text}");
+fn an_archive_that_was_cut() {
+    let desk = Desk::new();
+    let whole = image::docker_archive(&[small()]);
+    let content = whole.len() - tarball::END.len();
+    for part in 1..16 {
+        let cut = content * part / 16;
+        refuses(&desk.file("cut.tar", &whole[..cut]), &["cut.tar"]);
+    }
+}
+
+#[test]
+fn a_layer_that_does_not_hash_to_its_digest() {
+    let desk = Desk::new();
+    let mut files = image::oci_layout_files(&[small()], Compression::Plain);
+    let (_, blob) = files.iter_mut().find(|(_, blob)| blob.starts_with(b"app/a")).unwrap();
+    blob[512] ^= 1;
+    let layout = desk.files("layout", &files);
+    refuses(&layout, &["digest|sha256"]);
+    let report = support::plimsoll(&["audit", &layout, "--format", "json"]).exits(2).json();
+    assert_eq!(report["verdict"], "unjudged");
+}
+
+/// A layout whose only layer has another media type.
+fn with_layer_type(media_type: &str) -> image::Files {
+    let mut files = image::Files::new();
+    let image = small();
+    let tar = image.layers[0].bytes();
+    let config = image::put(&mut files, image.config(&[image::digest(&tar)]));
+    let blob = image::put(&mut files, tar);
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": image::MANIFEST_TYPE,
+        "config": image::descriptor(image::CONFIG_TYPE, &config), "layers": [image::descriptor(media_type, &blob)],
+    });
+    let manifest = image::put(&mut files, manifest.to_string().into_bytes());
+    image::seal(&mut files, &[image::descriptor(image::MANIFEST_TYPE, &manifest)]);
+    files
+}
+
+#[test]
+fn an_encrypted_layer() {
+    let desk = Desk::new();
+    let files = with_layer_type("application/vnd.oci.image.layer.v1.tar+gzip+encrypted");
+    refuses(&desk.files("layout", &files), &["encrypted"]);
+}
+
+#[test]
+fn a_windows_image() {
+    let desk = Desk::new();
+    let image = notation::image("config os=windows\nlayer\n f 0644 0:0 Files/a \"a\"\n");
+    refuses(&desk.archive(&image), &["windows"]);
+}
+
+#[test]
+fn a_policy_that_is_wrong() {
+    let desk = Desk::new();
+    let policy = desk.policy("", "rot-user = \"error\"");
+    let ran = support::plimsoll(&["audit", &hello::archive(), "--policy", &policy]).exits(2);
+    assert!(ran.err().contains("rot-user") && ran.err().contains("root-user"), "{}", ran.told());
+    support::plimsoll(&["audit", &hello::archive(), "--policy", "no-such-policy"]).exits(2);
+    support::plimsoll(&["audit", &hello::archive(), "--fail-on", "sometimes"]).exits(2);
+    support::plimsoll(&["audit"]).exits(2);
+}
+
+#[test]
+fn one_bad_input_of_two() {
+    let desk = Desk::new();
+    let ran = support::plimsoll(&["audit", &desk.archive(&small()), "/nowhere.tar", "--format", "json"]).exits(2);
+    let report = ran.json();
+    assert_eq!(report["images"].as_array().unwrap().len(), 1);
+    assert_eq!(report["errors"].as_array().unwrap().len(), 1);
+    assert_eq!(report["verdict"], "unjudged");
+}
+
+#[test]
+fn the_line_that_fails() {
+    let desk = Desk::new();
+    let (archive, policy) = (hello::archive(), desk.policy("", "root-user = \"warn\""));
+    for (line, code) in [("error", 0), ("warn", 1), ("note", 1), ("never", 0)] {
+        support::plimsoll(&["audit", &archive, "--policy", &policy, "--fail-on", line]).exits(code);
+    }
+}
+
+#[test]
+fn several_images_want_a_choice_for_the_tree() {
+    let desk = Desk::new();
+    let other = notation::image("name other:2.0\nlayer\n f 0644 0:0 b \"b\"\n");
+    let archive = desk.file("two.tar", image::docker_archive(&[small(), other]));
+    let ran = support::plimsoll(&["tree", &archive, "--plain"]).exits(2);
+    assert!(ran.err().contains("app:1.0") && ran.err().contains("other:2.0"), "{}", ran.told());
+    let one = support::plimsoll(&["tree", &format!("docker-archive:{archive}:other:2.0"), "--plain"]).exits(0);
+    assert_eq!(one.out(), "d 0755 0 0 0 / - -\nf 0644 0 0 1 /b - -\n");
+}
+
+#[test]
+fn a_reader_that_goes_away() {
+    let desk = Desk::new();
+    let mut layer = String::from("layer\n");
+    for number in 0..5000 {
+        layer.push_str(&format!(" f 0644 0:0 a/long-name-{number:08} \"x\"\n"));
+    }
+    let archive = desk.archive(&notation::image(&layer));
+    let args = ["tree", &archive, "--plain", "--sha256"];
+    let mut child =
+        Command::new(support::PROGRAM).args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut first = [0; 10];
+    let mut out = child.stdout.take().unwrap();
+    out.read_exact(&mut first).unwrap();
+    drop(out);
+    let ended = child.wait_with_output().unwrap();
+    let signal = std::os::unix::process::ExitStatusExt::signal(&ended.status);
+    assert!(ended.status.code() == Some(141) || signal == Some(13), "{:?}", ended.status);
+    assert!(ended.stderr.is_empty(), "{}", String::from_utf8_lossy(&ended.stderr));
+}
+
+#[test]
+fn no_escape_sequences_away_from_a_terminal_or_under_no_color() {
+    for (name, value) in [("NO_COLOR", "1"), ("TERM", "xterm-256color"), ("COLUMNS", "80")] {
+        let ran = Run::new(["audit", &hello::archive()]).env(name, value).run().exits(1);
+        assert!(ran.dirt().is_none(), "{name}: {:?}", ran.dirt());
+        assert!(ran.stderr.is_empty(), "{}", ran.told());
+    }
+}
+
+#[test]
+fn a_narrow_terminal_loses_nothing() {
+    let wide = Run::new(["audit", &hello::archive()]).env("COLUMNS", "400").run().exits(1).out();
+    let narrow = Run::new(["audit", &hello::archive()]).env("COLUMNS", "40").run().exits(1).out();
+    let squeezed = |text: &str| text.split_whitespace().collect::<String>();
+    for rule in ["root-user", "secret-in-env", "package-cache-left", "world-writable", "setuid-program"] {
+        assert!(squeezed(&wide).contains(rule), "{rule} is not in the wide table");
+        assert!(squeezed(&narrow).contains(rule), "{rule} is not in the narrow table");
+    }
+}
+
+#[test]
+fn secrets_are_never_printed() {
+    for format in ["table", "json"] {
+        let ran = support::plimsoll(&["audit", &hello::archive(), "--format", format]).exits(1);
+        assert!(!ran.out().contains("n0t-a-real"), "the password is printed: {}", ran.told());
+    }
+    let ran = support::plimsoll(&["inspect", &hello::archive(), "--no-layers", "--format", "json"]).exits(0);
+    assert!(!ran.out().contains("n0t-a-real"), "the password is printed: {}", ran.told());
+}
+
+#[test]
+fn images_with_little_in_them() {
+    let desk = Desk::new();
+    for (name, text) in [
+        ("no history", "config user=1000\nhistory none\nlayer\n f 0644 0:0 a \"a\"\n"),
+        ("no layers", "config user=1000\n"),
+        ("no passwd", "config user=1000\nlayer\n f 0644 0:0 a \"a\"\n"),
+        ("no config", "layer\n f 0644 0:0 a \"a\"\n"),
+        ("an empty layer", "config user=1000\nlayer RUN true\nlayer RUN true\n"),
+    ] {
+        let archive = desk.archive(&notation::image(text));
+        let ran = support::plimsoll(&["audit", &archive, "--format", "json"]);
+        assert!(matches!(ran.code, Some(0 | 1)), "{name}: {}", ran.told());
+        assert!(ran.dirt().is_none(), "{name}: {:?}", ran.dirt());
+    }
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    for format in ["json", "table"] {
+        let first = support::plimsoll(&["audit", &hello::archive(), "--format", format]);
+        for _ in 0..4 {
+            let again = support::plimsoll(&["audit", &hello::archive(), "--format", format]);
+            assert_eq!((first.code, &first.stdout, &first.stderr), (again.code, &again.stdout, &again.stderr));
+        }
+    }
+}
+
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    let run = |threads: &str| {
+        let args = ["audit", &hello::archive(), "--format", "json", "--threads", threads];
+        support::plimsoll(&args).exits(1).stdout
+    };
+    assert_eq!(run("1"), run("4"));
+}
+
+#[test]
+fn an_archive_from_a_pipe() {
+    let bytes = std::fs::read(hello::archive()).unwrap();
+    for bytes in [bytes.clone(), image::gzip(&bytes)] {
+        let piped = Run::new(["audit", "-", "--format", "json"]).stdin(bytes).run().exits(1).json();
+        let file = support::plimsoll(&["audit", &hello::archive(), "--format", "json"]).exits(1).json();
+        assert_eq!(piped["images"][0]["findings"], file["images"][0]["findings"]);
+    }
+}
+
+#[test]
+fn rules_explain_themselves() {
+    let rules = support::plimsoll(&["rules"]).exits(0);
+    assert!(rules.out().contains("root-user"), "{}", rules.told());
+    let page = support::plimsoll(&["explain", "root-user"]).exits(0);
+    assert!(page.out().contains("USER"), "{}", page.told());
+    let wrong = support::plimsoll(&["explain", "rot-user"]).exits(2);
+    assert!(wrong.err().contains("root-user"), "no word of what was meant: {}", wrong.told());
 }

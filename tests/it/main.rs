@@ -1,4 +1,24 @@
-//! All integration tests, in one program.
+//! The tests, in one program: they run the command line on images that they build themselves, or that a folder outside
+//! the project holds (`PLIMSOLL_CORPUS`, `PLIMSOLL_HOSTILE`). Not here: tests of single functions, which stand beside
+//! their code.
+#![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
 
 mod cli;
+mod streams;
+mod corpus;
+mod corpus_rules;
 mod docs;
+mod formats;
+mod hello;
+mod hostile;
+mod hostile_documents;
+mod hostile_layers;
+mod image;
+mod model;
+mod notation;
+mod peers;
+mod rules;
+mod support;
+mod tarball;
+mod tidy;
+mod view_model;

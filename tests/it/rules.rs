@@ -1,0 +1,184 @@
+//! Rules on images in text: `testdata/rules/RULE/*.image` holds the images, the marks on their lines are the findings
+//! wanted, no more and no fewer.
+//!
+//! A case's first comments say `row B4, breaks` or `row B4, keeps` (one or more), `policy NAME` where it is not
+//! `baseline`, and `with KEY = VALUE`, a further line of the policy's `[rules]`; the rule itself is held at `error`
+//! unless such a line sets it. In: files. Not here: the wording of messages.
+
+use crate::notation;
+use crate::notation::Mark;
+use crate::notation::Place;
+use crate::notation::Written;
+use crate::support;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// The rows of the specification that want a case which breaks them and one which keeps them.
+const ROWS: [&str; 9] = ["B4", "B5", "B7", "B10", "B11", "E1", "E3", "S1", "O4"];
+
+struct Case {
+    name: String,
+    rule: String,
+    rows: BTreeSet<String>,
+    breaks: bool,
+    policy: String,
+    lines: Vec<String>,
+    written: Written,
+}
+
+fn cases() -> Vec<Case> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/rules");
+    let sorted = |folder: &Path| -> Vec<PathBuf> {
+        let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        paths
+    };
+    let mut cases = Vec::new();
+    for folder in sorted(&root) {
+        let rule = folder.file_name().unwrap().to_str().unwrap().to_string();
+        for file in sorted(&folder) {
+            let name = format!("{rule}/{}", file.file_name().unwrap().to_str().unwrap());
+            assert!(name.ends_with(".image"), "testdata/rules/{name} is no .image");
+            cases.push(case(name, &rule, &std::fs::read_to_string(&file).unwrap()));
+        }
+    }
+    cases
+}
+
+fn case(name: String, rule: &str, text: &str) -> Case {
+    let written = notation::read(text);
+    let mut case = Case {
+        name,
+        rule: rule.to_string(),
+        rows: BTreeSet::new(),
+        breaks: false,
+        policy: "baseline".to_string(),
+        lines: Vec::new(),
+        written,
+    };
+    let mut said = false;
+    for line in case.written.head.clone() {
+        if let Some((row, what)) = line.strip_prefix("row ").and_then(|rest| rest.split_once(", ")) {
+            assert!(what == "breaks" || what == "keeps", "{}: `row ROW, breaks` or `keeps`, not {line}", case.name);
+            case.rows.insert(row.to_string());
+            case.breaks = what == "breaks";
+            said = true;
+        } else if let Some(policy) = line.strip_prefix("policy ") {
+            case.policy = policy.to_string();
+        } else if let Some(line) = line.strip_prefix("with ") {
+            case.lines.push(line.to_string());
+        }
+    }
+    assert!(said, "{}: no `row ROW, breaks` or `row ROW, keeps` in its first lines", case.name);
+    let marked = case.written.marks.iter().any(|mark| !mark.undecided);
+    assert_eq!(marked, case.breaks, "{}: a case that breaks a row has marks, one that keeps it has none", case.name);
+    if !case.lines.iter().any(|line| line.split(['=', ' ']).next() == Some(rule)) {
+        case.lines.push(format!("{rule} = \"error\""));
+    }
+    case
+}
+
+#[test]
+fn findings_are_the_marks() {
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let image = support::audit(&case.written.image, &case.policy, &case.lines.join("\n"));
+        let problems = compare(&case, &image);
+        if !problems.is_empty() {
+            wrong.push(format!("testdata/rules/{}\n  {}", case.name, problems.join("\n  ")));
+        }
+    }
+    assert!(wrong.is_empty(), "{} cases are wrong\n{}", wrong.len(), wrong.join("\n"));
+}
+
+fn compare(case: &Case, image: &Value) -> Vec<String> {
+    let mut problems = Vec::new();
+    if !image["faults"].as_array().is_none_or(Vec::is_empty) {
+        problems.push(format!("not judged: {}", image["faults"]));
+    }
+    let mut open: Vec<&Mark> =
+        case.written.marks.iter().filter(|mark| mark.rule == case.rule && !mark.undecided).collect();
+    for finding in support::findings(image, &case.rule) {
+        match open.iter().position(|mark| fits(mark, finding, &case.written.fields)) {
+            Some(at) => drop(open.remove(at)),
+            None => problems.push(format!("not wanted: {} at {}", finding["message"], finding["locations"])),
+        }
+    }
+    for mark in open {
+        problems.push(format!("line {}: wanted and not found", mark.line));
+    }
+    let asked = case.written.marks.iter().any(|mark| mark.undecided && mark.rule == case.rule);
+    let undecided =
+        image["undecided"].as_array().unwrap().iter().any(|question| question["rule"] == case.rule.as_str());
+    if asked != undecided {
+        problems.push(format!("undecided: wanted {asked}, found {}", image["undecided"]));
+    }
+    problems
+}
+
+/// Whether a finding's first place is what the marked line is about. A config field that some line sets wants the mark of
+/// that line; one that no line sets takes the mark of any.
+fn fits(mark: &Mark, finding: &Value, fields: &[String]) -> bool {
+    let place = &finding["locations"][0];
+    let shipped = place["state"] == "shipped";
+    match (&mark.place, place["path"].as_str()) {
+        (Place::Path(path), Some(found)) => {
+            let found = found.trim_matches('/');
+            found == spelled(path) && shipped == mark.shipped
+        }
+        (Place::Layer(layer), _) => place["layer"].as_u64() == Some(*layer as u64),
+        (Place::Config(own), None) if place["layer"].is_null() => {
+            let Some(field) = place["config"].as_str() else { return true };
+            let about = |own: &String| field == own || field.starts_with(own.as_str()) || own.starts_with(field);
+            own.is_empty() || own.iter().any(about) || !fields.iter().any(about)
+        }
+        _ => false,
+    }
+}
+
+/// A path as the report's JSON spells it.
+fn spelled(path: &[u8]) -> String {
+    plimsoll::model::text::exact_bytes(path).trim_matches('/').to_string()
+}
+
+#[test]
+fn every_row_has_a_case_that_breaks_it_and_one_that_keeps_it() {
+    let cases = cases();
+    let rows = |breaks: bool| -> BTreeSet<String> {
+        cases.iter().filter(|case| case.breaks == breaks).flat_map(|case| case.rows.clone()).collect()
+    };
+    let (broken, kept) = (rows(true), rows(false));
+    for row in ROWS {
+        assert!(broken.contains(row), "no case breaks row {row}");
+        assert!(kept.contains(row), "no case keeps row {row}");
+    }
+}
+
+#[test]
+fn every_rule_has_a_case_that_breaks_it_and_one_that_keeps_it() {
+    let mut seen: BTreeMap<String, (bool, bool)> = BTreeMap::new();
+    for case in cases() {
+        let (breaks, keeps) = seen.entry(case.rule).or_default();
+        *breaks |= case.breaks;
+        *keeps |= !case.breaks;
+    }
+    let rules = support::plimsoll(&["rules", "--format", "json"]).exits(0).json();
+    let list = rules.as_array().or_else(|| rules["rules"].as_array()).expect("`rules` lists rules");
+    assert!(!list.is_empty());
+    let mut missing = Vec::new();
+    for rule in list {
+        let id = rule["id"].as_str().or_else(|| rule["rule"].as_str()).expect("a rule has an id");
+        match seen.remove(id) {
+            Some((true, true)) => {}
+            Some((breaks, _)) => {
+                missing.push(format!("{id} has no case that {} it", if breaks { "keeps" } else { "breaks" }))
+            }
+            None => missing.push(format!("{id} has no cases")),
+        }
+    }
+    missing.extend(seen.keys().map(|rule| format!("testdata/rules/{rule} belongs to no rule")));
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}

@@ -1,0 +1,48 @@
+//! The program as a process: streams, exit codes, environment.
+
+use snapbox::cmd::Command;
+use snapbox::cmd::cargo_bin;
+
+fn plimsoll() -> Command {
+    Command::new(cargo_bin!("plimsoll")).env_clear()
+}
+
+#[test]
+fn help_goes_to_standard_output_without_colours() {
+    let output = plimsoll().arg("--help").output().expect("it runs");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stderr.is_empty());
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(text.starts_with("Audit built container images") && !text.contains('\u{1b}'), "{text}");
+}
+
+#[test]
+fn colours_can_be_forced_and_refused() {
+    let output = plimsoll().arg("--help").env("CLICOLOR_FORCE", "1").output().expect("it runs");
+    assert!(String::from_utf8_lossy(&output.stdout).contains('\u{1b}'));
+    let refused = plimsoll().arg("--help").env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1").output().expect("it runs");
+    assert!(!String::from_utf8_lossy(&refused.stdout).contains('\u{1b}'));
+}
+
+#[test]
+fn a_wrong_command_line_exits_with_2() {
+    let output = plimsoll().arg("audti").output().expect("it runs");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("audit"), "a similar command is offered");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_reported() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+    let output = std::process::Command::new(cargo_bin!("plimsoll"))
+        .args(["audit", "absent.tar", "--policy", "tests/it/empty.toml"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdout(full)
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.starts_with("error: cannot write to standard output"), "{text}");
+}

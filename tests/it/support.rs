@@ -1,0 +1,271 @@
+//! Running the program as a child, with a time limit and an eye on its memory, and reading what it says.
+//!
+//! The environment is cleared. Not here: what the answers ought to be.
+
+use crate::image;
+use crate::image::Image;
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::io::Read;
+use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::time::Duration;
+use std::time::Instant;
+use tempfile::TempDir;
+
+/// The program under test.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_plimsoll");
+/// Output beyond this is a fault of its own.
+const OUTPUT_BYTES_MAX: u64 = 64 << 20;
+
+/// What a run came to.
+pub struct Ran {
+    pub code: Option<i32>,
+    pub signal: Option<i32>,
+    pub timed_out: bool,
+    pub peak_kib: u64,
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+}
+
+impl Ran {
+    pub fn out(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    pub fn err(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).into_owned()
+    }
+
+    /// Standard output as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.stdout).unwrap_or_else(|why| panic!("no JSON ({why}): {}", self.told()))
+    }
+
+    /// Everything, for a failing test.
+    pub fn told(&self) -> String {
+        format!(
+            "exit {:?}, signal {:?}\n--- stdout\n{}\n--- stderr\n{}",
+            self.code,
+            self.signal,
+            self.out(),
+            self.err()
+        )
+    }
+
+    /// The exit code is this one.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Ran {
+        assert!(self.code == Some(code), "want exit {code}: {}", self.told());
+        self
+    }
+
+    /// What may not be said or shown, whatever the input: a crash, raw control bytes, bytes that are not UTF-8.
+    pub fn dirt(&self) -> Option<String> {
+        const CRASH: [&str; 9] = [
+            "panicked at",
+            "stack backtrace",
+            "overflowed its stack",
+            "RUST_BACKTRACE",
+            "memory allocation of",
+            "capacity overflow",
+            "index out of bounds",
+            "attempt to ",
+            "unreachable code",
+        ];
+        for (name, bytes) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
+            let Ok(text) = std::str::from_utf8(bytes) else { return Some(format!("{name} is not UTF-8")) };
+            if let Some(crash) = CRASH.iter().find(|crash| text.contains(**crash)) {
+                return Some(format!("{name} reads like a crash ({crash})"));
+            }
+            let raw = |c: &char| {
+                (c.is_control() && !matches!(c, '\n' | '\t'))
+                    || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            };
+            if let Some(c) = text.chars().find(raw) {
+                return Some(format!("{name} holds the raw character U+{:04X}", c as u32));
+            }
+        }
+        None
+    }
+}
+
+/// A run about to be made.
+pub struct Run {
+    command: Command,
+    stdin: Option<Vec<u8>>,
+    limit: Duration,
+}
+
+impl Run {
+    pub fn new<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(args: I) -> Run {
+        let mut command = Command::new(PROGRAM);
+        command.args(args).env_clear().env("PATH", "/usr/bin:/bin").env("LANG", "C.UTF-8");
+        Run { command, stdin: None, limit: Duration::from_secs(60) }
+    }
+
+    pub fn env(mut self, name: &str, value: &str) -> Run {
+        self.command.env(name, value);
+        self
+    }
+
+    pub fn folder(mut self, folder: &Path) -> Run {
+        self.command.current_dir(folder);
+        self
+    }
+
+    pub fn stdin(mut self, bytes: Vec<u8>) -> Run {
+        self.stdin = Some(bytes);
+        self
+    }
+
+    pub fn limit(mut self, limit: Duration) -> Run {
+        self.limit = limit;
+        self
+    }
+
+    pub fn run(mut self) -> Ran {
+        let input = if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
+        let mut child = self.command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        if let (Some(bytes), Some(mut pipe)) = (self.stdin.take(), child.stdin.take()) {
+            std::thread::spawn(move || drop(pipe.write_all(&bytes)));
+        }
+        let drain = |pipe: Option<Box<dyn Read + Send>>| {
+            std::thread::spawn(move || {
+                let mut bytes = Vec::new();
+                if let Some(pipe) = pipe {
+                    drop(pipe.take(OUTPUT_BYTES_MAX).read_to_end(&mut bytes));
+                }
+                bytes
+            })
+        };
+        let out = drain(child.stdout.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>));
+        let err = drain(child.stderr.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>));
+        let (status, peak_kib, timed_out) = watch(&mut child, self.limit);
+        let (stdout, stderr) = (out.join().unwrap(), err.join().unwrap());
+        Ran { code: status.code(), signal: status.signal(), timed_out, peak_kib, stdout, stderr }
+    }
+}
+
+/// Waits for the child's end or for the limit, and reads its peak memory meanwhile.
+fn watch(child: &mut Child, limit: Duration) -> (std::process::ExitStatus, u64, bool) {
+    let start = Instant::now();
+    let status_file = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    loop {
+        peak = peak.max(high_water(&status_file));
+        if let Some(status) = child.try_wait().unwrap() {
+            return (status, peak, false);
+        }
+        if start.elapsed() > limit {
+            child.kill().unwrap();
+            return (child.wait().unwrap(), peak, true);
+        }
+        std::thread::sleep(Duration::from_millis(if start.elapsed() < Duration::from_secs(1) { 1 } else { 10 }));
+    }
+}
+
+fn high_water(status_file: &str) -> u64 {
+    let text = std::fs::read_to_string(status_file).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|rest| rest.split_whitespace().next()).and_then(|kib| kib.parse().ok()).unwrap_or(0)
+}
+
+/// Runs the program.
+pub fn plimsoll(args: &[&str]) -> Ran {
+    Run::new(args).run()
+}
+
+/// A folder for the files of one test.
+pub struct Desk {
+    folder: TempDir,
+}
+
+impl Desk {
+    pub fn new() -> Desk {
+        Desk { folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file; gives its path as text.
+    pub fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
+        let path = self.folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_string()
+    }
+
+    /// Writes a folder of files; gives its path as text.
+    pub fn files(&self, name: &str, files: &image::Files) -> String {
+        for (inner, bytes) in files {
+            self.file(&format!("{name}/{inner}"), bytes);
+        }
+        self.path(name)
+    }
+
+    /// A path in the folder, as text.
+    pub fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_string()
+    }
+
+    /// One image as a docker archive.
+    pub fn archive(&self, image: &Image) -> String {
+        self.file("image.tar", image::docker_archive(std::slice::from_ref(image)))
+    }
+
+    /// A policy file that extends another and holds further lines of `[rules]`.
+    pub fn policy(&self, extends: &str, rules: &str) -> String {
+        let extends = if extends.is_empty() { String::new() } else { format!("extends = [\"{extends}\"]\n") };
+        self.file("policy.toml", format!("schema = 1\n{extends}\n[rules]\n{rules}\n"))
+    }
+}
+
+/// Audits one image under a policy and gives its part of the report.
+pub fn audit(image: &Image, extends: &str, rules: &str) -> Value {
+    let desk = Desk::new();
+    let (archive, policy) = (desk.archive(image), desk.policy(extends, rules));
+    let ran = plimsoll(&["audit", &archive, "--policy", &policy, "--format", "json"]);
+    assert!(matches!(ran.code, Some(0..=2)), "{}", ran.told());
+    let report = ran.json();
+    let images = report["images"].as_array().unwrap();
+    assert_eq!(images.len(), 1, "one image was given: {}", ran.told());
+    images[0].clone()
+}
+
+/// The findings of one rule.
+pub fn findings<'a>(image: &'a Value, rule: &str) -> Vec<&'a Value> {
+    image["findings"].as_array().unwrap().iter().filter(|finding| finding["rule"] == rule).collect()
+}
+
+/// The findings that weigh, as `rule: message`; for assertions that want none or want to show them.
+pub fn said(image: &Value) -> Vec<String> {
+    let text = |finding: &Value| format!("{}: {}", finding["rule"].as_str().unwrap(), finding["message"]);
+    image["findings"].as_array().unwrap().iter().map(text).collect()
+}
+
+/// The paths of all places of a finding, without the leading slash.
+pub fn paths(finding: &Value) -> Vec<String> {
+    let places = finding["locations"].as_array().unwrap().iter();
+    places.filter_map(|place| place["path"].as_str()).map(|path| path.trim_start_matches('/').to_string()).collect()
+}
+
+/// The folder that an environment variable names, or a loud word on standard error.
+pub fn outside(variable: &str, test: &str) -> Option<PathBuf> {
+    match std::env::var_os(variable) {
+        Some(folder) if Path::new(&folder).is_dir() => Some(PathBuf::from(folder)),
+        Some(folder) => panic!("{variable} is {}: no such folder", folder.display()),
+        None => {
+            // Past the test harness, which would hold back what `eprintln!` says while the test passes.
+            let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: set {variable} to run it");
+            None
+        }
+    }
+}

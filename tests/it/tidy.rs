@@ -1,0 +1,195 @@
+//! The house rules that a compiler does not see: which module may import which, what pure modules may not do, how long a
+//! file may be.
+//!
+//! The table of imports is read from docs/architecture.md.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::path::PathBuf;
+
+const LINES_MAX: usize = 600;
+/// Modules whose answers hang on their arguments alone.
+const PURE: [&str; 7] = ["model", "view", "facts", "rules", "policy", "verdict", "report"];
+const IMPURE: [&str; 13] = [
+    "std::fs",
+    "std::env",
+    "std::net",
+    "std::process",
+    "std::os",
+    "Instant",
+    "SystemTime",
+    "println!",
+    "print!",
+    "eprintln!",
+    "eprint!",
+    "stdout()",
+    "stderr()",
+];
+
+struct Source {
+    path: String,
+    module: String,
+    text: String,
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn sources(folder: &str) -> Vec<Source> {
+    fn walk(folder: &Path, out: &mut Vec<PathBuf>) {
+        let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        for path in paths {
+            if path.is_dir() {
+                walk(&path, out);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                out.push(path);
+            }
+        }
+    }
+    let mut paths = Vec::new();
+    walk(&root().join(folder), &mut paths);
+    let source = |path: &PathBuf| {
+        let short = path.strip_prefix(root()).unwrap();
+        let first = short.components().nth(1).unwrap().as_os_str().to_str().unwrap();
+        Source {
+            path: short.to_str().unwrap().to_string(),
+            module: first.trim_end_matches(".rs").to_string(),
+            text: std::fs::read_to_string(path).unwrap(),
+        }
+    };
+    paths.iter().map(source).collect()
+}
+
+/// The lines of code before a file's own tests, with their numbers; comments are left out.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = text.lines().enumerate().take_while(|(_, line)| !line.trim_start().starts_with("#[cfg(test)]"));
+    lines.map(|(at, line)| (at + 1, line)).filter(|(_, line)| !line.trim_start().starts_with("//"))
+}
+
+fn none(breaches: Vec<String>) {
+    assert!(breaches.is_empty(), "{}", breaches.join("\n"));
+}
+
+#[test]
+fn every_file_opens_by_saying_what_it_is() {
+    let all = ["src", "tests", "benches"].into_iter().flat_map(sources);
+    none(all.filter(|file| !file.text.starts_with("//! ")).map(|file| format!("{}: no `//!`", file.path)).collect());
+}
+
+#[test]
+fn no_file_is_too_long() {
+    let all = ["src", "tests", "benches"].into_iter().flat_map(sources);
+    let long = all.filter(|file| file.text.lines().count() > LINES_MAX);
+    none(long.map(|file| format!("{}: {} lines, at most {LINES_MAX}", file.path, file.text.lines().count())).collect());
+}
+
+/// The rows `| module | may import |` of docs/architecture.md, in order.
+fn table() -> Vec<(String, BTreeSet<String>)> {
+    let text = std::fs::read_to_string(root().join("docs/architecture.md")).expect("docs/architecture.md is there");
+    let rows = text.lines().skip_while(|line| !line.replace(' ', "").starts_with("|module|mayimport|")).skip(2);
+    let words = |cell: &str| -> BTreeSet<String> { cell.split('`').skip(1).step_by(2).map(str::to_string).collect() };
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').collect();
+        let module = words(cells[0]).pop_first().expect("a row names its module");
+        (module, words(cells.get(1).copied().unwrap_or_default()))
+    };
+    rows.take_while(|line| line.starts_with('|')).map(row).collect()
+}
+
+#[test]
+fn each_module_imports_only_from_the_rows_above_it() {
+    let table = table();
+    assert!(!table.is_empty(), "docs/architecture.md has no table `| module | may import |`");
+    let mut above = BTreeSet::new();
+    let mut breaches = Vec::new();
+    for (module, allowed) in &table {
+        for name in allowed.difference(&above) {
+            breaches.push(format!("docs/architecture.md: {module} names {name}, which stands in no row above it"));
+        }
+        above.insert(module.clone());
+    }
+    let allowed: BTreeMap<_, _> = table.into_iter().collect();
+    for file in sources("src") {
+        if file.module == "lib" || file.module == "main" {
+            continue;
+        }
+        let Some(allowed) = allowed.get(&file.module) else {
+            breaches.push(format!("{}: docs/architecture.md has no row for `{}`", file.path, file.module));
+            continue;
+        };
+        for (number, line) in code(&file.text) {
+            if line.contains("crate::{") || line.contains("super::super") {
+                breaches.push(format!("{}:{number}: spell it `use crate::module::Name;`", file.path));
+            }
+            for used in line.split("crate::").skip(1) {
+                let name: String = used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                if !name.is_empty() && name != file.module && !allowed.contains(&name) {
+                    breaches.push(format!("{}:{number}: {} may not import {name}", file.path, file.module));
+                }
+            }
+        }
+    }
+    none(breaches);
+}
+
+#[test]
+fn pure_modules_read_nothing_and_print_nothing() {
+    let mut breaches = Vec::new();
+    for file in sources("src").iter().filter(|file| PURE.contains(&file.module.as_str())) {
+        for (number, line) in code(&file.text) {
+            for word in IMPURE.iter().filter(|word| names(line, word)) {
+                breaches.push(format!("{}:{number}: {word} in {}", file.path, file.module));
+            }
+        }
+    }
+    none(breaches);
+}
+
+/// Whether the line names the word, not a longer one that ends or begins like it.
+fn names(line: &str, word: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(word).any(|(at, _)| {
+        let after = line[at + word.len()..].chars().next();
+        let goes_on = word.ends_with(part) && after.is_some_and(part);
+        !goes_on && !line[..at].ends_with(part)
+    })
+}
+
+#[test]
+fn nothing_is_read_to_its_end_without_a_bound() {
+    let mut breaches = Vec::new();
+    for file in sources("src") {
+        let lines: Vec<(usize, &str)> = code(&file.text).collect();
+        for (at, (number, line)) in lines.iter().enumerate() {
+            let ends = ["read_to_end(", "read_to_string(", "fs::read("].iter().any(|call| line.contains(call));
+            let near = &lines[at.saturating_sub(3)..=at];
+            if ends && !near.iter().any(|(_, line)| line.contains(".take(")) {
+                breaches.push(format!("{}:{number}: reads to the end without `.take(…)`", file.path));
+            }
+        }
+    }
+    none(breaches);
+}
+
+#[test]
+fn every_rule_file_is_in_the_list_of_all_rules() {
+    let list = std::fs::read_to_string(root().join("src/rules/mod.rs")).unwrap();
+    let list = list.split("pub const ALL").nth(1).expect("src/rules/mod.rs has `pub const ALL`");
+    let mut breaches = Vec::new();
+    for file in sources("src").iter().filter(|file| file.path.starts_with("src/rules/")) {
+        if !file.text.contains("pub const RULE: Rule") {
+            continue;
+        }
+        let stem = Path::new(&file.path).file_stem().unwrap().to_str().unwrap();
+        if !list.contains(&format!("{stem}::RULE")) {
+            breaches.push(format!("{}: not in rules::ALL", file.path));
+        }
+        if !file.text.contains(&format!("id: \"{}\"", stem.replace('_', "-"))) {
+            breaches.push(format!("{}: its id is not its file's name", file.path));
+        }
+    }
+    none(breaches);
+}
