@@ -11,6 +11,7 @@
 //! Each stage is a module; `docs/architecture.md` says which may use which, and a test holds it to that.
 
 pub mod facts;
+pub mod image;
 pub mod limits;
 pub mod model;
 pub mod policy;

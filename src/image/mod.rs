@@ -1,0 +1,3 @@
+//! Images: from blobs to manifests, configs, and the instructions that made them.
+
+pub mod instructions;
