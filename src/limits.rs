@@ -72,3 +72,7 @@ pub const REDACTED_VALUES: usize = 4096;
 pub const REDACTED_HEAD_BYTES: usize = 64;
 /// A shorter secret value is not looked for literally: it would strike words that have nothing to do with it.
 pub const REDACTED_MIN_BYTES: usize = 6;
+/// What variables may add to a command while it is split into words, in bytes; beyond, a word is open.
+pub const SHELL_EXPANSION_BYTES: usize = 1 << 20;
+/// Defaults inside defaults (`${A:-${B:-c}}`) that are followed.
+pub const SHELL_DEPTH: usize = 4;

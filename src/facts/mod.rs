@@ -2,6 +2,10 @@
 //!
 //! Each answer is the value, or [`Undecided`] with the reason. Not here: judging.
 
+pub mod health;
+pub mod shell;
+pub mod start;
+
 use crate::model::finding::Scope;
 use crate::model::finding::Undecided;
 use crate::model::image::Image;

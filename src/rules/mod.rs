@@ -4,6 +4,9 @@
 //! (nothing), undecided (`Err`, or [`Out::undecided`] for one of many questions). Levels are the policy's, not the
 //! rule's. Not here: reading the image (`pass`, `view`), deciding what a finding means for the verdict (`verdict`).
 
+#[cfg(test)]
+pub mod testing;
+
 use crate::facts::Facts;
 use crate::limits;
 use crate::model::finding::Confidence;
