@@ -202,7 +202,10 @@ mod tests {
     fn addresses_are_found_in_commands_and_in_code() {
         let shell = |text: &str, env: &[&str]| found(&["CMD-SHELL", text], env);
         assert_eq!(shell("curl -f http://localhost:8000/health || exit 1", &[]), "localhost 8000 /health");
-        assert_eq!(shell("wget -q -O /dev/null http://127.0.0.1:${PORT}/health", &["PORT=3000"]), "127.0.0.1 3000 /health");
+        assert_eq!(
+            shell("wget -q -O /dev/null http://127.0.0.1:${PORT}/health", &["PORT=3000"]),
+            "127.0.0.1 3000 /health"
+        );
         assert_eq!(shell("wget http://127.0.0.1:${PORT:-3000}/health?x=1", &[]), "127.0.0.1 3000 /health");
         assert_eq!(shell("wget \"http://[::1]:$PORT/health\"", &[]), "::1 ? /health");
         assert_eq!(shell("curl http://$(hostname):80/$P", &[]), "? 80 ?");
@@ -213,7 +216,10 @@ mod tests {
         let python = "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/health', timeout=2)";
         assert_eq!(exec(&["python", "-c", python]), "127.0.0.1 8000 /health");
         assert_eq!(exec(&["node", "-e", "get('http://localhost:' + process.env.PORT + '/health')"]), "localhost ? ?");
-        assert_eq!(exec(&["node", "-e", "get(`http://localhost:${process.env.PORT || 3000}/health`)"]), "localhost ? /");
+        assert_eq!(
+            exec(&["node", "-e", "get(`http://localhost:${process.env.PORT || 3000}/health`)"]),
+            "localhost ? /"
+        );
         assert_eq!(exec(&["wget", "http://localhost:${PORT}/health"]), "localhost ? /health");
         assert_eq!(exec(&["sh", "-c", "curl http://localhost:$PORT/h"]), "localhost 3000 /h");
         assert_eq!(exec(&["/server", "-check"]), "");

@@ -3,6 +3,7 @@
 //! Each answer is the value, or [`Undecided`] with the reason. Not here: judging.
 
 pub mod health;
+pub mod ports;
 pub mod shell;
 pub mod start;
 

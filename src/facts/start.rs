@@ -44,7 +44,8 @@ impl Facts<'_> {
         let mut words: &[String] = unwrapped(&argv);
         let entry_words = words.len().saturating_sub(run.cmd.len());
         let mut handed_by = None;
-        if entry_words == 1 && is_entry_script(&words[0]) && run.cmd.first().is_some_and(|word| !word.starts_with('-')) {
+        if entry_words == 1 && is_entry_script(&words[0]) && run.cmd.first().is_some_and(|word| !word.starts_with('-'))
+        {
             handed_by = Some(words[0].clone());
             words = unwrapped(&words[1..]);
         }
@@ -57,7 +58,8 @@ impl Facts<'_> {
         let commands = shell::commands(text, &variables);
         let execs = commands.last().is_some_and(|words| words[0] == "exec");
         let shell_form = Some(ShellForm { shell: name.to_string(), text: text.to_string(), execs });
-        let programs = commands.iter().map(|words| unwrapped(words).to_vec()).filter(|words| !words.is_empty()).collect();
+        let programs =
+            commands.iter().map(|words| unwrapped(words).to_vec()).filter(|words| !words.is_empty()).collect();
         Command { shell_form, programs, handed_by, field, argv }
     }
 }

@@ -374,7 +374,10 @@ mod tests {
             ("EXPOSE map[5353/udp:{} 8080/tcp:{} 8443/tcp:{}]", "EXPOSE 5353/udp 8080/tcp 8443/tcp"),
             ("CMD [\"node\" \"server.js\"]", "CMD [\"node\", \"server.js\"]"),
             ("ENTRYPOINT [\"dumb-init\" \"--\"]", "ENTRYPOINT [\"dumb-init\", \"--\"]"),
-            ("CMD [\"sh\" \"-c\" \"echo \\\"a b\\\" \\\\ \\u00fc\"]", "CMD [\"sh\", \"-c\", \"echo \\\"a b\\\" \\\\ ü\"]"),
+            (
+                "CMD [\"sh\" \"-c\" \"echo \\\"a b\\\" \\\\ \\u00fc\"]",
+                "CMD [\"sh\", \"-c\", \"echo \\\"a b\\\" \\\\ ü\"]",
+            ),
             ("VOLUME [/data]", "VOLUME /data"),
             ("VOLUME [/data /srv/shared]", "VOLUME /data /srv/shared"),
             ("SHELL [/bin/ash -eo pipefail -c]", "SHELL [\"/bin/ash\", \"-eo\", \"pipefail\", \"-c\"]"),
@@ -390,12 +393,18 @@ mod tests {
                 "HEALTHCHECK --interval=30s --timeout=3s CMD [\"/server\", \"-check\"]",
             ),
             ("HEALTHCHECK &{[\"NONE\"] \"0s\" \"0s\" \"0s\" '\\x00'}", "HEALTHCHECK NONE"),
-            ("HEALTHCHECK &{[\"CMD-SHELL\" \"x\"] \"1m0s\" \"3s\" \"0s\" '\\n'}", "HEALTHCHECK --interval=1m0s --timeout=3s --retries=10 CMD x"),
+            (
+                "HEALTHCHECK &{[\"CMD-SHELL\" \"x\"] \"1m0s\" \"3s\" \"0s\" '\\n'}",
+                "HEALTHCHECK --interval=1m0s --timeout=3s --retries=10 CMD x",
+            ),
             // The classic builder, buildah
             ("/bin/sh -c #(nop)  CMD [\"/bin/sh\"]", "CMD [\"/bin/sh\"]"),
             ("/bin/sh -c #(nop) ADD file:7197b1 in / ", "ADD file:7197b1 /"),
             ("/bin/sh -c #(nop) COPY dir:56b4a0 in . ", "COPY dir:56b4a0 ."),
-            ("/bin/ash -eo pipefail -c #(nop) COPY multi:c6f64e in /usr/local/bin/ ", "COPY multi:c6f64e /usr/local/bin/"),
+            (
+                "/bin/ash -eo pipefail -c #(nop) COPY multi:c6f64e in /usr/local/bin/ ",
+                "COPY multi:c6f64e /usr/local/bin/",
+            ),
             ("/bin/sh -c #(nop)  EXPOSE 22 8000", "EXPOSE 22 8000"),
             ("/bin/sh -c #(nop)  VOLUME [/app/uploads]", "VOLUME /app/uploads"),
             ("/bin/sh -c #(nop)  MAINTAINER Backend Team", "MAINTAINER Backend Team"),
@@ -409,7 +418,10 @@ mod tests {
             ("RUN apt-get update", "RUN apt-get update"),
             ("CMD [\"a\",\"b\"]", "CMD [\"a\", \"b\"]"),
             ("bazel build ...", "bazel build ..."),
-            ("# debian.sh --arch 'amd64' out/ 'trixie' '@1763337600'", "# debian.sh --arch 'amd64' out/ 'trixie' '@1763337600'"),
+            (
+                "# debian.sh --arch 'amd64' out/ 'trixie' '@1763337600'",
+                "# debian.sh --arch 'amd64' out/ 'trixie' '@1763337600'",
+            ),
             ("umoci repack", "umoci repack"),
             ("/bin/sh", "/bin/sh"),
             ("RUN /bin/sh -c echo '#(nop) CMD' # buildkit", "RUN echo '#(nop) CMD'"),
@@ -447,7 +459,11 @@ mod tests {
     #[test]
     fn a_build_argument_is_struck_from_every_line() {
         let token = "ghp_yMSi3sec1NKL4vTT6YSXeMZgpRH59kMZtgWa";
-        let lines = [format!("ARG T={token}"), "ENV DB_PASSWORD=two words9".into(), format!("|1 T={token} /bin/sh -c curl x?{token}")];
+        let lines = [
+            format!("ARG T={token}"),
+            "ENV DB_PASSWORD=two words9".into(),
+            format!("|1 T={token} /bin/sh -c curl x?{token}"),
+        ];
         let history: Vec<History> =
             lines.iter().map(|line| History { created_by: line.clone(), ..History::default() }).collect();
         let mut config = ImageConfig { history: Some(history.clone()), ..ImageConfig::default() };
@@ -458,7 +474,10 @@ mod tests {
             let shown = format!("{} {}", instruction.text, instruction.raw);
             assert!(!shown.contains("yMSi") && !shown.contains("words9"), "{shown}");
         }
-        assert_eq!(instruction(&history[2], &redactor).text, "RUN curl x?[redacted: GitHub token ghp_…, 40 characters]");
+        assert_eq!(
+            instruction(&history[2], &redactor).text,
+            "RUN curl x?[redacted: GitHub token ghp_…, 40 characters]"
+        );
     }
 
     #[test]

@@ -4,6 +4,13 @@
 //! (nothing), undecided (`Err`, or [`Out::undecided`] for one of many questions). Levels are the policy's, not the
 //! rule's. Not here: reading the image (`pass`, `view`), deciding what a finding means for the verdict (`verdict`).
 
+pub mod base;
+pub mod config;
+pub mod env;
+pub mod health;
+pub mod ports;
+pub mod secrets;
+pub mod start;
 #[cfg(test)]
 pub mod testing;
 
@@ -271,9 +278,37 @@ impl<'a> Out<'a> {
 }
 
 /// All rules, sorted by id.
-pub const ALL: &[&Rule] = &[];
+pub const ALL: &[&Rule] = &[
+    &config::ambiguous_config::RULE,
+    &env::bad_env_value::RULE,
+    &start::binds_to_loopback::RULE,
+    &base::floating_tag::RULE,
+    &health::healthcheck_target::RULE,
+    &health::healthcheck_timing::RULE,
+    &health::missing_healthcheck::RULE,
+    &secrets::secret_in_env::RULE,
+    &start::shell_form_command::RULE,
+    &ports::unexpected_port::RULE,
+];
 
 /// The rule with this id.
 pub fn find(id: &str) -> Option<&'static Rule> {
     ALL.iter().copied().find(|rule| rule.id == id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_sorted_unique_and_documented() {
+        assert!(ALL.windows(2).all(|pair| pair[0].id < pair[1].id));
+        for rule in ALL {
+            let docs = &rule.docs;
+            let texts = [docs.why, docs.evidence, docs.blind, docs.fix, docs.breaks, docs.keeps, rule.title];
+            assert!(texts.iter().all(|text| !text.is_empty()) && !rule.rows.is_empty(), "{}", rule.id);
+            assert!(docs.breaks.contains(&format!("#! {}", rule.id)), "{}", rule.id);
+            assert!(find(rule.id).is_some());
+        }
+    }
 }

@@ -167,8 +167,7 @@ fn assignments(text: &str, words: &mut Words<'_>) -> Vec<Spotted> {
         while name_end > 0 && sign - name_end < 3 && b" \"'\\]:".contains(&bytes[name_end - 1]) {
             name_end -= 1;
         }
-        let name_length =
-            bytes[..name_end].iter().rev().take(NAME_BYTES_MAX).take_while(|&&b| name_byte(b)).count();
+        let name_length = bytes[..name_end].iter().rev().take(NAME_BYTES_MAX).take_while(|&&b| name_byte(b)).count();
         let says = pair::says(&pair::words(&text[name_end - name_length..name_end]));
         if name_length == 0 || says == Says::Nothing {
             continue;
@@ -232,8 +231,9 @@ static COMMANDS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(pattern).expect("the pattern is fixed")
 });
 
-static CURL_USER: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r#"(?-u)[ "'](?:-u|--user|--proxy-user)(?: {1,4}|=|",? ")?"#).expect("the pattern is fixed"));
+static CURL_USER: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"(?-u)[ "'](?:-u|--user|--proxy-user)(?: {1,4}|=|",? ")?"#).expect("the pattern is fixed")
+});
 
 fn commands(text: &str, words: &mut Words<'_>) -> Vec<Spotted> {
     let mut found = Vec::new();

@@ -80,7 +80,8 @@ fn secrets_are_found_with_kind_prefix_and_length() {
     assert_eq!(&dsn[in_pair("CONNECTION", dsn).expect("found").range], "hunter2x");
     let jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P";
     assert_eq!(kind("X", jwt).map(|found| found.0), Some("JSON Web Token"));
-    let key = format!("-----BEGIN RSA PRIVATE KEY-----\\n{}\\n-----END RSA PRIVATE KEY-----", "MIIEpAIBAAKCAQEA7".repeat(9));
+    let key =
+        format!("-----BEGIN RSA PRIVATE KEY-----\\n{}\\n-----END RSA PRIVATE KEY-----", "MIIEpAIBAAKCAQEA7".repeat(9));
     assert_eq!(kind("X", &key).map(|found| found.0), Some("private key"));
     assert_eq!(kind("X", "grep -l '-----BEGIN RSA PRIVATE KEY-----' /etc"), None);
 }
@@ -168,9 +169,31 @@ fn time_is_linear_in_hostile_texts() {
     // A scan that costs the square of this takes minutes.
     const BYTES: usize = 256 << 10;
     for part in [
-        "eyJ-AKIA0123456789ABCDEF-", "eyJ.eyJ", "://", "a://a:b/", "x://:/", "TOKEN=a://", "TOKEN=${", "TOKEN='", "TOKEN=\"",
-        "TOKEN=\\\"", "TOKEN", "--token ", "-----BEGIN PRIVATE KEY-----", "glpat-exampleglpat-", "\\", "\"", "token: ",
-        "login a -p ", "mysql -", "-u :", "ghp_", "authorization: bearer ", "PASSWORD=;", "ü=", "TOKEN=ü\\",
+        "eyJ-AKIA0123456789ABCDEF-",
+        "eyJ.eyJ",
+        "://",
+        "a://a:b/",
+        "x://:/",
+        "TOKEN=a://",
+        "TOKEN=${",
+        "TOKEN='",
+        "TOKEN=\"",
+        "TOKEN=\\\"",
+        "TOKEN",
+        "--token ",
+        "-----BEGIN PRIVATE KEY-----",
+        "glpat-exampleglpat-",
+        "\\",
+        "\"",
+        "token: ",
+        "login a -p ",
+        "mysql -",
+        "-u :",
+        "ghp_",
+        "authorization: bearer ",
+        "PASSWORD=;",
+        "ü=",
+        "TOKEN=ü\\",
     ] {
         let text = part.repeat(BYTES / part.len());
         let started = std::time::Instant::now();
