@@ -182,7 +182,7 @@ fn url(text: &str, default: u16, in_code: bool) -> ProbeUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::testing;
+    use crate::facts::testing;
 
     fn found(test: &[&str], env: &[&str]) -> String {
         let mut image = testing::image();

@@ -6,6 +6,8 @@ pub mod health;
 pub mod ports;
 pub mod shell;
 pub mod start;
+#[cfg(test)]
+pub mod testing;
 
 use crate::model::finding::Scope;
 use crate::model::finding::Undecided;

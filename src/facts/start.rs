@@ -147,7 +147,7 @@ fn skip_options<'w>(words: &'w [String], takes: &[&str]) -> &'w [String] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::testing;
+    use crate::facts::testing;
 
     fn command(entrypoint: &[&str], cmd: &[&str], env: &[&str]) -> Command {
         let own = |words: &[&str]| words.iter().map(|word| word.to_string()).collect();

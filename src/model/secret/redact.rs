@@ -300,7 +300,7 @@ impl Words<'_> {
     fn value(&mut self, start: usize) -> (std::ops::Range<usize>, usize) {
         let bytes = self.text.as_bytes();
         if bytes[start.min(bytes.len())..].starts_with(b"\\\"")
-            && let Some(length) = self.text[start + 2..].find("\\\"").filter(|&n| n <= limits::EXTENSION_BYTES as usize)
+            && let Some(length) = self.text[start + 2..].find("\\\"").filter(|&n| n <= limits::REDACTED_ESCAPED_BYTES)
         {
             return (start + 2..start + 2 + length, start + length + 4);
         }
