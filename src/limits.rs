@@ -67,6 +67,10 @@ pub const POLICIES: usize = 64;
 pub const CHUNK_BYTES: usize = 128 << 10;
 /// Chunks that wait between the decoder and the thread that hashes and walks.
 pub const CHUNKS_IN_FLIGHT: usize = 8;
+/// What variables may add to a command while it is split into words, in bytes; beyond, a word is open.
+pub const SHELL_EXPANSION_BYTES: usize = 1 << 20;
+/// Defaults inside defaults (`${A:-${B:-c}}`) that are followed.
+pub const SHELL_DEPTH: usize = 4;
 /// Secret values of one image that are looked for literally in every text that is shown; the longest ones first. Others
 /// are still told by their names and forms.
 pub const REDACTED_VALUES: usize = 4096;
@@ -74,3 +78,5 @@ pub const REDACTED_VALUES: usize = 4096;
 pub const REDACTED_HEAD_BYTES: usize = 64;
 /// A shorter secret value is not looked for literally: it would strike words that have nothing to do with it.
 pub const REDACTED_MIN_BYTES: usize = 6;
+/// A value between escaped quotes in a text that is redacted, in bytes.
+pub const REDACTED_ESCAPED_BYTES: usize = 1 << 20;

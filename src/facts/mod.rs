@@ -3,7 +3,13 @@
 //! Each answer is the value, or [`Undecided`] with the reason. Not here: judging.
 
 pub mod accounts;
+pub mod health;
 pub mod packages;
+pub mod ports;
+pub mod shell;
+pub mod start;
+#[cfg(test)]
+pub mod testing;
 
 pub use crate::facts::accounts::needed;
 

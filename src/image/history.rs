@@ -20,7 +20,7 @@ pub struct Paired {
 
 /// Pairs an image's history with its layers. Where the counts do not fit, nothing is invented.
 pub fn pair(config: &ImageConfig) -> Paired {
-    let redactor = Arc::new(redactor(config));
+    let redactor = Arc::new(instructions::redactor(config));
     let count = config.diff_ids.len();
     let Some(history) = &config.history else {
         let mismatch = (count > 0).then(|| "the config has no history: what made each layer is not known".to_string());
@@ -43,14 +43,4 @@ pub fn pair(config: &ImageConfig) -> Paired {
         instructions[entry].layer = Some(layer);
     }
     Paired { instructions, layers: made.into_iter().map(Some).collect(), mismatch: None, redactor }
-}
-
-/// Knows the secrets that stand in variables, labels and build arguments, so that they can be taken out of every text.
-fn redactor(config: &ImageConfig) -> Redactor {
-    let history = config.history.as_deref().unwrap_or_default();
-    let arguments: Vec<(String, String)> =
-        history.iter().flat_map(|entry| instructions::build_args(&entry.created_by)).collect();
-    let arguments = arguments.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let labels = config.run.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    Redactor::new(config.run.env_pairs().into_iter().chain(labels).chain(arguments))
 }

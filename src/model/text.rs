@@ -77,6 +77,35 @@ pub fn bytes(count: u64) -> String {
     format!("{value:.1} {}", UNITS[unit])
 }
 
+/// A duration as policies and Dockerfiles write it: `30s`, `1m30s`, `500ms`, `0s`.
+pub fn duration(duration: std::time::Duration) -> String {
+    let seconds = duration.as_secs();
+    let nanoseconds = duration.subsec_nanos();
+    if nanoseconds > 0 {
+        return match nanoseconds % 1_000_000 {
+            0 if seconds == 0 => format!("{}ms", nanoseconds / 1_000_000),
+            _ => format!("{}s", duration.as_secs_f64()),
+        };
+    }
+    let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let mut out = String::new();
+    for (count, unit) in [(hours, "h"), (minutes, "m"), (rest, "s")] {
+        if count > 0 {
+            out.push_str(&format!("{count}{unit}"));
+        }
+    }
+    if out.is_empty() { "0s".to_string() } else { out }
+}
+
+/// Texts joined for people: `a, b and c`.
+pub fn list(texts: &[String]) -> String {
+    match texts {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
 /// `one file`, `3 files`: a count with its noun, for people.
 pub fn count(n: u64, singular: &str) -> String {
     match n {
@@ -103,5 +132,15 @@ mod tests {
         assert_eq!(bytes(1_400_000), "1.4 MB");
         assert_eq!(bytes(999_960), "1.0 MB");
         assert_eq!(bytes(u64::MAX), "18446.7 PB");
+    }
+
+    #[test]
+    fn durations_read_as_people_write_them() {
+        use std::time::Duration;
+        for (milliseconds, expected) in
+            [(0, "0s"), (30_000, "30s"), (90_000, "1m30s"), (3_600_000, "1h"), (500, "500ms"), (1500, "1.5s")]
+        {
+            assert_eq!(duration(Duration::from_millis(milliseconds)), expected);
+        }
     }
 }

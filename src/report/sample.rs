@@ -54,6 +54,7 @@ fn image(name: &str, instructions: &[&str]) -> Image {
         instructions: instructions.iter().enumerate().map(instruction).collect(),
         history_mismatch: None,
         base_layers: None,
+        redactor: std::sync::Arc::default(),
     }
 }
 

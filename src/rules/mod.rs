@@ -4,11 +4,19 @@
 //! (nothing), undecided (`Err`, or [`Out::undecided`] for one of many questions). Levels are the policy's, not the
 //! rule's. Not here: reading the image (`pass`, `view`), deciding what a finding means for the verdict (`verdict`).
 
-pub mod page;
-
+pub mod base;
+pub mod config;
+pub mod env;
+pub mod health;
 pub mod leftovers;
+pub mod page;
+pub mod ports;
 pub mod rights;
+pub mod secrets;
 pub mod size;
+pub mod start;
+#[cfg(test)]
+pub mod testing;
 pub mod user;
 
 use crate::facts::Facts;
@@ -280,11 +288,21 @@ pub const MORE: &str = "(more)";
 
 /// All rules, sorted by id.
 pub const ALL: &[&Rule] = &[
+    &config::ambiguous_config::RULE,
+    &env::bad_env_value::RULE,
+    &start::binds_to_loopback::RULE,
     &leftovers::build_tools_left::RULE,
     &leftovers::context_file_left::RULE,
+    &base::floating_tag::RULE,
+    &health::healthcheck_target::RULE,
+    &health::healthcheck_timing::RULE,
+    &health::missing_healthcheck::RULE,
     &leftovers::package_cache_left::RULE,
     &user::root_user::RULE,
+    &secrets::secret_in_env::RULE,
     &rights::setuid_program::RULE,
+    &start::shell_form_command::RULE,
+    &ports::unexpected_port::RULE,
     &user::unknown_user::RULE,
     &size::wasted_space::RULE,
     &rights::world_writable::RULE,
@@ -293,4 +311,21 @@ pub const ALL: &[&Rule] = &[
 /// The rule with this id.
 pub fn find(id: &str) -> Option<&'static Rule> {
     ALL.iter().copied().find(|rule| rule.id == id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_sorted_unique_and_documented() {
+        assert!(ALL.windows(2).all(|pair| pair[0].id < pair[1].id));
+        for rule in ALL {
+            let docs = &rule.docs;
+            let texts = [docs.why, docs.evidence, docs.blind, docs.fix, docs.breaks, docs.keeps, rule.title];
+            assert!(texts.iter().all(|text| !text.is_empty()) && !rule.rows.is_empty(), "{}", rule.id);
+            assert!(docs.breaks.contains(&format!("#! {}", rule.id)), "{}", rule.id);
+            assert!(find(rule.id).is_some());
+        }
+    }
 }

@@ -8,8 +8,10 @@ use crate::limits;
 use crate::model::secret::Secret;
 use crate::model::secret::Spotted;
 use crate::model::secret::forms;
+use crate::model::secret::name;
+use crate::model::secret::name::Says;
 use crate::model::secret::pair;
-use crate::model::secret::pair::Says;
+
 use crate::model::secret::spotted;
 use aho_corasick::AhoCorasick;
 use aho_corasick::MatchKind;
@@ -168,7 +170,7 @@ fn assignments(text: &str, words: &mut Words<'_>) -> Vec<Spotted> {
             name_end -= 1;
         }
         let name_length = bytes[..name_end].iter().rev().take(NAME_BYTES_MAX).take_while(|&&b| name_byte(b)).count();
-        let says = pair::says(&pair::words(&text[name_end - name_length..name_end]));
+        let says = name::says(&name::words(&text[name_end - name_length..name_end]));
         if name_length == 0 || says == Says::Nothing {
             continue;
         }
@@ -202,7 +204,7 @@ fn options(text: &str, words: &mut Words<'_>) -> Vec<Spotted> {
         if !starts_word || name == name_end || !gap.contains(&b' ') {
             continue;
         }
-        let says = pair::says(&pair::words(&text[name..name_end]));
+        let says = name::says(&name::words(&text[name..name_end]));
         let mut start = name_end + gap.len();
         // The quote before the value belongs to the value.
         if gap.last().is_some_and(|b| b"\"'".contains(b)) && gap.len() > 1 {
@@ -273,7 +275,7 @@ fn legacy_instruction(text: &str) -> Option<Spotted> {
     let (name, value) = rest.split_once(|c: char| c.is_whitespace())?;
     let value = value.trim_start();
     let value = value.strip_suffix(" # buildkit").unwrap_or(value).trim_end();
-    if name.contains('=') || !strikes(pair::says(&pair::words(name)), value) {
+    if name.contains('=') || !strikes(name::says(&name::words(name)), value) {
         return None;
     }
     let from = value.as_ptr() as usize - text.as_ptr() as usize;
@@ -300,7 +302,7 @@ impl Words<'_> {
     fn value(&mut self, start: usize) -> (std::ops::Range<usize>, usize) {
         let bytes = self.text.as_bytes();
         if bytes[start.min(bytes.len())..].starts_with(b"\\\"")
-            && let Some(length) = self.text[start + 2..].find("\\\"").filter(|&n| n <= limits::EXTENSION_BYTES as usize)
+            && let Some(length) = self.text[start + 2..].find("\\\"").filter(|&n| n <= limits::REDACTED_ESCAPED_BYTES)
         {
             return (start + 2..start + 2 + length, start + length + 4);
         }

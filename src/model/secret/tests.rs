@@ -166,7 +166,8 @@ fn known_values_are_struck_wherever_they_stand() {
 
 #[test]
 fn time_is_linear_in_hostile_texts() {
-    const BYTES: usize = 2 << 20;
+    // A scan that costs the square of this takes minutes.
+    const BYTES: usize = 256 << 10;
     for part in [
         "eyJ-AKIA0123456789ABCDEF-",
         "eyJ.eyJ",
@@ -206,4 +207,17 @@ fn time_is_linear_in_hostile_texts() {
     let started = std::time::Instant::now();
     assert!(redactor.redact(&text).len() < 1000);
     assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_text_can_be_redacted(parts in proptest::collection::vec(proptest::prop_oneof![
+        "TOKEN|PASSWORD|ü|\\\\|\"|'|=|:| |--token|-u a:b|://|a@|ghp_|eyJ|-----BEGIN |PRIVATE KEY-----|;|curl|\n",
+        ".{0,4}",
+    ], 0..40)) {
+        let text = parts.concat();
+        let _ = redact_text(&text);
+        let _ = Redactor::new([("PASSWORD", text.as_str())]).redact(&text);
+        let _ = in_pair(&text, &text);
+    }
 }

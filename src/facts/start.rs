@@ -1,0 +1,197 @@
+//! What the config says is started: Entrypoint and Cmd, the shell around them, the program behind it.
+//!
+//! Docker starts Entrypoint with Cmd behind it (Dockerfile reference, "Understand how CMD and ENTRYPOINT interact"). A
+//! shell form is stored as `["/bin/sh", "-c", text]`; after such an Entrypoint the words of Cmd are only the shell's
+//! positional parameters. Not here: whether the program exists in the image.
+
+use crate::facts::Facts;
+use crate::facts::shell;
+use crate::facts::shell::Variables;
+
+/// What a container starts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Command {
+    /// Entrypoint and Cmd, as the runtime gets them.
+    pub argv: Vec<String>,
+    /// The shell between the runtime and the program, if there is one.
+    pub shell_form: Option<ShellForm>,
+    /// The commands that run, each as its words: without init programs, `exec`, `env`, assignments and the like. Words that
+    /// only a shell can tell hold [`shell::OPEN`].
+    pub programs: Vec<Vec<String>>,
+    /// The entry script that was handed `programs`; whether it starts them is its own affair.
+    pub handed_by: Option<String>,
+    /// `config.Entrypoint` or `config.Cmd`: where the program is named.
+    pub field: &'static str,
+}
+
+/// A command given to a shell as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShellForm {
+    /// `/bin/sh`.
+    pub shell: String,
+    /// What it was given behind `-c`.
+    pub text: String,
+    /// The shell makes room for the program at the end (`exec`).
+    pub execs: bool,
+}
+
+impl Facts<'_> {
+    /// What the config says is started.
+    pub fn command(&self) -> Command {
+        let run = &self.image().config.run;
+        let variables = Variables::new(run);
+        let argv: Vec<String> = run.entrypoint.iter().chain(&run.cmd).cloned().collect();
+        let mut words: &[String] = unwrapped(&argv);
+        let entry_words = words.len().saturating_sub(run.cmd.len());
+        let mut handed_by = None;
+        if entry_words == 1 && is_entry_script(&words[0]) && run.cmd.first().is_some_and(|word| !word.starts_with('-'))
+        {
+            handed_by = Some(words[0].clone());
+            words = unwrapped(&words[1..]);
+        }
+        // The words that tell the program stand in Cmd where nothing of Entrypoint is left.
+        let field = if words.len() > run.cmd.len() || run.cmd.is_empty() { "config.Entrypoint" } else { "config.Cmd" };
+        let Some((name, text)) = shell_text(words) else {
+            let programs = if words.is_empty() { Vec::new() } else { vec![words.to_vec()] };
+            return Command { programs, handed_by, field, argv, shell_form: None };
+        };
+        let commands = shell::commands(text, &variables);
+        let execs = commands.last().is_some_and(|words| words[0] == "exec");
+        let shell_form = Some(ShellForm { shell: name.to_string(), text: text.to_string(), execs });
+        let programs =
+            commands.iter().map(|words| unwrapped(words).to_vec()).filter(|words| !words.is_empty()).collect();
+        Command { shell_form, programs, handed_by, field, argv }
+    }
+}
+
+/// The last part of a path.
+pub fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// Whether a program is a shell that takes `-c`.
+pub fn is_shell(program: &str) -> bool {
+    matches!(file_name(program), "sh" | "ash" | "bash" | "dash" | "zsh" | "ksh")
+}
+
+/// The shell and the text of `/bin/bash -o pipefail -c text`.
+fn shell_text(words: &[String]) -> Option<(&str, &str)> {
+    let program = words.first().filter(|program| is_shell(program))?;
+    let mut takes_name = false;
+    for (i, word) in words.iter().enumerate().skip(1) {
+        let is_option = word.len() > 1 && word.starts_with(['-', '+']) && !word.starts_with("--");
+        if is_option && word.starts_with('-') && word.contains('c') {
+            return Some((program, words.get(i + 1)?));
+        }
+        if !is_option && !takes_name {
+            return None;
+        }
+        takes_name = is_option && word.ends_with('o');
+    }
+    None
+}
+
+/// A script whose custom is to end in `exec "$@"`.
+fn is_entry_script(program: &str) -> bool {
+    let name = file_name(program);
+    name.ends_with(".sh") || name.contains("entrypoint")
+}
+
+/// Programs that start the rest of their words: the words left when they are taken away.
+fn unwrapped(mut words: &[String]) -> &[String] {
+    while let Some((first, rest)) = words.split_first() {
+        let behind_options = |takes: &[&str]| skip_options(rest, takes);
+        words = match file_name(first) {
+            "exec" => skip_options(rest, &["-a"]),
+            "dumb-init" => behind_options(&["-r", "--rewrite"]),
+            "tini" | "tini-static" | "docker-init" | "catatonit" => behind_options(&["-p", "-e"]),
+            "nohup" | "command" | "setsid" | "stdbuf" => behind_options(&["-i", "-o", "-e"]),
+            "nice" | "ionice" => behind_options(&["-n", "-c"]),
+            "env" => skip_assignments(behind_options(&["-u", "-C", "--unset", "--chdir"])),
+            "gosu" | "su-exec" => rest.get(1..).unwrap_or(&[]),
+            "npx" | "bunx" => behind_options(&["-p", "--package"]),
+            "poetry" | "pipenv" | "uv" | "pdm" | "hatch" if rest.first().is_some_and(|word| word == "run") => {
+                skip_options(&rest[1..], &["--with", "--extra", "--group", "--python", "-p"])
+            }
+            "pnpm" | "yarn" if rest.first().is_some_and(|word| word == "exec") => skip_options(&rest[1..], &[]),
+            _ if is_assignment(first) => rest,
+            _ => return words,
+        };
+    }
+    words
+}
+
+fn skip_assignments(words: &[String]) -> &[String] {
+    &words[words.iter().take_while(|word| is_assignment(word)).count()..]
+}
+
+fn is_assignment(word: &str) -> bool {
+    word.split_once('=').is_some_and(|(name, _)| {
+        name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    })
+}
+
+/// Behind options, one `--` included; `takes` names those whose value is a word of its own.
+fn skip_options<'w>(words: &'w [String], takes: &[&str]) -> &'w [String] {
+    let mut at = 0;
+    while let Some(word) = words.get(at).filter(|word| word.starts_with('-')) {
+        at += if takes.contains(&word.as_str()) { 2 } else { 1 };
+        if word == "--" {
+            break;
+        }
+    }
+    words.get(at..).unwrap_or(&[])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing;
+
+    fn command(entrypoint: &[&str], cmd: &[&str], env: &[&str]) -> Command {
+        let own = |words: &[&str]| words.iter().map(|word| word.to_string()).collect();
+        let mut image = testing::image();
+        image.config.run.entrypoint = own(entrypoint);
+        image.config.run.cmd = own(cmd);
+        image.config.run.env = own(env);
+        testing::facts(&image).command()
+    }
+
+    fn programs(command: &Command) -> String {
+        command.programs.iter().map(|words| words.join(" ")).collect::<Vec<_>>().join(" ; ")
+    }
+
+    #[test]
+    fn programs_are_found_behind_their_wrappers() {
+        for (entrypoint, cmd, expected, is_shell) in [
+            (&[][..], &["uvicorn", "main:app"][..], "uvicorn main:app", false),
+            (&[], &["/bin/sh", "-c", "exec uvicorn main:app --port $PORT"], "uvicorn main:app --port 80", true),
+            (&[], &["/bin/bash", "-eo", "pipefail", "-c", "a && HOST=x b"], "a ; b", true),
+            (&["dumb-init", "--"], &["npm", "start"], "npm start", false),
+            (&["/sbin/tini", "-g", "--", "sh", "-c"], &["node x"], "node x", true),
+            (&["docker-entrypoint.sh"], &["node", "x"], "node x", false),
+            (&["docker-entrypoint.sh"], &["/bin/sh", "-c", "node x"], "node x", true),
+            (&["/bin/sh", "-c", "node x"], &["ignored"], "node x", true),
+            (&["gunicorn"], &["main:app"], "gunicorn main:app", false),
+            (&["uv", "run"], &["gosu", "app", "env", "A=b", "flask", "run"], "flask run", false),
+            (&[], &["/bin/sh"], "/bin/sh", false),
+            (&[], &["bash", "script.sh", "-c"], "bash script.sh -c", false),
+            (&[], &["sh", "-c"], "sh -c", false),
+            (&[], &[], "", false),
+        ] {
+            let command = command(entrypoint, cmd, &["PORT=80"]);
+            assert_eq!(programs(&command), expected, "{entrypoint:?} {cmd:?}");
+            assert_eq!(command.shell_form.is_some(), is_shell, "{entrypoint:?} {cmd:?}");
+        }
+    }
+
+    #[test]
+    fn it_is_said_where_the_program_is_named_and_who_was_handed_it() {
+        assert_eq!(command(&["/e.sh"], &["node"], &[]).handed_by.as_deref(), Some("/e.sh"));
+        assert_eq!(command(&["/e.sh"], &["node"], &[]).field, "config.Cmd");
+        assert_eq!(command(&["node"], &["x"], &[]).field, "config.Entrypoint");
+        assert!(command(&[], &["sh", "-c", "a; exec b"], &[]).shell_form.expect("a shell").execs);
+        assert!(!command(&[], &["sh", "-c", "exec a; b"], &[]).shell_form.expect("a shell").execs);
+    }
+}

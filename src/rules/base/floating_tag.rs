@@ -1,0 +1,102 @@
+//! `floating-tag`: the image's own name does not say which version it is.
+
+use crate::facts::Facts;
+use crate::model::finding::Location;
+use crate::model::finding::Undecided;
+use crate::model::text;
+use crate::rules::Docs;
+use crate::rules::Found;
+use crate::rules::Out;
+use crate::rules::Rule;
+use crate::rules::Settings;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "floating-tag",
+    title: "the image is named latest, or without a tag",
+    rows: &["O4"],
+    params: &[],
+    docs: Docs {
+        why: "`latest` is another image tomorrow: what ran cannot be told, and cannot be brought back.",
+        evidence: "The names that the input gives the image: repositories and tags of an archive, reference names of an \
+                   OCI layout.",
+        blind: "An input without names is undecided, as is a lone word, which may be a tag or a repository. Whether a \
+                tag other than latest is ever moved cannot be seen.",
+        fix: "Tag the image with its version: docker build -t app:1.4.2, and deploy it by that tag or by its digest.",
+        breaks: "name app:latest   #! floating-tag",
+        keeps: "name app:1.0",
+    },
+    check,
+};
+
+/// What a name says about the version.
+enum Version {
+    Fixed,
+    Latest,
+    None,
+    LoneWord,
+}
+
+fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
+    let names = &facts.image().names;
+    if names.is_empty() {
+        return Err(Undecided::unknowable("names", "the input gives the image no name"));
+    }
+    for name in names {
+        let shown = text::shown(name);
+        let message = match version(name) {
+            Version::Fixed => continue,
+            Version::Latest => format!("the image is named {shown}: latest says nothing about its version"),
+            Version::None => format!("the image is named {shown}, without a tag, which means latest"),
+            Version::LoneWord => {
+                out.undecided(Undecided::unknowable(shown, "a lone word may be a tag or a name without one"));
+                continue;
+            }
+        };
+        out.report(Found::new(shown, message).at(Location::config("names")));
+    }
+    Ok(())
+}
+
+/// `[registry[:port]/]repository[:tag][@digest]` (distribution/reference, `reference.go`).
+fn version(name: &str) -> Version {
+    if name.contains('@') {
+        return Version::Fixed;
+    }
+    let last = name.rsplit('/').next().unwrap_or(name);
+    match last.split_once(':') {
+        Some((_, "latest" | "")) => Version::Latest,
+        Some(_) => Version::Fixed,
+        None if name == "latest" => Version::Latest,
+        None if name.contains('/') => Version::None,
+        None => Version::LoneWord,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing;
+
+    fn run(names: &[&str]) -> (Vec<String>, usize) {
+        let mut image = testing::image();
+        image.names = names.iter().map(|name| name.to_string()).collect();
+        let (findings, undecided) = testing::run(&RULE, &image, &Settings::default());
+        (findings.into_iter().map(|finding| finding.subject).collect(), undecided.len())
+    }
+
+    #[test]
+    fn latest_and_no_tag_are_found_for_each_name() {
+        assert_eq!(
+            run(&["app:1.0", "app:latest", "localhost:5000/app", "r.io/a/b:2", "latest"]),
+            (vec!["app:latest".into(), "localhost:5000/app".into(), "latest".into()], 0)
+        );
+        assert_eq!(run(&["app:1.0", "app@sha256:00", "app:latest@sha256:00"]), (vec![], 0));
+    }
+
+    #[test]
+    fn without_a_name_the_question_stays_open_once() {
+        assert_eq!(run(&[]), (vec![], 1));
+        assert_eq!(run(&["tiny-1.0"]), (vec![], 1));
+    }
+}

@@ -1,0 +1,3 @@
+//! Rules about names, tags and bases.
+
+pub mod floating_tag;

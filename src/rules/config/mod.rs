@@ -1,0 +1,3 @@
+//! Rules about the config document itself.
+
+pub mod ambiguous_config;

@@ -1,0 +1,3 @@
+//! Rules about environment variables.
+
+pub mod bad_env_value;

@@ -1,0 +1,144 @@
+//! `healthcheck-target`: the health check asks another address than the policy names.
+
+use crate::facts::Facts;
+use crate::facts::health::Health;
+use crate::facts::health::ProbeUrl;
+use crate::model::finding::Location;
+use crate::model::finding::Undecided;
+use crate::model::secret;
+use crate::model::text;
+use crate::rules::Docs;
+use crate::rules::Found;
+use crate::rules::Out;
+use crate::rules::Param;
+use crate::rules::ParamKind;
+use crate::rules::Rule;
+use crate::rules::Settings;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "healthcheck-target",
+    title: "the health check asks another address than the policy names",
+    rows: &["B5", "F6"],
+    params: &[
+        Param { name: "path", kind: ParamKind::Text, about: "The path to ask, such as `/health`. Not set: any." },
+        Param { name: "port", kind: ParamKind::Count, about: "The port to ask. Not set: any." },
+    ],
+    docs: Docs {
+        why: "A check that asks another port or page than the program's health says nothing about the program.",
+        evidence: "The http addresses in the command of the config's Healthcheck, also inside code for python -c or \
+                   node -e; variables are taken from Env. Any host that means the container itself will do.",
+        blind: "A program of its own (`/server -check`) names no address: undecided. Variables that Env does not set \
+                are undecided, unless they have a default.",
+        fix: "Let HEALTHCHECK ask the path and the port that the policy names, on 127.0.0.1.",
+        breaks: "config healthcheck=[\"CMD\",\"wget\",\"http://127.0.0.1:8000/\"]   #! healthcheck-target",
+        keeps: "config healthcheck=[\"CMD\",\"wget\",\"http://127.0.0.1:8000/health\"]",
+    },
+    check,
+};
+
+fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
+    let path = settings.text("path");
+    let port = settings.count("port");
+    let Health::Check(check) = facts.health() else { return Ok(()) };
+    if path.is_none() && port.is_none() {
+        return Ok(());
+    }
+    let urls = facts.health_urls(&check);
+    let Some(first) = urls.first() else {
+        return Err(Undecided::unknowable("config.Healthcheck", "its command names no http address"));
+    };
+    // Several addresses: one that keeps the policy is enough; one that may keep it leaves the question open.
+    let wrongs: Vec<Vec<String>> = urls.iter().map(|url| wrong(url, path, port)).collect();
+    let is_open = |(url, wrong): (&ProbeUrl, &Vec<String>)| wrong.is_empty() && !is_known(url, path, port);
+    if urls.iter().zip(&wrongs).any(|(url, wrong)| wrong.is_empty() && is_known(url, path, port)) {
+        return Ok(());
+    }
+    if urls.iter().zip(&wrongs).any(is_open) {
+        return Err(Undecided::unknowable("config.Healthcheck", "its address depends on what the config does not set"));
+    }
+    let shown_port = first.port.map_or_else(|| "?".to_string(), |port| port.to_string());
+    let subject = format!("{shown_port}{}", shown(first.path.as_deref().unwrap_or("?")));
+    out.report(
+        Found::new(subject, format!("the health check asks {}", text::list(&wrongs[0])))
+            .at(Location::config("config.Healthcheck.Test")),
+    );
+    Ok(())
+}
+
+/// What is certainly wrong with an address, as fragments behind "asks".
+fn wrong(url: &ProbeUrl, path: Option<&str>, port: Option<u64>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if url.is_loopback() == Some(false) {
+        wrong.push(format!("host `{}`, which is not the container itself", shown(url.host.as_deref().unwrap_or("?"))));
+    }
+    if let (Some(wanted), Some(is)) = (port, url.port)
+        && u64::from(is) != wanted
+    {
+        wrong.push(format!("port {is}, the policy names {wanted}"));
+    }
+    if let (Some(wanted), Some(is)) = (path, url.path.as_deref())
+        && is != wanted
+    {
+        wrong.push(format!("path `{}`, the policy names `{}`", shown(is), text::shown(wanted)));
+    }
+    wrong
+}
+
+/// Everything that the policy asks about is known of an address.
+fn is_known(url: &ProbeUrl, path: Option<&str>, port: Option<u64>) -> bool {
+    url.host.is_some() && (path.is_none() || url.path.is_some()) && (port.is_none() || url.port.is_some())
+}
+
+fn shown(text: &str) -> String {
+    text::shown(&secret::redact_text(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::ParamValue;
+    use crate::rules::testing;
+
+    fn says(test: &[&str], env: &[&str]) -> String {
+        let mut image = testing::image();
+        testing::health(&mut image, test);
+        env.iter().for_each(|pair| testing::env(&mut image, pair));
+        let settings =
+            testing::settings(&[("path", ParamValue::Text("/health".into())), ("port", ParamValue::Count(3000))]);
+        let (findings, undecided) = testing::run(&RULE, &image, &settings);
+        let messages =
+            findings.into_iter().map(|f| f.message).chain(undecided.into_iter().map(|q| format!("? {}", q.reason)));
+        messages.collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn path_and_port_are_compared() {
+        let shell = |text: &str| says(&["CMD-SHELL", text], &["PORT=3000"]);
+        assert_eq!(shell("wget http://localhost:3000/health || exit 1"), "");
+        assert_eq!(shell("wget -q -O /dev/null http://127.0.0.1:${PORT}/health || exit 1"), "");
+        assert_eq!(shell("wget http://0.0.0.0:3000/health"), "");
+        assert_eq!(
+            shell("wget http://[::1]:8080/"),
+            "the health check asks port 8080, the policy names 3000 and path `/`, the policy names `/health`"
+        );
+        assert_eq!(
+            shell("curl http://other:3000/health"),
+            "the health check asks host `other`, which is not the container itself"
+        );
+        assert_eq!(shell("curl http://localhost:3000/x || curl http://localhost:3000/health"), "");
+        let code = "import urllib.request as u; u.urlopen('http://127.0.0.1:3000/health', timeout=2)";
+        assert_eq!(says(&["CMD", "python", "-c", code], &[]), "");
+    }
+
+    #[test]
+    fn what_the_image_does_not_say_is_undecided() {
+        assert_eq!(says(&["CMD", "/server", "-check"], &[]), "? its command names no http address");
+        let open = "? its address depends on what the config does not set";
+        assert_eq!(says(&["CMD-SHELL", "wget http://localhost:$PORT/health"], &[]), open);
+        assert_eq!(says(&["CMD-SHELL", "wget http://localhost:${PORT:-3000}/health"], &[]), "");
+        // The path is wrong whatever the port is.
+        assert_ne!(says(&["CMD-SHELL", "wget http://localhost:$PORT/x"], &[]), open);
+        assert_eq!(says(&["NONE"], &[]), "");
+    }
+}

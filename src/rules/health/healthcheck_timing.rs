@@ -1,0 +1,142 @@
+//! `healthcheck-timing`: the health check does not keep the policy's durations and retries.
+
+use crate::facts::Facts;
+use crate::facts::health::Health;
+use crate::model::finding::Location;
+use crate::model::finding::Undecided;
+use crate::model::text;
+use crate::rules::Docs;
+use crate::rules::Found;
+use crate::rules::Out;
+use crate::rules::Param;
+use crate::rules::ParamKind;
+use crate::rules::Rule;
+use crate::rules::Settings;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "healthcheck-timing",
+    title: "the health check has other durations or retries than the policy asks",
+    rows: &["B5", "F6"],
+    params: &[
+        Param { name: "interval", kind: ParamKind::Duration, about: "Time between two probes. Not set: any." },
+        Param {
+            name: "timeout",
+            kind: ParamKind::Duration,
+            about: "Time until a probe counts as failed. Not set: any.",
+        },
+        Param {
+            name: "start-period",
+            kind: ParamKind::Duration,
+            about: "Time in which failures do not count. Not set: any.",
+        },
+        Param { name: "retries", kind: ParamKind::Count, about: "Failures in a row until unhealthy. Not set: any." },
+    ],
+    docs: Docs {
+        why: "Durations decide how soon a server that hangs is noticed, and whether one that starts slowly is killed.",
+        evidence: "The config's Healthcheck. A value that is unset or zero counts as Docker's default: interval 30s, \
+                   timeout 30s, start period 0s, retries 3 (moby, daemon/health.go).",
+        blind: "A runtime may be told other values when it starts the container. An image without a health check is \
+                the matter of missing-healthcheck.",
+        fix: "Set the options of HEALTHCHECK: --interval, --timeout, --start-period, --retries.",
+        breaks: "config healthcheck=[\"CMD\",\"/h\"] interval=10s   #! healthcheck-timing",
+        keeps: "config healthcheck=[\"CMD\",\"/h\"] interval=30s timeout=3s start-period=5s retries=3",
+    },
+    check,
+};
+
+fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
+    let Health::Check(check) = facts.health() else { return Ok(()) };
+    let timing = check.timing;
+    let is_set = |value: Option<i64>| value.is_some_and(|n| n > 0);
+    let durations = [
+        ("interval", "Interval", timing.interval(), is_set(timing.interval)),
+        ("timeout", "Timeout", timing.timeout(), is_set(timing.timeout)),
+        ("start-period", "StartPeriod", timing.start_period(), is_set(timing.start_period)),
+    ];
+    for (name, field, value, is_set) in durations {
+        if let Some(wanted) = settings.duration(name).filter(|&wanted| wanted != value) {
+            report(out, name, field, &text::duration(value), is_set, &text::duration(wanted));
+        }
+    }
+    if let Some(wanted) = settings.count("retries").filter(|&wanted| i64::try_from(wanted) != Ok(timing.retries())) {
+        let value = timing.retries().to_string();
+        report(out, "retries", "Retries", &value, is_set(timing.retries), &wanted.to_string());
+    }
+    Ok(())
+}
+
+fn report(out: &mut Out<'_>, name: &str, field: &str, value: &str, is_set: bool, wanted: &str) {
+    let words = name.replace('-', " ");
+    let message = match is_set {
+        true => format!("the health check's {words} is {value}, the policy asks for {wanted}"),
+        false => {
+            format!("the health check's {words} is unset, which is {value} to Docker; the policy asks for {wanted}")
+        }
+    };
+    out.report(
+        Found::new(name, message)
+            .at(Location::config(format!("config.Healthcheck.{field}")))
+            .fix(format!("Set --{name}={wanted} in HEALTHCHECK.")),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::config::Healthcheck;
+    use crate::rules::ParamValue;
+    use crate::rules::testing;
+    use std::time::Duration;
+
+    fn settings() -> Settings {
+        let seconds = |n| ParamValue::Duration(Duration::from_secs(n));
+        testing::settings(&[
+            ("interval", seconds(30)),
+            ("timeout", seconds(3)),
+            ("start-period", seconds(5)),
+            ("retries", ParamValue::Count(3)),
+        ])
+    }
+
+    #[test]
+    fn each_value_is_compared_with_docker_s_defaults() {
+        let mut image = testing::image();
+        assert!(testing::findings(&RULE, &image, &settings()).is_empty(), "that is missing-healthcheck's");
+        testing::health(&mut image, &["CMD", "/h"]);
+        let found = testing::findings(&RULE, &image, &settings());
+        let messages: Vec<&str> = found.iter().map(|finding| finding.message.as_str()).collect();
+        assert_eq!(
+            messages,
+            [
+                "the health check's timeout is unset, which is 30s to Docker; the policy asks for 3s",
+                "the health check's start period is unset, which is 0s to Docker; the policy asks for 5s",
+            ]
+        );
+        assert!(testing::findings(&RULE, &image, &Settings::default()).is_empty());
+        image.config.run.healthcheck = Some(Healthcheck {
+            test: vec!["CMD".into(), "/h".into()],
+            interval: Some(10_000_000_000),
+            timeout: Some(3_000_000_000),
+            start_period: Some(5_000_000_000),
+            retries: Some(5),
+        });
+        let found = testing::findings(&RULE, &image, &settings());
+        assert_eq!(found[0].message, "the health check's interval is 10s, the policy asks for 30s");
+        assert_eq!(found[1].fix, "Set --retries=3 in HEALTHCHECK.");
+        assert_eq!(found[1].locations[0].config.as_deref(), Some("config.Healthcheck.Retries"));
+    }
+
+    #[test]
+    fn what_is_asked_for_is_kept() {
+        let mut image = testing::image();
+        image.config.run.healthcheck = Some(Healthcheck {
+            test: vec!["CMD".into(), "/h".into()],
+            interval: None,
+            timeout: Some(3_000_000_000),
+            start_period: Some(5_000_000_000),
+            retries: Some(0),
+        });
+        assert!(testing::findings(&RULE, &image, &settings()).is_empty());
+    }
+}

@@ -1,0 +1,151 @@
+//! `missing-healthcheck`: nothing tells the runtime whether the program still works.
+
+use crate::facts::Facts;
+use crate::facts::health::Health;
+use crate::model::finding::Level;
+use crate::model::finding::Location;
+use crate::model::finding::Undecided;
+use crate::model::text;
+use crate::rules::Docs;
+use crate::rules::Found;
+use crate::rules::Out;
+use crate::rules::Param;
+use crate::rules::ParamKind;
+use crate::rules::Rule;
+use crate::rules::Settings;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "missing-healthcheck",
+    title: "the image has no health check",
+    rows: &["B5", "F6"],
+    params: &[Param {
+        name: "without-port",
+        kind: ParamKind::Text,
+        about: "The level at most for an image that exposes no port: `error`, `warn`, `note` or `off`. Not set: the \
+                rule's own level.",
+    }],
+    docs: Docs {
+        why: "Without a health check a runtime knows only that the process lives, not that it answers: a server that \
+              hangs keeps getting requests.",
+        evidence: "The config's Healthcheck: absent, null, NONE, without a command, or of a kind that Docker ignores.",
+        blind: "Kubernetes does not read this field; its probes stand in the manifests of the deployment. Tools that \
+                write OCI configs may have dropped the field: history can show that one was set.",
+        fix: "Add to the Dockerfile: HEALTHCHECK --interval=30s --timeout=3s --start-period=5s --retries=3 CMD [\"…\"], \
+              with a program that is in the image.",
+        breaks: "config expose=8000/tcp   #! missing-healthcheck",
+        keeps: "config expose=8000/tcp healthcheck=[\"CMD\",\"/health\"]",
+    },
+    check,
+};
+
+fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
+    let image = facts.image();
+    let mut found = match facts.health() {
+        Health::Check(_) => return Ok(()),
+        Health::None => match lost(facts) {
+            Some(instruction) => Found::new(
+                "Healthcheck",
+                format!(
+                    "no health check in the configuration; history shows one was set (`{}`) and a conversion to OCI lost it",
+                    text::shown(instruction)
+                ),
+            )
+            .fix(
+                "Build or convert with a tool that keeps the field: docker buildx, or podman and buildah with --format \
+                 docker, skopeo copy with --format v2s2.",
+            ),
+            None => Found::new("Healthcheck", "the configuration has no health check"),
+        },
+        Health::Disabled => Found::new("Healthcheck", "the health check is switched off (NONE)")
+            .fix("Remove HEALTHCHECK NONE from the Dockerfile, and name a command that asks the program."),
+        Health::Empty => Found::new("Healthcheck", "the health check has no command, so nothing is ever run"),
+        Health::Unknown(word) => Found::new(
+            "Healthcheck",
+            format!("the health check begins with `{}`; Docker knows CMD and CMD-SHELL, and ignores it", text::shown(word)),
+        )
+        .fix("Begin Test with CMD (words) or CMD-SHELL (one text)."),
+    };
+    found = found.at(Location::config("config.Healthcheck"));
+    if image.config.run.exposed_ports.is_empty()
+        && let Some(level) = settings.text("without-port").and_then(Level::parse)
+    {
+        if level == Level::Off {
+            return Ok(());
+        }
+        found = found.at_most(level);
+    }
+    out.report(found);
+    Ok(())
+}
+
+/// The health check that history shows and the config lacks. Only the last one counts, and NONE is none.
+fn lost<'a>(facts: &Facts<'a>) -> Option<&'a str> {
+    let last = facts.image().instructions.iter().rev().find(|instruction| instruction.keyword == "HEALTHCHECK")?;
+    (!last.text.trim_end().ends_with("HEALTHCHECK NONE")).then_some(last.text.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::ParamValue;
+    use crate::rules::testing;
+
+    #[test]
+    fn a_check_in_the_config_is_enough_whatever_history_says() {
+        let mut image = testing::image();
+        testing::health(&mut image, &["CMD", "/app/h"]);
+        assert_eq!(testing::subjects(&RULE, &image, &Settings::default()), [""; 0]);
+        for (keyword, text) in [("HEALTHCHECK", "HEALTHCHECK CMD /app/h"), ("USER", "USER app"), ("RUN", "RUN x")] {
+            testing::instruction(&mut image, keyword, text);
+        }
+        assert_eq!(testing::subjects(&RULE, &image, &Settings::default()), [""; 0]);
+    }
+
+    #[test]
+    fn none_empty_and_unknown_are_no_check() {
+        for (test, message) in [
+            (&["NONE"][..], "the health check is switched off (NONE)"),
+            (&[], "the health check has no command, so nothing is ever run"),
+            (&["CMD"], "the health check has no command, so nothing is ever run"),
+            (&["curl", "x"], "the health check begins with `curl`; Docker knows CMD and CMD-SHELL, and ignores it"),
+        ] {
+            let mut image = testing::image();
+            testing::health(&mut image, test);
+            let with_history = {
+                let mut image = image.clone();
+                testing::instruction(&mut image, "HEALTHCHECK", "HEALTHCHECK NONE");
+                image
+            };
+            for image in [image, with_history] {
+                let findings = testing::findings(&RULE, &image, &Settings::default());
+                assert_eq!(findings.iter().map(|f| f.message.as_str()).collect::<Vec<_>>(), [message]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_check_that_a_conversion_lost_is_told_apart() {
+        let mut image = testing::image();
+        testing::instruction(&mut image, "HEALTHCHECK", "HEALTHCHECK --interval=5s CMD wget x");
+        let findings = testing::findings(&RULE, &image, &Settings::default());
+        assert_eq!(
+            findings[0].message,
+            "no health check in the configuration; history shows one was set (`HEALTHCHECK --interval=5s CMD wget x`) \
+             and a conversion to OCI lost it"
+        );
+        testing::instruction(&mut image, "HEALTHCHECK", "HEALTHCHECK NONE");
+        let findings = testing::findings(&RULE, &image, &Settings::default());
+        assert_eq!(findings[0].message, "the configuration has no health check");
+    }
+
+    #[test]
+    fn an_image_without_ports_may_weigh_less() {
+        let mut image = testing::image();
+        let settings = |level: &str| testing::settings(&[("without-port", ParamValue::Text(level.to_string()))]);
+        assert_eq!(testing::findings(&RULE, &image, &settings("note"))[0].level, Level::Note);
+        assert!(testing::findings(&RULE, &image, &settings("off")).is_empty());
+        image.config.run.exposed_ports.push("80/tcp".to_string());
+        assert_eq!(testing::findings(&RULE, &image, &settings("note"))[0].level, Level::Error);
+    }
+}

@@ -1,0 +1,5 @@
+//! Rules about the health check.
+
+pub mod healthcheck_target;
+pub mod healthcheck_timing;
+pub mod missing_healthcheck;

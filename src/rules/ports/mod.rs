@@ -1,0 +1,3 @@
+//! Rules about ports.
+
+pub mod unexpected_port;

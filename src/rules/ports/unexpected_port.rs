@@ -1,0 +1,130 @@
+//! `unexpected-port`: the image exposes other ports than the policy lists.
+
+use crate::facts::Facts;
+use crate::facts::ports::PortRange;
+use crate::model::finding::Location;
+use crate::model::finding::Undecided;
+use crate::model::text;
+use crate::rules::Docs;
+use crate::rules::Found;
+use crate::rules::Out;
+use crate::rules::Param;
+use crate::rules::ParamKind;
+use crate::rules::Rule;
+use crate::rules::Settings;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "unexpected-port",
+    title: "the exposed ports are not those of the policy",
+    rows: &["B7", "F7"],
+    params: &[Param {
+        name: "ports",
+        kind: ParamKind::Texts,
+        about: "The ports to expose, all of them and no others: `8000/tcp`, `53/udp`, `8000-8005/tcp`; without a \
+                protocol it is tcp. Not set: the rule says nothing.",
+    }],
+    docs: Docs {
+        why: "What is exposed is published by `docker run -P`, and read by people and platforms as the way in.",
+        evidence: "The config's ExposedPorts: each port with its protocol, tcp where none is given.",
+        blind: "A program may listen where nothing is exposed, and nothing may listen where something is.",
+        fix: "Write EXPOSE with the ports that the policy lists. A port that the base image exposes can only be taken \
+              away by another base.",
+        breaks: "config expose=22/tcp   #! unexpected-port",
+        keeps: "config expose=8000/tcp",
+    },
+    check,
+};
+
+fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
+    let Some(wanted_texts) = settings.texts("ports") else { return Ok(()) };
+    let mut wanted = Vec::new();
+    for port in wanted_texts {
+        match PortRange::parse(port) {
+            Some(range) => wanted.push(range),
+            None => {
+                let subject = format!("ports: {}", text::shown(port));
+                return Err(Undecided::denied(subject, "the policy's text is no port"));
+            }
+        }
+    }
+    let mut exposed = Vec::new();
+    for port in &facts.image().config.run.exposed_ports {
+        match PortRange::parse(port) {
+            Some(range) => exposed.push(range),
+            None => out.undecided(Undecided::unknowable(
+                format!("config.ExposedPorts[{}]", text::shown(port)),
+                "it is no port number",
+            )),
+        }
+    }
+    let (wanted, exposed) = (PortRange::sorted(wanted), PortRange::sorted(exposed));
+    for range in PortRange::without(&exposed, &wanted) {
+        out.report(
+            Found::new(range.to_string(), format!("port {range} is exposed, and the policy does not list it"))
+                .at(Location::config(format!("config.ExposedPorts[{range}]")))
+                .fix(format!(
+                    "Remove {range} from EXPOSE, or list it in the policy. A base image's port stays with the base."
+                )),
+        );
+    }
+    for range in PortRange::without(&wanted, &exposed) {
+        out.report(
+            Found::new(range.to_string(), format!("port {range} is in the policy's list, and not exposed"))
+                .at(Location::config("config.ExposedPorts"))
+                .fix(format!("Add to the Dockerfile: EXPOSE {range}")),
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing;
+
+    fn messages(exposed: &[&str], wanted: &[&str]) -> Vec<String> {
+        let mut image = testing::image();
+        image.config.run.exposed_ports = exposed.iter().map(|port| port.to_string()).collect();
+        let settings = testing::settings(&[("ports", testing::texts(wanted))]);
+        testing::findings(&RULE, &image, &settings).into_iter().map(|finding| finding.message).collect()
+    }
+
+    #[test]
+    fn ports_are_compared_both_ways() {
+        assert_eq!(messages(&["8000/tcp"], &["8000"]), [""; 0]);
+        assert_eq!(messages(&["8000"], &["8000/tcp"]), [""; 0]);
+        assert_eq!(
+            messages(&["22/tcp", "8000/tcp"], &["8000/tcp"]),
+            ["port 22/tcp is exposed, and the policy does not list it"]
+        );
+        assert_eq!(
+            messages(&["8000/udp"], &["8000"]),
+            [
+                "port 8000/udp is exposed, and the policy does not list it",
+                "port 8000/tcp is in the policy's list, and not exposed"
+            ]
+        );
+        assert_eq!(messages(&["8000-8002/tcp"], &["8000", "8001-8002"]), [""; 0]);
+        assert_eq!(
+            messages(&["8000-8005"], &["8002"]),
+            [
+                "port 8000-8001/tcp is exposed, and the policy does not list it",
+                "port 8003-8005/tcp is exposed, and the policy does not list it"
+            ]
+        );
+        assert_eq!(messages(&[], &[]), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_no_port_is_undecided_and_no_list_asks_nothing() {
+        let mut image = testing::image();
+        image.config.run.exposed_ports = vec!["${PORT}/tcp".to_string()];
+        let settings = testing::settings(&[("ports", testing::texts(&[]))]);
+        let (findings, undecided) = testing::run(&RULE, &image, &settings);
+        assert_eq!((findings.len(), undecided.len()), (0, 1));
+        assert!(testing::findings(&RULE, &image, &Settings::default()).is_empty());
+        let (_, undecided) = testing::run(&RULE, &image, &testing::settings(&[("ports", testing::texts(&["x"]))]));
+        assert_eq!(undecided[0].cause, crate::model::finding::Cause::Denied);
+    }
+}

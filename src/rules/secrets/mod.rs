@@ -1,0 +1,3 @@
+//! Rules about secrets.
+
+pub mod secret_in_env;

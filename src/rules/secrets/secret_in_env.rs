@@ -1,0 +1,131 @@
+//! `secret-in-env`: a variable or label holds a secret, for everyone who can pull the image.
+
+use crate::facts::Facts;
+use crate::model::finding::Location;
+use crate::model::finding::Undecided;
+use crate::model::secret;
+use crate::model::text;
+use crate::rules::Docs;
+use crate::rules::Found;
+use crate::rules::Out;
+use crate::rules::Rule;
+use crate::rules::Settings;
+use std::collections::HashSet;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "secret-in-env",
+    title: "a variable or label holds a secret",
+    rows: &["E1", "E5"],
+    params: &[],
+    docs: Docs {
+        why: "Env and Labels are part of the config: whoever pulls or inspects the image reads them, and every process \
+              in the container inherits the variables.",
+        evidence: "The config's Env and Labels: a provider's token, a private key, a JSON Web Token, a URL with a \
+                   password, or a value that can be a secret under a name that says so. Of a value nothing is shown but \
+                   its kind, its provider's public prefix and its length.",
+        blind: "A secret without a known form under a name that does not tell; whether a secret is still valid. \
+                Placeholders, paths, references to variables and published samples are let go; in NEXT_PUBLIC_ names only \
+                providers' forms and URL passwords count.",
+        fix: "Remove the value from ENV or LABEL, give it when the container starts (a secret of the platform, --env-file), \
+              and revoke the one that was shipped: it is in every copy of the image.",
+        breaks: "config env=DB_PASSWORD=hunter2hunter2   #! secret-in-env",
+        keeps: "config env=DB_PASSWORD_FILE=/run/secrets/db",
+    },
+    check,
+};
+
+fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
+    let run = &facts.image().config.run;
+    let mut seen = HashSet::new();
+    // All entries, not only the last of a name: what a later one hides is shipped all the same.
+    for pair in &run.env {
+        let (name, value) = pair.split_once('=').unwrap_or(("", pair));
+        if let Some(spot) = secret::in_pair(name, value)
+            && seen.insert(name)
+        {
+            let name = shown(name);
+            let message = format!("{name} holds a secret: {}", spot.secret);
+            out.report(Found::new(name.as_str(), message).at(Location::config(format!("config.Env[{name}]"))));
+        }
+    }
+    for (key, value) in &run.labels {
+        if let Some(spot) = secret::in_pair(key, value) {
+            let key = shown(key);
+            let message = format!("label {key} holds a secret: {}", spot.secret);
+            out.report(
+                Found::new(format!("label {key}"), message).at(Location::config(format!("config.Labels[{key}]"))),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// A name may hold a secret too.
+fn shown(name: &str) -> String {
+    text::shown(&secret::redact_text(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing;
+
+    fn messages(env: &[&str], labels: &[(&str, &str)]) -> Vec<String> {
+        let mut image = testing::image();
+        env.iter().for_each(|pair| testing::env(&mut image, pair));
+        image.config.run.labels = labels.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+        testing::findings(&RULE, &image, &Settings::default()).into_iter().map(|finding| finding.message).collect()
+    }
+
+    #[test]
+    fn every_secret_of_a_bad_image_is_found_once() {
+        let found = messages(
+            &[
+                "PATH=/usr/local/bin:/usr/bin",
+                "GPG_KEY=7169605F62C751356D054A26A821E680E5FA6305",
+                "PYTHON_SHA256=93e583f243454e6e9e4588ca2c2662206ad961659863277afcdb96801647d640",
+                "OPENAI_API_KEY=sk-proj-wSyTZGP9QTp4grdZ05fMVT7TO6lBSZf9vEn91EGz4H94V8NwBszZXQurEDebesCUHTvDVsn",
+                "DATABASE_URL=postgresql://app:bwjQ09ajDIoetJkSp1@db.internal.example:5432/app",
+                "BETTER_AUTH_SECRET=8eaE9gB9BeiF0W1RAAPh8aSXGKlhSodC",
+                "AWS_ACCESS_KEY_ID=AKIAMECHQMGH3VMNUNQG",
+                "AWS_SECRET_ACCESS_KEY=vasZYOI/+eMs/92mohD6QdpXt8Wv7+xxSNrVLSRA",
+                "DEBUG=1",
+                "DB_PASSWORD=firstone1",
+                "DB_PASSWORD=",
+                "NEXT_PUBLIC_API_BASE_URL=https://api.example.invalid",
+                "NPM_TOKEN=npm_irgeHpcjT18mi5PVNOCZcMsnhRq4aDSxzsmh",
+            ],
+            &[("t", "ghp_yMSi3sec1NKL4vTT6YSXeMZgpRH59kMZtgWa"), ("title", "app")],
+        );
+        assert_eq!(
+            found,
+            [
+                "OPENAI_API_KEY holds a secret: OpenAI key sk-proj-…, 79 characters",
+                "DATABASE_URL holds a secret: password in a URL, 18 characters",
+                "BETTER_AUTH_SECRET holds a secret: value of a variable that names a secret, 32 characters",
+                "AWS_ACCESS_KEY_ID holds a secret: AWS access key id AKIA…, 20 characters",
+                "AWS_SECRET_ACCESS_KEY holds a secret: value of a variable that names a secret, 40 characters",
+                "DB_PASSWORD holds a secret: value of a variable that names a secret, 9 characters",
+                "NPM_TOKEN holds a secret: npm token npm_…, 40 characters",
+                "label t holds a secret: GitHub token ghp_…, 40 characters",
+            ]
+        );
+    }
+
+    #[test]
+    fn values_are_never_shown_and_names_are_harmless() {
+        let mut image = testing::image();
+        testing::env(&mut image, "DB_PASSWORD=abc=topsecretrest");
+        testing::env(&mut image, "ACCESS_LOG=x");
+        testing::env(&mut image, "ghp_yMSi3sec1NKL4vTT6YSXeMZgpRH59kMZtgWa");
+        testing::env(&mut image, "A\u{1b}[2J_TOKEN=topsecret99");
+        let findings = testing::findings(&RULE, &image, &Settings::default());
+        assert_eq!(findings.len(), 3);
+        let all = format!("{findings:?}");
+        for part in ["topsecret", "abc=", "yMSi", "\u{1b}"] {
+            assert!(!all.contains(part), "{all}");
+        }
+        assert_eq!(findings[0].locations[0].config.as_deref(), Some("config.Env[DB_PASSWORD]"));
+    }
+}

@@ -1,0 +1,118 @@
+//! `shell-form-command`: a shell stands between the runtime and the program.
+
+use crate::facts::Facts;
+use crate::facts::shell;
+use crate::facts::start::Command;
+use crate::facts::start::file_name;
+use crate::model::finding::Location;
+use crate::model::finding::Undecided;
+use crate::model::secret;
+use crate::model::text;
+use crate::rules::Docs;
+use crate::rules::Found;
+use crate::rules::Out;
+use crate::rules::Rule;
+use crate::rules::Settings;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "shell-form-command",
+    title: "the command is in shell form",
+    rows: &["B8"],
+    params: &[],
+    docs: Docs {
+        why: "The runtime starts /bin/sh -c, and sends its signals there. A shell that waits for the program does not \
+              pass SIGTERM on: the container is killed at the end of its grace period. Behind a shell form of \
+              ENTRYPOINT, CMD is ignored.",
+        evidence: "The config's Entrypoint and Cmd: a shell with -c, whose text does not end in exec.",
+        blind: "Some shells replace themselves by the last command without being told to; which one does so is not in \
+                the config. What an entry script makes of its arguments is its own affair: the finding is likely then.",
+        fix: "Write CMD or ENTRYPOINT as a JSON list, or let the text end in `exec PROGRAM`.",
+        breaks: "config shell-cmd=\"uvicorn main:app\"   #! shell-form-command",
+        keeps: "config cmd=[\"uvicorn\",\"main:app\"]",
+    },
+    check,
+};
+
+/// Characters of a command that are offered as its exec form.
+const FIX_CHARS_MAX: usize = 300;
+
+fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
+    let command = facts.command();
+    let Some(form) = command.shell_form.as_ref().filter(|form| !form.execs) else { return Ok(()) };
+    let instruction = if command.field == "config.Entrypoint" { "ENTRYPOINT" } else { "CMD" };
+    let program = command.programs.last().and_then(|words| words.first()).filter(|word| shell::is_decided(word));
+    let message = match program {
+        Some(program) => format!(
+            "{instruction} is in shell form: {} -c is started, and `{}` behind it",
+            shown(&form.shell),
+            shown(file_name(program))
+        ),
+        None => format!("{instruction} is in shell form: {} -c is started", shown(&form.shell)),
+    };
+    let mut found = Found::new(instruction, message).at(Location::config(command.field));
+    if command.handed_by.is_some() {
+        found = found.likely();
+    }
+    if let Some(list) = exec_form(&command) {
+        found = found.fix(format!("Write the exec form: {instruction} {list}"));
+    }
+    out.report(found);
+    Ok(())
+}
+
+/// The JSON list for a text of one command whose words are all known.
+fn exec_form(command: &Command) -> Option<String> {
+    let [words] = command.programs.as_slice() else { return None };
+    if !words.iter().all(|word| shell::is_decided(word)) {
+        return None;
+    }
+    let quoted: Vec<String> = words.iter().map(|word| serde_json::Value::from(word.as_str()).to_string()).collect();
+    let list = format!("[{}]", quoted.join(", "));
+    (list.chars().count() <= FIX_CHARS_MAX).then(|| shown(&list))
+}
+
+fn shown(text: &str) -> String {
+    text::shown(&secret::redact_text(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::finding::Confidence;
+    use crate::rules::testing;
+
+    #[test]
+    fn a_shell_around_the_program_is_found() {
+        let mut image = testing::image();
+        testing::cmd(&mut image, &["/bin/sh", "-c", "uvicorn main:app --reload --host 0.0.0.0 --port 8000"]);
+        let findings = testing::findings(&RULE, &image, &Settings::default());
+        assert_eq!(findings[0].message, "CMD is in shell form: /bin/sh -c is started, and `uvicorn` behind it");
+        assert_eq!(
+            findings[0].fix,
+            "Write the exec form: CMD [\"uvicorn\", \"main:app\", \"--reload\", \"--host\", \"0.0.0.0\", \"--port\", \"8000\"]"
+        );
+        image.config.run.entrypoint = vec!["docker-entrypoint.sh".to_string()];
+        assert_eq!(testing::findings(&RULE, &image, &Settings::default())[0].confidence, Confidence::Likely);
+        image.config.run.entrypoint = ["/bin/sh", "-c", "serve --token=hunter2hunter2"].map(String::from).to_vec();
+        let findings = testing::findings(&RULE, &image, &Settings::default());
+        assert_eq!(findings[0].locations[0].config.as_deref(), Some("config.Entrypoint"));
+        assert!(!findings[0].fix.contains("hunter2"), "{}", findings[0].fix);
+    }
+
+    #[test]
+    fn exec_forms_and_execs_are_kept() {
+        for words in [
+            &["uvicorn", "main:app"][..],
+            &["/bin/sh", "-c", "migrate && exec uvicorn main:app"],
+            &["/bin/sh"],
+            &["bash", "start.sh"],
+            &["python", "-c", "print(1)"],
+            &[],
+        ] {
+            let mut image = testing::image();
+            testing::cmd(&mut image, words);
+            assert_eq!(testing::subjects(&RULE, &image, &Settings::default()), [""; 0], "{words:?}");
+        }
+    }
+}

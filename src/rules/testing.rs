@@ -1,0 +1,54 @@
+//! What rules say of images made by hand, for the rules' own tests.
+
+pub use crate::facts::testing::cmd;
+pub use crate::facts::testing::env;
+pub use crate::facts::testing::facts;
+pub use crate::facts::testing::health;
+pub use crate::facts::testing::image;
+use crate::model::finding::Finding;
+use crate::model::finding::Level;
+use crate::model::finding::Undecided;
+use crate::model::image::Image;
+use crate::model::image::Instruction;
+use crate::rules::Out;
+use crate::rules::ParamValue;
+use crate::rules::Rule;
+use crate::rules::Settings;
+
+/// Adds an instruction without a layer.
+pub fn instruction(image: &mut Image, keyword: &str, text: &str) {
+    let instruction = Instruction { keyword: keyword.into(), text: text.into(), raw: text.into(), layer: None };
+    image.instructions.push(instruction);
+}
+
+/// Parameters as a policy would set them.
+pub fn settings(values: &[(&str, ParamValue)]) -> Settings {
+    Settings { values: values.iter().map(|(name, value)| (name.to_string(), value.clone())).collect() }
+}
+
+/// A list as a parameter.
+pub fn texts(values: &[&str]) -> ParamValue {
+    ParamValue::Texts(values.iter().map(|text| text.to_string()).collect())
+}
+
+/// All that a rule says at level `error`.
+pub fn run(rule: &'static Rule, image: &Image, settings: &Settings) -> (Vec<Finding>, Vec<Undecided>) {
+    let facts = facts(image);
+    let mut out = Out::new(rule, Level::Error, &facts);
+    let asked = (rule.check)(&facts, settings, &mut out);
+    let (findings, mut undecided) = out.finish();
+    undecided.extend(asked.err());
+    (findings, undecided)
+}
+
+/// What a rule finds; it must not leave a question open.
+pub fn findings(rule: &'static Rule, image: &Image, settings: &Settings) -> Vec<Finding> {
+    let (findings, undecided) = run(rule, image, settings);
+    assert_eq!(undecided, []);
+    findings
+}
+
+/// The subjects of what a rule finds; it must not leave a question open.
+pub fn subjects(rule: &'static Rule, image: &Image, settings: &Settings) -> Vec<String> {
+    findings(rule, image, settings).into_iter().map(|finding| finding.subject).collect()
+}
