@@ -253,7 +253,7 @@ impl<'a> Out<'a> {
             confidence: found.confidence,
             subject: found.subject,
             // A message may quote a command or a variable: whatever the image keeps secret stays out of it.
-            message: self.facts.image().redactor.redact(&found.message),
+            message: self.facts.image().redactor.redact_sentence(&found.message),
             fix: found.fix.unwrap_or_else(|| self.rule.docs.fix.to_string()),
             locations: found.locations,
             scope,

@@ -68,6 +68,14 @@ impl Redactor {
         render(text, spots)
     }
 
+    /// A sentence of this program's own with a mark in each secret's place: what has a secret's form, and the values that
+    /// this image is known to hold. Its words are not read as names of secrets, as [`Redactor::redact`] would.
+    pub fn redact_sentence(&self, text: &str) -> String {
+        let mut spots = forms::find_all(text);
+        spots.extend(self.literal(text));
+        render(text, spots)
+    }
+
     fn literal(&self, text: &str) -> Vec<Spotted> {
         let Some(heads) = &self.heads else { return Vec::new() };
         let mut found: Vec<Spotted> = Vec::new();
