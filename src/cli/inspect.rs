@@ -71,14 +71,15 @@ pub fn write(reference: &str, listing: &Listing, format: Format, out: &mut dyn W
 fn document<'a>(reference: &'a str, listing: &'a Listing) -> Document<'a> {
     let images = listing.images.iter().map(|candidate| {
         let image = &candidate.image;
-        let layers = image.layers.iter().zip(&candidate.blobs).enumerate().map(|(index, (layer, blob))| LayerDocument {
-            index,
-            diff_id: layer.diff_id.as_str(),
-            digest: layer.digest.as_ref().map(|digest| digest.as_str()),
-            media_type: layer.media_type.as_deref(),
-            stored: blob.as_ref().ok().map(|blob| blob.len()),
-            instruction: image.instruction(index).map(|instruction| instruction.text.as_str()),
-        });
+        let layers =
+            image.layers.iter().zip(&candidate.blobs).enumerate().map(|(index, (layer, blob))| LayerDocument {
+                index,
+                diff_id: layer.diff_id.as_str(),
+                digest: layer.digest.as_ref().map(|digest| digest.as_str()),
+                media_type: layer.media_type.as_deref(),
+                stored: blob.as_ref().ok().map(|blob| blob.len()),
+                instruction: image.instruction(index).map(|instruction| instruction.text.as_str()),
+            });
         ImageDocument {
             names: &image.names,
             manifest_digest: image.manifest_digest.as_ref().map(|digest| digest.as_str()),

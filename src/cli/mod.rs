@@ -86,7 +86,8 @@ impl From<PolicyError> for Trouble {
 pub fn main() -> ExitCode {
     let stdout = io::stdout();
     let stderr = io::stderr();
-    let options = Options { width: width(&stdout), color: AutoStream::choice(&stdout) != ColorChoice::Never };
+    let options =
+        Options { width: width(&stdout), color: AutoStream::choice(&stdout) != ColorChoice::Never, errors: false };
     let err_color = AutoStream::choice(&stderr) != ColorChoice::Never;
     let mut out = io::BufWriter::new(stdout.lock());
     let mut console = Console { out: &mut out, options, err: &mut stderr.lock(), err_color };
@@ -108,7 +109,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, console: &mut Console<'_>) 
 }
 
 fn tell(trouble: Trouble, console: &mut Console<'_>) -> io::Result<u8> {
-    let err = &mut console.err;
+    let err = &mut *console.err;
     match trouble {
         Trouble::Usage(error) => return Ok(usage(&error, console)),
         Trouble::Output(None, error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(EXIT_BROKEN_PIPE),
@@ -117,14 +118,7 @@ fn tell(trouble: Trouble, console: &mut Console<'_>) -> io::Result<u8> {
             writeln!(err, "error: cannot write {}: {error}", shown(&path.to_string_lossy()))?;
         }
         Trouble::Policy(error) => err.write_all(error.render(console.err_color).as_bytes())?,
-        Trouble::Input(errors) => {
-            for error in errors {
-                writeln!(err, "error: {}: {}", shown(&error.reference), error.message)?;
-                if let Some(hint) = error.hint {
-                    writeln!(err, "hint: {hint}")?;
-                }
-            }
-        }
+        Trouble::Input(errors) => tell_errors(&errors, console)?,
         Trouble::Unknown { what, hint } => {
             writeln!(err, "error: {what}")?;
             if let Some(hint) = hint {
@@ -132,8 +126,18 @@ fn tell(trouble: Trouble, console: &mut Console<'_>) -> io::Result<u8> {
             }
         }
     }
-    err.flush()?;
+    console.err.flush()?;
     Ok(EXIT_TROUBLE)
+}
+
+fn tell_errors(errors: &[InputError], console: &mut Console<'_>) -> io::Result<()> {
+    for error in errors {
+        writeln!(console.err, "error: {}: {}", shown(&error.reference), shown(&error.message))?;
+        if let Some(hint) = &error.hint {
+            writeln!(console.err, "hint: {}", shown(hint))?;
+        }
+    }
+    Ok(())
 }
 
 /// Help and version go to standard output and are no trouble.
@@ -167,13 +171,14 @@ fn audit(args: AuditArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
         threads: args.threads.map_or_else(cores, usize::from),
     };
     let report = audit::run(&request);
+    tell_errors(&report.errors, console).map_err(|error| Trouble::Output(None, error))?;
     match args.output {
         None => report::write(&report, args.format, console.options, console.out)
             .map_err(|error| Trouble::Output(None, error))?,
         Some(path) => {
             // The file comes to be only when the whole report is there to be written.
             let mut bytes = Vec::new();
-            let options = Options { width: WIDTH_DEFAULT, color: false };
+            let options = Options { width: WIDTH_DEFAULT, color: false, errors: true };
             report::write(&report, args.format, options, &mut bytes)
                 .and_then(|()| std::fs::write(&path, &bytes))
                 .map_err(|error| Trouble::Output(Some(path), error))?;

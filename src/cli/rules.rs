@@ -98,7 +98,7 @@ mod tests {
 
     fn text(format: Format) -> String {
         let mut out = Vec::new();
-        write(&rows(), format, Options { width: 80, color: false }, &mut out).expect("memory");
+        write(&rows(), format, Options { width: 80, color: false, errors: true }, &mut out).expect("memory");
         String::from_utf8(out).expect("UTF-8")
     }
 

@@ -10,7 +10,7 @@ struct Ran {
 
 fn plimsoll(args: &[&str]) -> Ran {
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let options = Options { width: 80, color: false };
+    let options = Options { width: 80, color: false, errors: true };
     let mut console = Console { out: &mut out, options, err: &mut err, err_color: false };
     let code = run(["plimsoll"].iter().chain(args).map(OsString::from), &mut console);
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
@@ -32,7 +32,7 @@ impl Write for Closed {
 
 fn plimsoll_into(out: &mut dyn Write, args: &[&str]) -> (u8, String) {
     let mut err = Vec::new();
-    let options = Options { width: 80, color: false };
+    let options = Options { width: 80, color: false, errors: true };
     let mut console = Console { out, options, err: &mut err, err_color: false };
     let code = run(["plimsoll"].iter().chain(args).map(OsString::from), &mut console);
     (code, String::from_utf8(err).expect("UTF-8"))
@@ -110,8 +110,10 @@ fn the_report_goes_to_a_file() {
     let policy = empty_policy(&folder);
     let file = folder.path().join("report.txt");
     let ran = plimsoll(&["audit", "absent.tar", "--policy", &policy, "--output", file.to_str().expect("UTF-8")]);
-    assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (2, "", ""));
-    assert!(std::fs::read_to_string(&file).expect("written").starts_with("UNJUDGED  absent.tar"));
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+    assert!(ran.err.starts_with("error: absent.tar: "), "{}", ran.err);
+    let bytes = std::fs::read(&file).expect("written");
+    assert!(bytes.starts_with(b"UNJUDGED  absent.tar"));
 
     let nowhere = folder.path().join("no/such/report.txt");
     let ran = plimsoll(&["audit", "absent.tar", "--policy", &policy, "--output", nowhere.to_str().expect("UTF-8")]);

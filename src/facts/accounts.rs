@@ -56,6 +56,14 @@ impl Facts<'_> {
         }
     }
 
+    /// The gid of the group that the config's `User` names, if it names one. Needs the group file only for names.
+    pub fn named_group(&self) -> Result<Option<u32>, UserProblem> {
+        match split(&self.image().config.run.user).1 {
+            "" => Ok(None),
+            group => self.group(group).map(Some),
+        }
+    }
+
     /// Everything about the config's `User`.
     pub fn user(&self) -> Result<User, UserProblem> {
         let (user, group) = split(&self.image().config.run.user);

@@ -66,7 +66,7 @@ pub fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
     matches!(host.as_str(), "localhost" | "ip6-localhost" | "ip6-loopback" | "localhost.localdomain")
         || host.ends_with(".localhost")
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        || host.parse::<core::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn is_loopback_or_any(host: &str) -> bool {

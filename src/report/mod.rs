@@ -48,6 +48,8 @@ pub struct Options {
     pub width: usize,
     /// Whether escape sequences for colours are understood.
     pub color: bool,
+    /// Whether the table tells of inputs that could not be read; where standard error tells of them, it need not.
+    pub errors: bool,
 }
 
 /// Writes a report.

@@ -46,7 +46,7 @@ pub fn write(report: &Report, options: Options, out: &mut dyn io::Write) -> io::
         }
         image_part(&mut page, report, image)?;
     }
-    for (index, error) in report.errors.iter().enumerate() {
+    for (index, error) in report.errors.iter().enumerate().filter(|_| options.errors) {
         if index > 0 || !report.images.is_empty() {
             page.line("")?;
         }

@@ -79,7 +79,7 @@ impl Archive {
             at += taken as u64;
             let skip = framer.skippable();
             if skip > 0 {
-                if at.checked_add(skip).is_none_or(|end| end > blob.len() + 511) {
+                if at.checked_add(skip).is_none_or(|end| end > blob.len()) {
                     return Err(SourceError::Archive(Fault::Short { stored: blob.len() }));
                 }
                 framer.skip(&mut index);
@@ -121,6 +121,9 @@ impl Archive {
             return Err(failure);
         }
         decoded.map_err(SourceError::Stream)?;
+        if framer.in_padding() {
+            return Err(SourceError::Archive(Fault::Short { stored: written }));
+        }
         if !framer.at_end() {
             framer.finish().map_err(|fault| index.error(fault))?;
         }

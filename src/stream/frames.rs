@@ -199,6 +199,11 @@ impl Framer {
         self.state = State::Header;
     }
 
+    /// Whether the bytes so far end inside the zeros that round an entry up: a tar that ends here was cut off.
+    pub fn in_padding(&self) -> bool {
+        matches!(self.state, State::Padding { .. })
+    }
+
     /// Whether the end-of-archive blocks have been seen.
     pub fn at_end(&self) -> bool {
         matches!(self.state, State::End)

@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
 
 mod cli;
-mod streams;
 mod corpus;
 mod corpus_rules;
 mod docs;
@@ -18,6 +17,7 @@ mod model;
 mod notation;
 mod peers;
 mod rules;
+mod streams;
 mod support;
 mod tarball;
 mod tidy;

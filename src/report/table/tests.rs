@@ -5,7 +5,7 @@ use crate::report::sample;
 
 fn at(report: &Report, width: usize) -> String {
     let mut out = Vec::new();
-    write(report, Options { width, color: false }, &mut out).expect("memory");
+    write(report, Options { width, color: false, errors: true }, &mut out).expect("memory");
     String::from_utf8(out).expect("UTF-8")
 }
 
@@ -326,7 +326,7 @@ fn hostile_texts_cannot_reach_the_terminal() {
 #[test]
 fn colours_only_on_heads_and_only_on_demand() {
     let mut out = Vec::new();
-    write(&sample::bad(), Options { width: 80, color: true }, &mut out).expect("memory");
+    write(&sample::bad(), Options { width: 80, color: true, errors: true }, &mut out).expect("memory");
     let text = String::from_utf8(out).expect("UTF-8");
     assert!(text.starts_with("\u{1b}[1m\u{1b}[31mFAIL\u{1b}[0m  "), "{text}");
     assert!(!at(&sample::bad(), 80).contains('\u{1b}'));

@@ -24,7 +24,6 @@ use crate::view::View;
 use globset::GlobBuilder;
 use globset::GlobSet;
 use globset::GlobSetBuilder;
-use std::os::unix::ffi::OsStrExt;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -70,9 +69,7 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
     while let Some(node) = todo.pop() {
         let Some(stat) = view.stat(node) else { continue };
         let name = view.name(node);
-        if matches!(stat.kind, Kind::File | Kind::Dir)
-            && names.is_match(std::path::Path::new(std::ffi::OsStr::from_bytes(name)))
-        {
+        if matches!(stat.kind, Kind::File | Kind::Dir) && names.is_match(&*String::from_utf8_lossy(name)) {
             let held = Held::of(view, node);
             // An empty folder is nobody's file.
             if held.files > 0 {

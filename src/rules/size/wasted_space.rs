@@ -34,7 +34,7 @@ pub const RULE: Rule = Rule {
         evidence: "Regular files of each layer that are no longer visible in the merged view, by the layer that hid them and by cause. Files with several names count once.",
         blind: "Equal files at different paths. Which layers are the base's is known only with `--base`; without it each finding is a note.",
         fix: "Do it in the layer that brings the files: delete in the same RUN, or COPY from a stage that never had them.",
-        breaks: "layer COPY data /data\n  f 0644 0:0 data/a =1000   #! wasted-space shipped\nlayer RUN rm -r /data\n  w data",
+        breaks: "layer COPY data /data\n  f 0644 0:0 data/a =1000   \nlayer RUN rm -r /data\n  w data   #! wasted-space",
         keeps: "layer COPY data /data\n  f 0644 0:0 data/a =1000",
     },
     check,
@@ -54,7 +54,8 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
     for (layer, mut hidden) in by_layer {
         hidden.sort_by_key(|h| (std::cmp::Reverse(h.size), h.layer, view.path(h.node)));
         let scope = facts.scope(layer);
-        let mut found = Found::new(subject(facts, layer), message(layer, &hidden)).scope(scope).fix(fix(&hidden));
+        let hiding = Location { layer: Some(layer), ..Location::default() };
+        let mut found = Found::new(subject(facts, layer), message(layer, &hidden)).at(hiding).fix(fix(&hidden));
         for h in hidden.iter().take(PLACES) {
             found = found.at(Location::path(&view.path(h.node), Some(h.layer), State::Shipped));
         }

@@ -21,7 +21,7 @@ pub const RULE: Rule = Rule {
         breaks: "config user=ghost   #! unknown-user",
         keeps: "config user=1000",
     },
-    check: |facts, _, out| match facts.user() {
+    check: |facts, _, out| match facts.uid().and_then(|_| facts.named_group()) {
         Ok(_) => Ok(()),
         Err(UserProblem::Undecided(question)) => Err(question),
         Err(UserProblem::Unknown(why)) => {
