@@ -128,7 +128,8 @@ fn plan(candidates: &[Candidate]) -> Tasks {
     tasks
 }
 
-type Done = Vec<Result<Arc<LayerFacts>, Fault>>;
+type LayerResult = Result<Arc<LayerFacts>, Fault>;
+type Done = Vec<LayerResult>;
 
 /// Reads all blobs, the largest first, on so many threads.
 fn read_all(tasks: &Tasks, options: &Options) -> Done {
@@ -145,8 +146,7 @@ fn read_all(tasks: &Tasks, options: &Options) -> Done {
             (i, threads > 1 && len.saturating_mul(threads as u64 - 1) > left)
         })
         .collect();
-    let results: Vec<Mutex<Option<Result<Arc<LayerFacts>, Fault>>>> =
-        tasks.list.iter().map(|_| Mutex::new(None)).collect();
+    let results: Vec<Mutex<Option<LayerResult>>> = tasks.list.iter().map(|_| Mutex::new(None)).collect();
     let next = AtomicUsize::new(0);
     let work = || {
         while let Some(&(i, split)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {

@@ -98,7 +98,8 @@ fn an_image_that_is_not_there_is_in_the_report_and_in_the_exit_code() {
     let absent = folder.path().join("absent.tar");
     let absent = absent.to_str().expect("UTF-8");
     let ran = plimsoll(&["audit", absent, "--policy", &empty_policy(&folder), "--format", "json"]);
-    assert_eq!((ran.code, ran.err.as_str()), (2, ""));
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.starts_with("error: ") && ran.err.contains("absent.tar: cannot open"), "{}", ran.err);
     let value: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
     assert_eq!(value["verdict"], "unjudged");
     assert_eq!(value["errors"][0]["reference"], absent);
@@ -118,14 +119,14 @@ fn the_report_goes_to_a_file() {
     let nowhere = folder.path().join("no/such/report.txt");
     let ran = plimsoll(&["audit", "absent.tar", "--policy", &policy, "--output", nowhere.to_str().expect("UTF-8")]);
     assert_eq!(ran.code, 2);
-    assert!(ran.err.starts_with("error: cannot write ") && ran.err.contains("no/such/report.txt"), "{}", ran.err);
+    assert!(ran.err.contains("error: cannot write ") && ran.err.contains("no/such/report.txt"), "{}", ran.err);
 }
 
 #[test]
 fn a_closed_pipe_ends_quietly_and_a_full_disk_does_not() {
     let folder = tempfile::tempdir().expect("a folder");
     let policy = empty_policy(&folder);
-    let args = ["audit", "absent.tar", "--policy", &policy];
+    let args = ["audit", "testdata/hello.tar", "--policy", &policy];
     assert_eq!(plimsoll_into(&mut Closed(io::ErrorKind::BrokenPipe), &args), (141, String::new()));
     assert_eq!(plimsoll_into(&mut Closed(io::ErrorKind::BrokenPipe), &["--help"]), (141, String::new()));
     let (code, err) = plimsoll_into(&mut Closed(io::ErrorKind::StorageFull), &args);

@@ -83,7 +83,7 @@ fn read(view: &View) -> Result<Packages, Undecided> {
     Ok(packages)
 }
 
-fn text<'a>(view: &'a View, node: NodeId) -> Result<&'a [u8], Undecided> {
+fn text(view: &View, node: NodeId) -> Result<&[u8], Undecided> {
     let denied = |why: String| Undecided::denied(format!("/{}", shown_bytes(&view.path(node))), why);
     match view.content(node) {
         Some(Kept::Whole(bytes)) => Ok(bytes),

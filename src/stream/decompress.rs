@@ -146,7 +146,7 @@ fn gzip(input: &mut Input<'_>, output: &mut Output<'_>) -> Result<(), Fault> {
                 Err(error) => return Err(input.fault(|stored| Fault::Gzip { stored, what: gzip_words(&error) })),
             }
             if filled == buffer.len() {
-                output.put(std::mem::replace(&mut buffer, Vec::new()))?;
+                output.put(std::mem::take(&mut buffer))?;
                 buffer = output.tar.empty();
                 buffer.resize(limits::CHUNK_BYTES, 0);
                 filled = 0;
@@ -215,7 +215,7 @@ fn zstd(input: &mut Input<'_>, output: &mut Output<'_>) -> Result<(), Fault> {
             input.consume(status.bytes_read);
             filled += status.bytes_written;
             if filled == buffer.len() {
-                output.put(std::mem::replace(&mut buffer, Vec::new()))?;
+                output.put(std::mem::take(&mut buffer))?;
                 buffer = output.tar.empty();
                 buffer.resize(limits::CHUNK_BYTES, 0);
                 filled = 0;

@@ -50,9 +50,9 @@ const XATTR: &[u8] = b"SCHILY.xattr.";
 pub fn read(mut data: &[u8]) -> Result<Pax, TarFault> {
     let mut pax = Pax::default();
     while !data.is_empty() {
-        let (key, value, rest) = record(data)?;
-        take(&mut pax, key, value)?;
-        data = rest;
+        let record = record(data)?;
+        take(&mut pax, record.key, record.value)?;
+        data = record.rest;
     }
     if pax.sparse.half {
         return Err(TarFault::Pax(": a sparse offset without its length"));
@@ -60,8 +60,15 @@ pub fn read(mut data: &[u8]) -> Result<Pax, TarFault> {
     Ok(pax)
 }
 
+/// One record, and what stands behind it.
+struct Record<'a> {
+    key: &'a [u8],
+    value: &'a [u8],
+    rest: &'a [u8],
+}
+
 /// `LENGTH KEY=VALUE\n`, the length counting all of it.
-fn record(data: &[u8]) -> Result<(&[u8], &[u8], &[u8]), TarFault> {
+fn record(data: &[u8]) -> Result<Record<'_>, TarFault> {
     const BAD: TarFault = TarFault::Pax(": its length does not fit");
     let space = data.iter().take(20).position(|&b| b == b' ').ok_or(BAD)?;
     let length = decimal(&data[..space]).and_then(|n| usize::try_from(n).ok()).ok_or(BAD)?;
@@ -78,7 +85,7 @@ fn record(data: &[u8]) -> Result<(&[u8], &[u8], &[u8]), TarFault> {
     if key.is_empty() || (if named { value } else { key }).contains(&0) {
         return Err(TarFault::Pax(" with a NUL or an empty key"));
     }
-    Ok((key, value, &data[length..]))
+    Ok(Record { key, value, rest: &data[length..] })
 }
 
 fn take(pax: &mut Pax, key: &[u8], value: &[u8]) -> Result<(), TarFault> {

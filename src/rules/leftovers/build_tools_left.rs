@@ -15,6 +15,7 @@ use crate::rules::Rule;
 use crate::rules::Settings;
 use crate::view::NodeId;
 use crate::view::Resolved;
+use crate::view::View;
 use regex::bytes::Regex;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -49,8 +50,9 @@ static PROGRAMS: LazyLock<Regex> = LazyLock::new(|| {
 /// Packages that build software.
 static PACKAGES: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(concat!(
-        r"(?-u)^(?:build-essential|build-base|(?:gcc|g\+\+|cpp|clang|gfortran)(?:-[0-9.]+)?(?:-x86-64-linux-gnu|-aarch64-linux-gnu)?",
-        r"|make|cmake|ninja-build|meson|binutils|libc6-dev|libc-dev|musl-dev|linux-libc-dev|linux-headers|dpkg-dev",
+        r"(?-u)^(?:build-essential|build-base",
+        r"|(?:(?:gcc|g\+\+|cpp|clang|gfortran)(?:-[0-9.]+)?|binutils)(?:-[a-z0-9]+(?:-[0-9]+)?-linux-(?:gnu|musl|gnueabihf))?",
+        r"|make|cmake|ninja-build|meson|libc6-dev|libc-dev|musl-dev|linux-libc-dev|linux-headers|dpkg-dev",
         r"|libstdc\+\+-[0-9]+-dev|libgcc-[0-9]+-dev|rust|rustc|cargo|go|golang(?:-go)?|openjdk-.*-jdk(?:-headless)?",
         r"|autoconf|automake|python3-dev|python3\.[0-9]+-dev)$"
     ))
@@ -71,39 +73,34 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
         .filter(|(_, stat)| stat.kind != Kind::Dir)
         .filter(|(node, _)| PARTS.contains(&view.name(*node)) || PROGRAMS.is_match(view.name(*node)))
         .map(|(node, _)| (view.path(node), node))
-        .filter(|(path, node)| {
-            PROGRAM_FOLDERS.contains(&path::parent(path))
-                || PARTS.contains(&view.name(*node)) && is_program(facts, path)
-        })
+        .filter(|(path, node)| PROGRAM_FOLDERS.contains(&path::parent(path)) || PARTS.contains(&view.name(*node)))
         .collect();
     tools.sort();
-    let mut installed: BTreeMap<(&str, &str), (&Package, Vec<Vec<u8>>)> = BTreeMap::new();
+    // By name and version: a package of two architectures is one.
+    let mut installed: BTreeMap<(&str, &str), Installed<'_>> = BTreeMap::new();
     for package in packages.list.iter().filter(|package| PACKAGES.is_match(package.name.as_bytes())) {
-        installed.entry((&package.name, &package.version)).or_insert((package, Vec::new()));
+        installed.entry(key(package)).or_insert(Installed { package, paths: Vec::new() });
     }
-    let mut unowned = Vec::new();
+    let mut others = Vec::new();
     for (path, node) in tools {
-        let owner = packages
-            .owners(node)
-            .find(|package| installed.contains_key(&(package.name.as_str(), package.version.as_str())));
-        match owner.and_then(|package| installed.get_mut(&(package.name.as_str(), package.version.as_str()))) {
-            Some((_, paths)) => paths.push(path),
-            None if is_program(facts, &path) => unowned.push((path, node)),
-            None => {}
+        // A link such as Debian's /usr/bin/cc belongs to the package that owns what it leads to.
+        let Some(program) = program(view, &path) else { continue };
+        let owner = packages.owners(node).chain(packages.owners(program)).find(|p| installed.contains_key(&key(p)));
+        match owner.and_then(|package| installed.get_mut(&key(package))) {
+            Some(installed) => installed.paths.push(path),
+            None => others.push((path, node)),
         }
     }
-    for (package, paths) in installed.into_values() {
+    for Installed { package, paths } in installed.into_values() {
         let message = format!("the package {} {} is installed: it builds software", package.name, package.version);
         let mut found = Found::new(package.name.clone(), message);
-        for path in paths.iter().take(3) {
+        found = found.at(Location::path(&view.path(package.record), Some(package.layer), State::Visible));
+        for path in paths.iter().take(PLACES) {
             found = found.at(Location::path(path, Some(package.layer), State::Visible));
-        }
-        if paths.is_empty() {
-            found = found.at(Location::path(&view.path(package.record), Some(package.layer), State::Visible));
         }
         out.report(found);
     }
-    for (path, node) in unowned {
+    for (path, node) in others {
         let shown = shown_bytes(&path);
         let layer = view.stat(node).and_then(|stat| stat.layer);
         let message = format!("/{shown} is a build tool by its name, and executable");
@@ -112,15 +109,24 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     Ok(())
 }
 
-/// A regular file, through links, that somebody may execute.
-fn is_program(facts: &Facts<'_>, path: &[u8]) -> bool {
-    let Ok(view) = facts.view() else { return false };
-    match view.resolve(path, true) {
-        Resolved::Found(node) => {
-            view.stat(node).is_some_and(|stat| stat.kind == Kind::File && stat.mode & 0o111 != 0 && stat.size > 0)
-        }
-        _ => false,
-    }
+/// Programs of one package that a finding names.
+const PLACES: usize = 3;
+
+/// A package that builds software, and its programs.
+struct Installed<'a> {
+    package: &'a Package,
+    paths: Vec<Vec<u8>>,
+}
+
+fn key(package: &Package) -> (&str, &str) {
+    (&package.name, &package.version)
+}
+
+/// The regular file that a path leads to through links, if somebody may execute it.
+fn program(view: &View, path: &[u8]) -> Option<NodeId> {
+    let Resolved::Found(node) = view.resolve(path, true) else { return None };
+    let stat = view.stat(node)?;
+    (stat.kind == Kind::File && stat.mode & 0o111 != 0 && stat.size > 0).then_some(node)
 }
 
 #[cfg(test)]
@@ -136,7 +142,10 @@ mod tests {
             assert!(!PROGRAMS.is_match(name.as_bytes()), "{name}");
         }
         assert!(
-            PACKAGES.is_match(b"libc6-dev") && !PACKAGES.is_match(b"gcc-14-base") && !PACKAGES.is_match(b"libgcc-s1")
+            PACKAGES.is_match(b"libc6-dev")
+                && PACKAGES.is_match(b"binutils-x86-64-linux-gnu")
+                && !PACKAGES.is_match(b"gcc-14-base")
+                && !PACKAGES.is_match(b"libgcc-s1")
         );
     }
 }
