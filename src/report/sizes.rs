@@ -1,6 +1,7 @@
 //! The tables inside the terminal's report: layers and their sizes, and all images of a run.
 
 use crate::model::finding::Level;
+use crate::model::image::Instruction;
 use crate::model::layer_facts::Compression;
 use crate::model::text::bytes;
 use crate::model::text::count;
@@ -46,6 +47,11 @@ fn numbers(table: &mut Table, text_column: usize) {
     }
 }
 
+/// An instruction on one line: what its author broke into lines and indented reads on.
+pub fn instruction(made: &Instruction) -> String {
+    shown(&made.text.split_ascii_whitespace().collect::<Vec<_>>().join(" "))
+}
+
 /// The layers, the bottom one first.
 pub fn layers(image: &ImageReport, width: usize) -> String {
     if image.image.layers.is_empty() {
@@ -59,7 +65,7 @@ pub fn layers(image: &ImageReport, width: usize) -> String {
             Compression::None => "plain".to_string(),
             _ => bytes(layer.stored),
         };
-        let made = image.image.instruction(index).map_or(String::new(), |made| shown(&made.text));
+        let made = image.image.instruction(index).map_or(String::new(), instruction);
         let made = wrap::shorten(&made, INSTRUCTION_MAX);
         (index.to_string(), stored, bytes(layer.uncompressed), layer.entries, made)
     });

@@ -156,6 +156,9 @@ fn image_part(page: &mut Page<'_>, report: &Report, image: &ImageReport) -> io::
     if let Some(sums) = sizes::sums(image) {
         page.text(0, 0, &sums)?;
     }
+    if image.findings.iter().any(|finding| finding.scope == Scope::Unknown) {
+        page.text(0, 0, "Which layers are the base image's is not known: name it with --base.")?;
+    }
     not_examined(page, image)?;
     undecided(page, image)?;
     evidence(page, image)
@@ -236,12 +239,13 @@ fn rule_group(page: &mut Page<'_>, image: &ImageReport, group: &[&Finding]) -> i
     let total = if listed.len() > 1 { count(listed.len() as u64, "finding") } else { String::new() };
     page.head(&[(first.level.name(), level_style(first.level)), (first.rule, heading()), (&total, Style::new())])?;
     let fix = &listed.first().unwrap_or(&first).fix;
+    let mut last = None;
     let one_fix = listed.iter().all(|finding| finding.fix == *fix);
     for finding in listed.iter().take(SHOWN_MAX) {
         let doubt = if finding.confidence == Confidence::Likely { " (likely)" } else { "" };
         let base = if finding.scope == Scope::Base { " (base image)" } else { "" };
         page.text(2, 4, &format!("{}{doubt}{base}", shown(&finding.message)))?;
-        places(page, &image.image, &finding.locations)?;
+        places(page, &image.image, &finding.locations, &mut last)?;
         if !one_fix {
             page.text(4, 9, &format!("fix: {}", shown(&finding.fix)))?;
         }
@@ -256,7 +260,8 @@ fn rule_group(page: &mut Page<'_>, image: &ImageReport, group: &[&Finding]) -> i
     Ok(())
 }
 
-fn places(page: &mut Page<'_>, image: &Image, locations: &[Location]) -> io::Result<()> {
+/// The places of one finding. An instruction is written where its layer is first named in a group: `last` remembers it.
+fn places(page: &mut Page<'_>, image: &Image, locations: &[Location], last: &mut Option<usize>) -> io::Result<()> {
     let mut path_above: Option<&[u8]> = None;
     for location in locations.iter().take(SHOWN_MAX) {
         let mut what = Vec::new();
@@ -267,14 +272,11 @@ fn places(page: &mut Page<'_>, image: &Image, locations: &[Location]) -> io::Res
         }
         path_above = location.path.as_deref();
         what.extend(location.config.as_deref().map(shown));
-        let shipped = match location.state {
-            Some(State::Shipped) => "hidden by a later layer, still shipped",
-            Some(State::Visible) | None => "",
-        };
-        let layer = location.layer.map(|index| format!("layer {index} of {}", image.layers.len()));
-        let made = location.layer.and_then(|index| image.instruction(index)).map(|made| shown(&made.text));
-        let lines =
-            place(&what.join("  "), layer.as_deref().unwrap_or(""), made.as_deref().unwrap_or(""), shipped, page.width);
+        let hidden = if location.state == Some(State::Shipped) { ", hidden but shipped" } else { "" };
+        let layer = location.layer.map(|index| format!("layer {index} of {}{hidden}", image.layers.len()));
+        let named = std::mem::replace(last, location.layer.or(*last)) == location.layer;
+        let made = location.layer.filter(|_| !named).and_then(|index| image.instruction(index)).map(sizes::instruction);
+        let lines = place(&what.join("  "), layer.as_deref().unwrap_or(""), made.as_deref().unwrap_or(""), page.width);
         for (index, line) in lines.iter().enumerate() {
             page.text(if index == 0 && !repeated { 4 } else { 6 }, 6, line)?;
         }
@@ -287,32 +289,23 @@ fn places(page: &mut Page<'_>, image: &Image, locations: &[Location]) -> io::Res
 
 /// One place: on one line if it fits with some of its instruction, else on as many as it needs. Lines may be 4 columns to
 /// the right, and 6 from the second on.
-fn place(what: &str, layer: &str, made: &str, shipped: &str, width: usize) -> Vec<String> {
-    let with = |line: String| {
-        let room = width.saturating_sub(wrap::width(&line) + 8).min(60);
-        if made.is_empty() { line } else { format!("{line}: {}", wrap::shorten(made, room)) }
-    };
+fn place(what: &str, layer: &str, made: &str, width: usize) -> Vec<String> {
     let made_min = if made.is_empty() { 0 } else { 2 + wrap::width(made).min(INSTRUCTION_MIN) };
-    let mut lines: Vec<String> = match (what.is_empty(), layer.is_empty()) {
+    let together = [what, layer].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ");
+    let fits = |line: &str| 6 + wrap::width(line) + made_min <= width;
+    let mut lines = match (what.is_empty(), layer.is_empty()) {
         (true, true) => Vec::new(),
-        (false, true) => vec![what.to_string()],
-        (true, false) => vec![with(layer.to_string())],
-        (false, false) => {
-            let together = format!("{what}  {layer}");
-            if 6 + wrap::width(&together) + made_min <= width {
-                vec![with(together)]
-            } else {
-                vec![what.to_string(), with(layer.to_string())]
-            }
-        }
+        (false, false) if !fits(&together) => vec![what.to_string(), layer.to_string()],
+        _ => vec![together],
     };
-    match lines.last_mut() {
-        _ if shipped.is_empty() => {}
-        Some(last) if 6 + wrap::width(last) + 2 + wrap::width(shipped) <= width => {
-            last.push_str(", ");
-            last.push_str(shipped);
+    if let Some(last) = lines.last_mut().filter(|_| !made.is_empty()) {
+        if fits(last) {
+            let room = width.saturating_sub(wrap::width(last) + 8).min(60);
+            last.push_str(&format!(": {}", wrap::shorten(made, room)));
+        } else {
+            let room = width.saturating_sub(8).min(60);
+            lines.push(wrap::shorten(made, room));
         }
-        _ => lines.push(shipped.to_string()),
     }
     lines
 }

@@ -37,7 +37,7 @@ fn a_wrong_command_line_exits_with_2() {
 fn a_full_disk_is_reported() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
     let output = std::process::Command::new(cargo_bin!("plimsoll"))
-        .args(["audit", "absent.tar", "--policy", "tests/it/empty.toml"])
+        .args(["audit", "testdata/hello.tar", "--policy", "tests/it/empty.toml"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdout(full)
         .output()

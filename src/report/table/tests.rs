@@ -26,8 +26,7 @@ FAIL  backend-bad:latest  linux/amd64  4 errors, 1 warning, 1 note
 error  context-file-left  2 findings
   .env of the build context lies in the image
     /app/.env  layer 2 of 4: COPY . .
-      layer 1 of 4: RUN apt-get update && apt-get install -y --no-install-recom…
-      hidden by a later layer, still shipped
+      layer 1 of 4, hidden but shipped: RUN apt-get update && apt-get install -…
   Dockerfile of the build context lies in the image
     /app/deploy/kubernetes/overlays/production/Dockerfile
       layer 2 of 4: COPY . .
@@ -40,8 +39,7 @@ error  root-user
 
 error  secret-in-file
   /root/.ssh/id_rsa holds a private key (likely)
-    /root/.ssh/id_rsa  layer 2 of 4: COPY . .
-      hidden by a later layer, still shipped
+    /root/.ssh/id_rsa  layer 2 of 4, hidden but shipped: COPY . .
   fix: Mount it with RUN --mount=type=secret, and make a new key.
 
 warn  floating-tag
@@ -95,9 +93,8 @@ error  context-file-left  2 findings
   .env of the build context lies in
     the image
     /app/.env  layer 2 of 4: COPY . .
-      layer 1 of 4: RUN apt-get update…
-      hidden by a later layer, still
-      shipped
+      layer 1 of 4, hidden but shipped
+      RUN apt-get update && apt-get i…
   Dockerfile of the build context lies
     in the image
     /app/deploy/kubernetes/overlays/
@@ -117,9 +114,8 @@ error  secret-in-file
   /root/.ssh/id_rsa holds a private
     key (likely)
     /root/.ssh/id_rsa
-      layer 2 of 4: COPY . .
-      hidden by a later layer, still
-      shipped
+      layer 2 of 4, hidden but shipped
+      COPY . .
   fix: Mount it with RUN
        --mount=type=secret, and make a
        new key.
@@ -247,23 +243,23 @@ error  world-writable  500 findings
   /srv/000 may be changed by anybody
     /srv/000  layer 0 of 1: COPY . .
   /srv/001 may be changed by anybody
-    /srv/001  layer 0 of 1: COPY . .
+    /srv/001  layer 0 of 1
   /srv/002 may be changed by anybody
-    /srv/002  layer 0 of 1: COPY . .
+    /srv/002  layer 0 of 1
   /srv/003 may be changed by anybody
-    /srv/003  layer 0 of 1: COPY . .
+    /srv/003  layer 0 of 1
   /srv/004 may be changed by anybody
-    /srv/004  layer 0 of 1: COPY . .
+    /srv/004  layer 0 of 1
   /srv/005 may be changed by anybody
-    /srv/005  layer 0 of 1: COPY . .
+    /srv/005  layer 0 of 1
   /srv/006 may be changed by anybody
-    /srv/006  layer 0 of 1: COPY . .
+    /srv/006  layer 0 of 1
   /srv/007 may be changed by anybody
-    /srv/007  layer 0 of 1: COPY . .
+    /srv/007  layer 0 of 1
   /srv/008 may be changed by anybody
-    /srv/008  layer 0 of 1: COPY . .
+    /srv/008  layer 0 of 1
   /srv/009 may be changed by anybody
-    /srv/009  layer 0 of 1: COPY . .
+    /srv/009  layer 0 of 1
   and 490 more (--format json lists all)
   1234 more findings of this rule are not listed one by one
   fix: RUN chmod o-w /srv
@@ -286,7 +282,7 @@ fn a_wide_terminal_has_room_for_places_and_instructions() {
         "{text}"
     );
     assert!(
-        text.contains("    /root/.ssh/id_rsa  layer 2 of 4: COPY . ., hidden by a later layer, still shipped\n"),
+        text.contains("    /root/.ssh/id_rsa  layer 2 of 4, hidden but shipped: COPY . .\n"),
         "{text}"
     );
 }

@@ -41,7 +41,7 @@ pub const RULE: Rule = Rule {
 };
 
 /// Places that one finding names.
-const PLACES: usize = 5;
+const PLACES: usize = 3;
 
 fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let view = facts.view()?;
@@ -49,51 +49,76 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
     for hidden in view.hidden().iter().filter(|hidden| hidden.size > 0 && facts.scope(hidden.by) != Scope::Base) {
         by_layer.entry(hidden.by).or_default().push(*hidden);
     }
-    let total: u64 = by_layer.values().flatten().map(|hidden| hidden.size).sum();
-    let small = settings.bytes("warn-over").is_some_and(|bound| total <= bound);
-    for (layer, mut hidden) in by_layer {
-        hidden.sort_by_key(|h| (std::cmp::Reverse(h.size), h.layer, view.path(h.node)));
-        let scope = facts.scope(layer);
-        let hiding = Location { layer: Some(layer), ..Location::default() };
-        let mut found = Found::new(subject(facts, layer), message(layer, &hidden)).at(hiding).fix(fix(&hidden));
-        for h in hidden.iter().take(PLACES) {
-            found = found.at(Location::path(&view.path(h.node), Some(h.layer), State::Shipped));
-        }
-        if small || scope == Scope::Unknown {
+    let total: u64 = by_layer.values().map(|hidden| sum(hidden)).sum();
+    let within = settings.bytes("warn-over").is_some_and(|bound| total <= bound);
+    let mut say = |layers: &[usize], hidden: Vec<Hidden>| {
+        let mut found = word(facts, layers, hidden);
+        if within || layers.iter().all(|&layer| facts.scope(layer) == Scope::Unknown) {
             found = found.at_most(Level::Note);
         }
         out.report(found);
+    };
+    // Nearly every layer replaces a few kilobytes of accounts and databases: those are told in one sentence.
+    let small: Vec<usize> =
+        by_layer.iter().filter(|(_, hidden)| sum(hidden) < SMALL_BYTES).map(|(&layer, _)| layer).collect();
+    if small.len() > 1 {
+        let hidden = small.iter().filter_map(|layer| by_layer.remove(layer)).flatten().collect();
+        say(&small, hidden);
     }
+    by_layer.into_iter().for_each(|(layer, hidden)| say(&[layer], hidden));
     Ok(())
 }
 
-/// The instruction that hides, for it survives a rebuild.
-fn subject(facts: &Facts<'_>, layer: usize) -> String {
-    facts
-        .instruction(layer)
-        .map_or_else(|| "a layer without history".to_string(), |instruction| instruction.text.clone())
+/// Less than this is no finding of its own where several layers hide so little.
+const SMALL_BYTES: u64 = 100_000;
+
+fn sum(hidden: &[Hidden]) -> u64 {
+    hidden.iter().map(|h| h.size).sum()
 }
 
-fn message(layer: usize, hidden: &[Hidden]) -> String {
-    let total: u64 = hidden.iter().map(|h| h.size).sum();
+/// One finding for one layer, or for several that hide little.
+fn word(facts: &Facts<'_>, layers: &[usize], mut hidden: Vec<Hidden>) -> Found {
+    let path = |h: &Hidden| facts.view().map_or_else(|_| Vec::new(), |view| view.path(h.node));
+    hidden.sort_by_cached_key(|h| (std::cmp::Reverse(h.size), h.layer, path(h)));
+    let who = match layers {
+        [layer] => format!("layer {layer} hides"),
+        several => format!("{} layers that hide little hide together", several.len()),
+    };
+    let message = format!("{who} {} that it or lower layers shipped: {}", bytes(sum(&hidden)), causes(&hidden));
+    // An instruction survives a rebuild; a layer's number may not.
+    let subject = match layers {
+        [layer] => facts.instruction(*layer).map_or("a layer without history", |instruction| &instruction.text),
+        _ => "several layers",
+    };
+    let mut found = Found::new(subject, message).fix(fix(&hidden));
+    for &layer in layers {
+        found = found.at(Location { layer: Some(layer), ..Location::default() });
+    }
+    for h in hidden.iter().take(PLACES) {
+        found = found.at(Location::path(&path(h), Some(h.layer), State::Shipped));
+    }
+    found
+}
+
+/// `2 files deleted, 7 files replaced (1.1 MB)`: the bytes only where there are several causes.
+fn causes(hidden: &[Hidden]) -> String {
     let mut parts = Vec::new();
     for (causes, words) in GROUPS {
-        let of: Vec<&Hidden> = hidden.iter().filter(|h| causes.contains(&h.cause)).collect();
+        let of: Vec<Hidden> = hidden.iter().filter(|h| causes.contains(&h.cause)).copied().collect();
         if !of.is_empty() {
-            let sum: u64 = of.iter().map(|h| h.size).sum();
-            parts.push(format!("{} {words} ({})", bytes(sum), count(of.len() as u64, "file")));
+            parts.push((format!("{} {words}", count(of.len() as u64, "file")), bytes(sum(&of))));
         }
     }
     match parts.as_slice() {
-        [only] => format!("layer {layer} hides what lower layers or itself shipped: {only}"),
-        _ => format!("layer {layer} hides {} that lower layers or itself shipped: {}", bytes(total), parts.join(", ")),
+        [(only, _)] => only.clone(),
+        _ => parts.iter().map(|(what, size)| format!("{what} ({size})")).collect::<Vec<_>>().join(", "),
     }
 }
 
 const GROUPS: [(&[Cause], &str); 4] = [
     (&[Cause::Deleted, Cause::AncestorDeleted, Cause::Opaque], "deleted"),
     (&[Cause::Replaced, Cause::TypeChange], "replaced"),
-    (&[Cause::MetadataOnly], "shipped again with another mode, owner or time"),
+    (&[Cause::MetadataOnly], "shipped again with the same content"),
     (&[Cause::Unplaceable], "that nothing can reach"),
 ];
 
