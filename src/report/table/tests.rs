@@ -281,10 +281,7 @@ fn a_wide_terminal_has_room_for_places_and_instructions() {
         text.contains("    /app/deploy/kubernetes/overlays/production/Dockerfile  layer 2 of 4: COPY . .\n"),
         "{text}"
     );
-    assert!(
-        text.contains("    /root/.ssh/id_rsa  layer 2 of 4, hidden but shipped: COPY . .\n"),
-        "{text}"
-    );
+    assert!(text.contains("    /root/.ssh/id_rsa  layer 2 of 4, hidden but shipped: COPY . .\n"), "{text}");
 }
 
 #[test]

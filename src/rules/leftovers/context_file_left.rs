@@ -9,7 +9,6 @@ use crate::model::path;
 use crate::model::path::PathTable;
 use crate::model::text::bytes;
 use crate::model::text::count;
-use crate::model::text::shown;
 use crate::model::text::shown_bytes;
 use crate::rules::Docs;
 use crate::rules::Found;
@@ -174,10 +173,7 @@ fn report(view: &View, node: NodeId, kind: Kind, held: &Held, out: &mut Out<'_>)
         ),
         _ => format!("/{text} of the build context lies in the image ({})", bytes(held.bytes)),
     };
-    let mut found = Found::new(text.clone(), message).likely().fix(format!(
-        "name {} in .dockerignore, or copy only what the program needs",
-        shown(&shown_bytes(view.name(node)))
-    ));
+    let mut found = Found::new(text, message).likely();
     for (&layer, &visible) in &held.layers {
         found = found.at(Location::path(&path, Some(layer), if visible { State::Visible } else { State::Shipped }));
     }

@@ -24,11 +24,11 @@ use std::collections::HashSet;
 pub const RULE: Rule = Rule {
     id: "package-cache-left",
     title: "a package manager's lists or cache are left in the image",
-    rows: &["B10"],
+    rows: &["B10", "F2"],
     params: &[],
     docs: Docs {
         why: "The bytes are pulled by everyone and used by nobody, and stale lists make a later install fetch old versions.",
-        evidence: "Bytes of regular files in the merged view below the cache folders of apt, apk, dnf, pip, npm, yarn, uv, Poetry, Go and Cargo. The words of a RUN line prove nothing either way: cache mounts leave no bytes.",
+        evidence: "Bytes of regular files in the merged view below the cache folders of apt, apk, dnf, pip, npm, yarn, uv, Poetry, Go and Cargo, and in `.next/cache`. The words of a RUN line prove nothing either way: cache mounts leave no bytes.",
         blind: "Caches that were moved elsewhere by configuration. Those that a later layer deleted are `wasted-space`.",
         fix: "Delete it in the RUN that made it, or mount it: `RUN --mount=type=cache,target=/var/cache/apt …`, `rm -rf /var/lib/apt/lists/*`, `pip install --no-cache-dir`, `npm cache clean --force`, `apk add --no-cache`.",
         breaks: "layer RUN apt-get update\n  f 0644 0:0 var/lib/apt/lists/deb_Packages \"x\"   #! package-cache-left",
@@ -59,6 +59,11 @@ const POETRY: Cache = Cache { what: "Poetry's cache", fix: "install with `poetry
 const GO: Cache = Cache { what: "Go's build or module cache", fix: "build in a stage of its own and COPY the program" };
 const CARGO: Cache = Cache { what: "Cargo's registry cache", fix: "build in a stage of its own and COPY the program" };
 
+const NEXT: Cache = Cache {
+    what: "Next.js's build cache",
+    fix: "copy what `next start` needs, without the cache: `rm -rf .next/cache` at the end of the build, or standalone output",
+};
+
 /// Is this folder one of the package managers' caches?
 fn cache(path: &[u8]) -> Option<&'static Cache> {
     match path {
@@ -73,6 +78,7 @@ fn cache(path: &[u8]) -> Option<&'static Cache> {
     let last = parts.next().unwrap_or(b"");
     let (second, third) = (parts.next().unwrap_or(b""), parts.next().unwrap_or(b""));
     match (third, second, last) {
+        (_, b".next", b"cache") => Some(&NEXT),
         (_, b".cache", b"pip") => Some(&PIP),
         (_, b".cache", b"yarn") => Some(&YARN),
         (_, b".cache", b"uv") => Some(&UV),
