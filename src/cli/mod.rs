@@ -84,6 +84,7 @@ impl From<PolicyError> for Trouble {
 
 /// Runs the program with the process's own arguments and streams.
 pub fn main() -> ExitCode {
+    keep_write_errors();
     let stdout = io::stdout();
     let stderr = io::stderr();
     let options =
@@ -92,6 +93,14 @@ pub fn main() -> ExitCode {
     let mut out = io::BufWriter::new(stdout.lock());
     let mut console = Console { out: &mut out, options, err: &mut stderr.lock(), err_color };
     ExitCode::from(run(std::env::args_os(), &mut console))
+}
+
+/// A file that grows past the process's limit (setrlimit(2), RLIMIT_FSIZE) is an error of the write, not the end of the
+/// process: the signal is caught, and nothing needs to be done about it.
+fn keep_write_errors() {
+    let seen = std::sync::Arc::default();
+    // Where the signal cannot be caught, the process ends as any other would.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, seen);
 }
 
 /// Runs one command line, the program's name first, and gives back the exit code.

@@ -13,6 +13,7 @@ mod hostile;
 mod hostile_documents;
 mod hostile_layers;
 mod image;
+mod judged;
 mod model;
 mod notation;
 mod peers;

@@ -46,3 +46,22 @@ fn a_full_disk_is_reported() {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(text.contains("error: cannot write to standard output"), "{text}");
 }
+
+#[test]
+fn a_temporary_file_that_may_not_grow_is_an_error_with_a_name() {
+    // `ulimit -f` counts blocks of 512 or 1024 bytes: either way less than the archive unpacks to.
+    let archive = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/hello.tar")).expect("it is there");
+    let mut child = std::process::Command::new("sh")
+        .args(["-c", "ulimit -f 16 && exec \"$0\" audit -", &cargo_bin!("plimsoll").to_string_lossy()])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    // The program may stop reading at any time.
+    let _ = std::io::Write::write_all(&mut child.stdin.take().expect("piped"), &archive);
+    let output = child.wait_with_output().expect("it ends");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("error: -: cannot write the temporary file: "), "{text}");
+}

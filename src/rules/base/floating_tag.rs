@@ -34,7 +34,6 @@ enum Version {
     Fixed,
     Latest,
     None,
-    LoneWord,
 }
 
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
@@ -48,17 +47,14 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
             Version::Fixed => continue,
             Version::Latest => format!("the image is named {shown}: latest says nothing about its version"),
             Version::None => format!("the image is named {shown}, without a tag, which means latest"),
-            Version::LoneWord => {
-                out.undecided(Undecided::unknowable(shown, "a lone word may be a tag or a name without one"));
-                continue;
-            }
         };
         out.report(Found::new(shown, message).at(Location::config("names")));
     }
     Ok(())
 }
 
-/// `[registry[:port]/]repository[:tag][@digest]` (distribution/reference, `reference.go`).
+/// `[registry[:port]/]repository[:tag][@digest]` (distribution/reference, `reference.go`). A lone word is a tag: so an OCI
+/// layout's index names its images, and archives of docker always carry both.
 fn version(name: &str) -> Version {
     if name.contains('@') {
         return Version::Fixed;
@@ -69,7 +65,7 @@ fn version(name: &str) -> Version {
         Some(_) => Version::Fixed,
         None if name == "latest" => Version::Latest,
         None if name.contains('/') => Version::None,
-        None => Version::LoneWord,
+        None => Version::Fixed,
     }
 }
 
@@ -97,6 +93,6 @@ mod tests {
     #[test]
     fn without_a_name_the_question_stays_open_once() {
         assert_eq!(run(&[]), (vec![], 1));
-        assert_eq!(run(&["tiny-1.0"]), (vec![], 1));
+        assert_eq!(run(&["tiny-1.0"]), (vec![], 0));
     }
 }
