@@ -17,6 +17,8 @@ mod model;
 mod notation;
 mod peers;
 mod rules;
+mod shapes;
+mod sources;
 mod streams;
 mod support;
 mod tarball;
