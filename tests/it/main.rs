@@ -16,6 +16,7 @@ mod image;
 mod model;
 mod notation;
 mod peers;
+mod policy;
 mod rules;
 mod shapes;
 mod sources;
