@@ -174,7 +174,10 @@ fn a_file_extends_others_from_its_own_folder() {
 #[test]
 fn of_several_policies_the_last_one_wins() {
     let bench = Bench::new();
-    bench.file("a.toml", "schema = 1\n[rules]\nroot-user = \"warn\"\nunexpected-port = { level = \"note\", ports = [] }\n");
+    bench.file(
+        "a.toml",
+        "schema = 1\n[rules]\nroot-user = \"warn\"\nunexpected-port = { level = \"note\", ports = [] }\n",
+    );
     bench.file("b.toml", "schema = 1\n[rules]\nroot-user = \"note\"\n");
     let of = |policies: &[&str]| bench.levels(policies);
     assert_eq!(of(&["a.toml", "b.toml"]), map(&[("root-user", "note"), ("unexpected-port", "note")]));
@@ -193,12 +196,9 @@ fn of_several_policies_the_last_one_wins() {
 #[test]
 fn the_level_from_which_a_finding_fails() {
     let bench = Bench::new();
-    for (level, failing) in [
-        ("error", &["error", "warn", "note"][..]),
-        ("warn", &["warn", "note"]),
-        ("note", &["note"]),
-        ("off", &[]),
-    ] {
+    for (level, failing) in
+        [("error", &["error", "warn", "note"][..]), ("warn", &["warn", "note"]), ("note", &["note"]), ("off", &[])]
+    {
         bench.file("p.toml", &format!("schema = 1\n[rules]\nroot-user = \"{level}\"\n"));
         for line in ["error", "warn", "note", "never"] {
             let fails = failing.contains(&line);

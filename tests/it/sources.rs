@@ -288,7 +288,8 @@ fn two_images_in_one_archive() {
 fn one_image_with_two_names_is_one_image() {
     let desk = Desk::new();
     let image = app().named("app:stable");
-    for file in [image::docker_archive(&[image.clone()]), image::oci_archive(&[image.clone()], Compression::Gzip)] {
+    let one = std::slice::from_ref(&image);
+    for file in [image::docker_archive(one), image::oci_archive(one, Compression::Gzip)] {
         let file = desk.file("app.tar", file);
         let found = holds(&file, &image);
         assert_eq!(texts(&found["names"]), ["app:1.0", "app:stable"]);
