@@ -1,15 +1,32 @@
-//! Pages that are printed from values are fresh: `PLIMSOLL_BLESS=1 cargo test` writes them anew.
+//! Pages that are printed from values, and parts of pages that are printed by the program, are fresh:
+//! `PLIMSOLL_BLESS=1 cargo test` writes them anew.
+//!
+//! In a page written by hand, a comment opens a printed part: `printed by`, with a command line and its exit code, before
+//! a fenced block; `printed from`, with a file, before a fenced block; `printed from src/limits.rs`, up to a comment `end`.
 
+use crate::support::Run;
 use plimsoll::policy::builtin;
 use plimsoll::rules;
 use plimsoll::rules::page;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 
+/// Columns of the output that pages show.
+const COLUMNS: &str = "100";
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn blessing() -> bool {
+    std::env::var_os("PLIMSOLL_BLESS").is_some()
+}
+
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rules")
+    root().join("docs/rules")
 }
 
 /// Every page by its file name.
@@ -40,7 +57,7 @@ fn found() -> BTreeMap<String, String> {
 #[test]
 fn the_rules_pages_are_fresh() {
     let wanted = wanted();
-    if std::env::var_os("PLIMSOLL_BLESS").is_some() {
+    if blessing() {
         fs::create_dir_all(folder()).expect("docs can be written");
         for name in found().keys().filter(|name| !wanted.contains_key(*name)) {
             fs::remove_file(folder().join(name)).expect("a stale page can be removed");
@@ -55,4 +72,163 @@ fn the_rules_pages_are_fresh() {
     for (name, text) in &wanted {
         assert!(found[name] == *text, "docs/rules/{name} is stale: PLIMSOLL_BLESS=1 cargo test");
     }
+}
+
+/// The pages written by hand: those at the top and in `docs`.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = Vec::new();
+    for folder in [root().to_path_buf(), root().join("docs")] {
+        let paths =
+            fs::read_dir(folder).expect("a folder that can be read").map(|entry| entry.expect("an entry").path());
+        pages.extend(paths.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
+    }
+    pages.sort();
+    pages
+}
+
+/// What the program says to a command line, standard output before standard error.
+fn printed(command: &str) -> String {
+    let (line, code) = command.split_once("`, exit ").expect("`plimsoll …`, exit N");
+    let args = line.strip_prefix("plimsoll ").expect("the command is plimsoll").split_whitespace();
+    let ran = Run::new(args).folder(root()).env("COLUMNS", COLUMNS).run();
+    ran.exits(code.parse().expect("an exit code")).told_plainly()
+}
+
+/// The page with its printed parts as they ought to be.
+fn fresh(text: &str) -> String {
+    let mut out = String::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        out.push_str(line);
+        out.push('\n');
+        let mark = line.strip_prefix("<!-- printed ").and_then(|rest| rest.strip_suffix(" -->"));
+        match mark.map(|mark| mark.split_once('`').unwrap_or((mark, ""))) {
+            None => {}
+            Some(("by ", command)) => {
+                assert_eq!(lines.next(), Some("```text"), "a block of text follows {line}");
+                assert!(lines.any(|line| line == "```"), "a block begins and does not end: {line}");
+                out.push_str(&format!("```text\n{}\n```\n", printed(command).trim_end()));
+            }
+            Some(("from src/limits.rs", _)) => {
+                assert!(lines.any(|line| line == "<!-- end -->"), "no end of the table: {line}");
+                out.push_str(&format!("{}<!-- end -->\n", limits()));
+            }
+            Some((from, _)) => {
+                let file = from.strip_prefix("from ").expect("a mark is `printed by` or `printed from`");
+                let fence = lines.next().filter(|line| line.starts_with("```")).expect("a block follows");
+                assert!(lines.any(|line| line == "```"), "a block begins and does not end: {line}");
+                let text = fs::read_to_string(root().join(file)).expect("the file is there");
+                out.push_str(&format!("{fence}\n{}\n```\n", text.trim_end()));
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn what_pages_show_is_what_the_program_prints() {
+    let mut shown = 0;
+    for page in pages() {
+        let text = fs::read_to_string(&page).expect("a page");
+        shown += text.matches("<!-- printed by").count();
+        let fresh = fresh(&text);
+        if blessing() && fresh != text {
+            fs::write(&page, &fresh).expect("a page can be written");
+        } else {
+            let first = text.lines().zip(fresh.lines()).find(|(is, ought)| is != ought);
+            assert!(fresh == text, "{} is stale: PLIMSOLL_BLESS=1 cargo test\n{first:?}", page.display());
+        }
+    }
+    assert!(shown > 0 && fs::read_to_string(root().join("README.md")).expect("a page").contains("<!-- printed by"));
+}
+
+/// The table of all bounds.
+fn limits() -> String {
+    let source = fs::read_to_string(root().join("src/limits.rs")).expect("src/limits.rs is there");
+    let mut out = String::from("| limit | value | of what, and why |\n| --- | --- | --- |\n");
+    let mut about: Vec<&str> = Vec::new();
+    for line in source.lines() {
+        if let Some(text) = line.strip_prefix("/// ") {
+            about.push(text);
+        } else if let Some(item) = line.strip_prefix("pub const ") {
+            let (name, rest) = item.split_once(": ").expect("a name and a type");
+            let (_, value) = rest.trim_end_matches(';').split_once(" = ").expect("a value");
+            let about = std::mem::take(&mut about).join(" ").replace("[`", "`").replace("`]", "`");
+            out.push_str(&format!("| `{name}` | {} | {about} |\n", value_of(name, value)));
+        }
+    }
+    assert_eq!(out.lines().count(), 2 + source.matches("pub const ").count(), "a bound that stands on several lines");
+    out
+}
+
+/// `8 << 20` of a name that ends in bytes as `8 MiB`; other numbers with commas.
+fn value_of(name: &str, value: &str) -> String {
+    let number = |text: &str| text.trim().replace('_', "").parse::<u64>().expect("a number");
+    let value = match value.split_once("<<") {
+        Some((base, shift)) => number(base) << number(shift),
+        None => number(value),
+    };
+    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB"), (0, "bytes")];
+    if name.ends_with("_BYTES") {
+        let (shift, unit) = units.into_iter().find(|(shift, _)| value.is_multiple_of(1 << shift)).expect("bytes fit");
+        return format!("{} {unit}", value >> shift);
+    }
+    let digits = value.to_string();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).expect("digits")).collect();
+    groups.join(",")
+}
+
+#[test]
+fn links_between_pages_lead_somewhere() {
+    let mut dead = Vec::new();
+    let rules = found().into_keys().map(|name| folder().join(name));
+    for page in pages().into_iter().chain(rules) {
+        let text = fs::read_to_string(&page).expect("a page");
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target) {
+            let (file, _) = target.split_once('#').unwrap_or((target, ""));
+            let there = file.is_empty() || page.parent().expect("a folder").join(file).exists();
+            if !target.contains("://") && !there {
+                dead.push(format!("{}: {target}", page.display()));
+            }
+        }
+    }
+    assert!(dead.is_empty(), "{}", dead.join("\n"));
+}
+
+/// Every field of the JSON report, from its schema.
+#[test]
+fn the_page_on_output_names_every_field() {
+    fn fields(value: &serde_json::Value, out: &mut BTreeSet<String>) {
+        if let Some(properties) = value.get("properties").and_then(serde_json::Value::as_object) {
+            out.extend(properties.keys().cloned());
+        }
+        if let Some(object) = value.as_object() {
+            object.values().for_each(|inner| fields(inner, out));
+        }
+    }
+    let schema = fs::read_to_string(root().join("docs/report.schema.json")).expect("the schema is there");
+    let page = fs::read_to_string(root().join("docs/output.md")).expect("the page is there");
+    let mut names = BTreeSet::new();
+    fields(&serde_json::from_str(&schema).expect("JSON"), &mut names);
+    assert!(names.contains("fingerprint"));
+    let missing: Vec<&String> = names.iter().filter(|name| !page.contains(&format!("`{name}`"))).collect();
+    assert!(missing.is_empty(), "docs/output.md does not name {missing:?}");
+}
+
+/// Every command and every flag of `audit` is on some page written by hand.
+#[test]
+fn the_pages_name_every_command_and_flag() {
+    let text: String = pages().iter().map(|page| fs::read_to_string(page).expect("a page")).collect();
+    let help = |args: &[&str]| Run::new(args).run().exits(0).out();
+    let commands = help(&["--help"]);
+    let commands =
+        commands.split_once("Commands:\n").expect("a list of commands").1.split("\n\n").next().expect("a list");
+    let commands = commands.lines().filter_map(|line| line.split_whitespace().next()).filter(|word| *word != "help");
+    let mut missing: Vec<String> = commands.map(|word| format!("`plimsoll {word}")).collect();
+    let flags = help(&["audit", "--help"]);
+    let flags = flags.split_whitespace().filter(|word| word.starts_with("--"));
+    missing.extend(flags.filter(|flag| !["--help", "--version"].contains(flag)).map(|flag| format!("`{flag}")));
+    missing.retain(|wanted| !text.contains(wanted.as_str()));
+    assert!(missing.is_empty(), "no page names {missing:?}");
 }

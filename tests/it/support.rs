@@ -58,6 +58,11 @@ impl Ran {
         )
     }
 
+    /// Standard output, then standard error, as a page shows them.
+    pub fn told_plainly(&self) -> String {
+        self.out() + &self.err()
+    }
+
     /// The exit code is this one.
     #[track_caller]
     pub fn exits(self, code: i32) -> Ran {

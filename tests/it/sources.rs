@@ -1,0 +1,490 @@
+//! Every shape that tools give an image, and every way to name one: what is found, and that the shape changes no finding.
+//!
+//! The archives are made here (`shapes`, `image`). Not here: what real tools wrote (`formats`), damaged inputs (`hostile`).
+
+use crate::image;
+use crate::image::Compression;
+use crate::image::Files;
+use crate::image::Image;
+use crate::notation;
+use crate::shapes;
+use crate::shapes::Repeated;
+use crate::support;
+use crate::support::Desk;
+use crate::support::Ran;
+use crate::support::Run;
+use crate::tarball;
+use serde_json::Value;
+use serde_json::json;
+
+/// Three layers, the last one the same as the second, and something for most kinds of rules to find.
+const APP: &str = "\
+name app:1.0
+config user=root workdir=/app env=DB_PASSWORD=hunter2hunter2 expose=8000/tcp
+config shell-cmd=\"serve --host 127.0.0.1\"
+config healthcheck=[\"CMD\",\"/app/check\"] interval=30s timeout=3s start-period=5s retries=3
+layer ADD base.tar /
+  d 0755 0:0 etc
+  f 0644 0:0 etc/passwd \"root:x:0:0::/root:/bin/sh\\n\"
+  f 4755 0:0 usr/bin/own \"#!/bin/sh\\n\"
+  f 0644 0:0 var/lib/apt/lists/lock =3000
+layer RUN make
+  d 0755 0:0 app
+  f 0666 0:0 app/data =30000
+layer RUN rm -r /app
+  w app
+layer RUN make
+  d 0755 0:0 app
+  f 0666 0:0 app/data =30000
+";
+
+fn app() -> Image {
+    notation::image(APP)
+}
+
+fn other() -> Image {
+    notation::image("name other:2.0\nconfig user=1000\nlayer COPY . .\n f 0644 0:0 srv/x \"x\"\n")
+}
+
+/// The findings about an image's name hang on how much of it a shape keeps.
+fn without_names(list: &Value) -> Vec<Value> {
+    list.as_array().unwrap().iter().filter(|item| item["rule"] != "floating-tag").cloned().collect()
+}
+
+/// What may not hang on the shape that an image is stored in.
+fn essence(image: &Value) -> Value {
+    let diff_ids: Vec<&Value> = image["layers"].as_array().unwrap().iter().map(|layer| &layer["diff_id"]).collect();
+    json!({
+        "platform": image["platform"], "config": image["config_digest"], "verdict": image["verdict"],
+        "faults": image["faults"], "diff_ids": diff_ids,
+        "findings": without_names(&image["findings"]), "undecided": without_names(&image["undecided"]),
+        "sizes": [image["sizes"]["uncompressed"], image["sizes"]["visible"], image["sizes"]["wasted"]],
+    })
+}
+
+fn audit(reference: &str, more: &[&str]) -> Ran {
+    support::plimsoll(&[&["audit", reference, "--format", "json"], more].concat())
+}
+
+/// The images of an input that all could be judged.
+#[track_caller]
+fn images(ran: &Ran) -> Vec<Value> {
+    assert!(matches!(ran.code, Some(0 | 1)), "{}", ran.told());
+    ran.json()["images"].as_array().unwrap().clone()
+}
+
+#[track_caller]
+fn only(ran: &Ran) -> Value {
+    let mut images = images(ran);
+    assert_eq!(images.len(), 1, "{}", ran.told());
+    images.remove(0)
+}
+
+/// What the plainest docker archive of an image gives.
+fn truth(image: &Image) -> Value {
+    let desk = Desk::new();
+    let found = essence(&only(&audit(&desk.archive(image), &[])));
+    let (diff_ids, config) = shapes::digests(image);
+    assert_eq!(found["diff_ids"], json!(diff_ids));
+    assert_eq!(found["config"], json!(config));
+    assert!(!image.layers.is_empty() && !found["findings"].as_array().unwrap().is_empty());
+    found
+}
+
+/// The one image of this reference is `image`, whatever the shape; gives its part of the report.
+#[track_caller]
+fn holds(reference: &str, image: &Image) -> Value {
+    is(&audit(reference, &[]), image)
+}
+
+#[track_caller]
+fn is(ran: &Ran, image: &Image) -> Value {
+    let found = only(ran);
+    assert_eq!(essence(&found), truth(image), "{}", ran.told());
+    assert_eq!(found["layers"].as_array().unwrap().len(), image.layers.len());
+    found
+}
+
+fn texts(value: &Value) -> Vec<&str> {
+    value.as_array().unwrap().iter().filter_map(Value::as_str).collect()
+}
+
+/// The `media_type`, and whether compressed bytes are told, of every layer.
+fn stored(image: &Value) -> Vec<(Option<&str>, bool)> {
+    let layers = image["layers"].as_array().unwrap().iter();
+    layers.map(|layer| (layer["media_type"].as_str(), layer["compressed"].is_u64())).collect()
+}
+
+#[test]
+fn docker_before_25_with_links_for_a_repeated_layer() {
+    let desk = Desk::new();
+    for repeated in [Repeated::Symlink, Repeated::Hardlink] {
+        let file = desk.file("app.tar", shapes::docker_before_25(&app(), repeated));
+        let found = holds(&file, &app());
+        assert_eq!(texts(&found["names"]), ["app:1.0"]);
+        assert!(found["manifest_digest"].is_null(), "{repeated:?}: such an archive has no manifest");
+        assert_eq!(stored(&found), [(None, false); 4]);
+        assert!(found["sizes"]["compressed"].is_null());
+        assert_eq!(found["layers"][1]["digest"], found["layers"][3]["digest"]);
+    }
+}
+
+#[test]
+fn docker_since_25_is_one_image_in_two_descriptions() {
+    let desk = Desk::new();
+    for (compression, packed) in [(Compression::Plain, false), (Compression::Gzip, true)] {
+        let files = shapes::docker_since_25(&[app()], compression);
+        let file = desk.file("app.tar", image::tar_of(&files));
+        for reference in [file.clone(), format!("oci-archive:{file}"), format!("docker-archive:{file}:app:1.0")] {
+            let found = holds(&reference, &app());
+            assert!(texts(&found["names"]).contains(&"app:1.0"), "{reference}: {}", found["names"]);
+            assert!(found["manifest_digest"].is_string());
+            assert!(stored(&found).iter().all(|(kind, told)| kind.is_some() && *told == packed), "{reference}");
+        }
+        let folder = desk.files(&format!("{compression:?}"), &files);
+        holds(&folder, &app());
+    }
+}
+
+#[test]
+fn kaniko_and_crane() {
+    let desk = Desk::new();
+    let file = desk.file("app.tar", shapes::crane(&app()));
+    let found = holds(&file, &app());
+    assert_eq!(texts(&found["names"]), ["app:1.0"]);
+    assert_eq!(stored(&found), [(None, true); 4]);
+    let packed = image::digest(&image::gzip(&app().layers[0].bytes()));
+    assert_eq!(found["layers"][0]["digest"], json!(packed));
+    holds(&format!("docker-archive:{file}:app:1.0"), &app());
+}
+
+#[test]
+fn nix() {
+    let desk = Desk::new();
+    let mut image = app();
+    image.top.insert("created".into(), json!("1970-01-01T00:00:01+00:00"));
+    let found = holds(&desk.file("app.tar", shapes::nix(&image)), &image);
+    assert_eq!(texts(&found["names"]), ["app:1.0"]);
+    assert!(found["manifest_digest"].is_null());
+}
+
+/// Streamed nix layers name files from the root, other tools from `.`: the same files all the same.
+#[test]
+fn names_inside_a_layer_may_begin_with_a_slash_or_a_dot() {
+    let places = |image: &Image| {
+        let mut found = essence(&only(&audit(&Desk::new().archive(image), &[])));
+        for list in found["findings"].as_array_mut().unwrap() {
+            for place in list["locations"].as_array_mut().unwrap() {
+                place["diff_id"].take();
+            }
+        }
+        [found["findings"].clone(), found["undecided"].clone(), found["sizes"].clone(), found["verdict"].clone()]
+    };
+    let plain = places(&app());
+    for prefix in ["/", "./"] {
+        let mut image = app();
+        for entry in image.layers.iter_mut().flat_map(|layer| &mut layer.entries) {
+            entry.path.splice(0..0, prefix.bytes());
+        }
+        assert_ne!(image.layers[0].bytes(), app().layers[0].bytes());
+        assert_eq!(places(&image), plain, "{prefix}");
+    }
+}
+
+#[test]
+fn podman_and_skopeo_archives() {
+    let desk = Desk::new();
+    let mut image = app();
+    image.names = vec![["docker", ".io/library/app:1.0"].concat()];
+    let found = holds(&desk.file("app.tar", shapes::podman(&image)), &app());
+    assert_eq!(texts(&found["names"]), ["app:1.0"]);
+    assert_eq!(stored(&found), [(None, false); 4]);
+}
+
+#[test]
+fn entries_with_a_dot_before_their_name() {
+    let desk = Desk::new();
+    let layout = image::oci_layout_files(&[app()], Compression::Gzip);
+    let both = shapes::docker_since_25(&[app()], Compression::Plain);
+    for files in [layout, both] {
+        let file = desk.file("app.tar", shapes::dotted_tar_of(&files));
+        let found = holds(&file, &app());
+        assert!(texts(&found["names"]).contains(&"app:1.0"));
+        assert!(found["manifest_digest"].is_string());
+    }
+}
+
+#[test]
+fn layouts_and_folders() {
+    let desk = Desk::new();
+    for (name, compression) in [("plain", Compression::Plain), ("gzip", Compression::Gzip), ("zstd", Compression::Zstd)]
+    {
+        let packed = compression != Compression::Plain;
+        let layout = image::oci_layout_files(&[app()], compression);
+        let folder = desk.files(name, &layout);
+        let file = desk.file(&format!("{name}.tar"), image::tar_of(&layout));
+        for reference in [
+            folder.clone(),
+            format!("oci:{folder}"),
+            format!("oci:{folder}:app:1.0"),
+            format!("oci:{folder}:1.0"),
+            file.clone(),
+            format!("oci-archive:{file}"),
+            format!("oci-archive:{file}:app:1.0"),
+        ] {
+            let found = holds(&reference, &app());
+            assert_eq!(texts(&found["names"]), ["app:1.0"], "{reference}");
+            assert_eq!(found["reference"], json!(reference));
+            assert!(stored(&found).iter().all(|(_, told)| *told == packed), "{reference}");
+        }
+        let dir = desk.files(&format!("dir-{name}"), &image::dir_layout(&app(), compression));
+        for reference in [dir.clone(), format!("dir:{dir}")] {
+            let found = holds(&reference, &app());
+            assert_eq!(texts(&found["names"]), Vec::<&str>::new(), "a dir: folder holds no name");
+            assert!(found["manifest_digest"].is_string());
+        }
+    }
+}
+
+#[test]
+fn a_digest_picks_a_manifest_or_a_config() {
+    let desk = Desk::new();
+    let folder = desk.files("two", &image::oci_layout_files(&[app(), other()], Compression::Gzip));
+    for image in [app(), other()] {
+        let mut files = Files::new();
+        let entry = image::put_image(&mut files, &image, Compression::Gzip);
+        let manifest = entry["digest"].as_str().unwrap();
+        let (_, config) = shapes::digests(&image);
+        for digest in [manifest, &config] {
+            let found = holds(&format!("oci:{folder}@{digest}"), &image);
+            assert_eq!(found["manifest_digest"], entry["digest"]);
+        }
+    }
+    let nobody = format!("oci:{folder}@sha256:{}", "0".repeat(64));
+    let ran = audit(&nobody, &[]).exits(2);
+    assert!(ran.err().contains("it holds app:1.0, other:2.0"), "{}", ran.told());
+    audit(&format!("oci:{folder}@sha256:00"), &[]).exits(2);
+}
+
+#[test]
+fn two_images_in_one_archive() {
+    let desk = Desk::new();
+    let both = [app(), other()];
+    let old = desk.file("old.tar", image::docker_archive(&both));
+    let new = desk.file("new.tar", image::tar_of(&shapes::docker_since_25(&both, Compression::Gzip)));
+    for file in [old, new] {
+        let all = images(&audit(&file, &[]));
+        assert_eq!(all.iter().map(essence).collect::<Vec<_>>(), [truth(&app()), truth(&other())]);
+        for (name, image) in [("app:1.0", app()), ("1.0", app()), ("other:2.0", other()), ("2.0", other())] {
+            let found = holds(&format!("docker-archive:{file}:{name}"), &image);
+            assert!(texts(&found["names"]).iter().any(|known| *known == image.names[0]), "{}", found["names"]);
+        }
+        let ran = audit(&format!("docker-archive:{file}:app:3.0"), &[]).exits(2);
+        assert!(ran.err().contains("app:3.0") && ran.err().contains("other:2.0"), "{}", ran.told());
+    }
+}
+
+#[test]
+fn one_image_with_two_names_is_one_image() {
+    let desk = Desk::new();
+    let image = app().named("app:stable");
+    let one = std::slice::from_ref(&image);
+    for file in [image::docker_archive(one), image::oci_archive(one, Compression::Gzip)] {
+        let file = desk.file("app.tar", file);
+        let found = holds(&file, &image);
+        assert_eq!(texts(&found["names"]), ["app:1.0", "app:stable"]);
+    }
+}
+
+/// An index of two platforms, one below the other, an attestation before both.
+fn nested(arm: &Image, amd: &Image) -> (Files, String) {
+    let mut files = Files::new();
+    let attested = image::put_image(&mut files, amd, Compression::Gzip);
+    let mut attestation = image::put_image(&mut files, &other(), Compression::Gzip);
+    let about = attested["digest"].as_str().unwrap().to_string();
+    attestation["platform"] = json!({"architecture": "unknown", "os": "unknown"});
+    attestation["annotations"] =
+        json!({"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": about});
+    let second = image::put_image(&mut files, arm, Compression::Zstd);
+    let inner = json!({
+        "schemaVersion": 2, "mediaType": image::INDEX_TYPE, "manifests": [attestation, attested, second],
+    });
+    let inner = image::put(&mut files, inner.to_string().into_bytes());
+    let mut entry = image::descriptor(image::INDEX_TYPE, &inner);
+    entry["annotations"] = json!({"org.opencontainers.image.ref.name": "app:1.0"});
+    image::seal(&mut files, &[entry]);
+    (files, about)
+}
+
+fn for_arm() -> Image {
+    let mut image = app();
+    image.top.insert("architecture".into(), json!("arm64"));
+    image.top.insert("variant".into(), json!("v8"));
+    image
+}
+
+#[test]
+fn an_index_in_an_index_with_an_attestation_first() {
+    let desk = Desk::new();
+    let (files, about) = nested(&for_arm(), &app());
+    let folder = desk.files("layout", &files);
+    let file = desk.file("layout.tar", image::tar_of(&files));
+    for reference in [folder.clone(), file, format!("oci:{folder}:app:1.0")] {
+        let all = images(&audit(&reference, &[]));
+        assert_eq!(all.iter().map(essence).collect::<Vec<_>>(), [truth(&app()), truth(&for_arm())]);
+        let platforms: Vec<&Value> = all.iter().map(|image| &image["platform"]).collect();
+        assert_eq!(platforms, ["linux/amd64", "linux/arm64/v8"]);
+        assert!(all.iter().all(|image| texts(&image["names"]) == ["app:1.0"]));
+        assert_eq!(all[0]["evidence"][0]["kind"], "attestation");
+        assert_eq!(all[0]["evidence"][0]["subject"], json!(about));
+        assert_eq!(all[1]["evidence"], json!([]), "the attestation speaks of the other platform");
+    }
+    for (platform, image) in [("linux/amd64", app()), ("linux/arm64", for_arm()), ("linux/arm64/v8", for_arm())] {
+        is(&audit(&folder, &["--platform", platform]), &image);
+    }
+    let ran = audit(&folder, &["--platform", "linux/s390x"]).exits(2);
+    assert!(ran.err().contains("linux/s390x") && ran.err().contains("linux/arm64/v8"), "{}", ran.told());
+}
+
+#[test]
+fn a_platform_that_the_input_does_not_hold() {
+    let desk = Desk::new();
+    let mut files = Files::new();
+    let here = image::put_image(&mut files, &app(), Compression::Gzip);
+    let mut elsewhere = Files::new();
+    let absent = image::put_image(&mut elsewhere, &for_arm(), Compression::Gzip);
+    image::seal(&mut files, &[here, absent.clone()]);
+    let folder = desk.files("layout", &files);
+    let found = holds(&folder, &app());
+    let left = &found["not_examined"][0];
+    assert_eq!(left["kind"], "platform");
+    let reason = left["reason"].as_str().unwrap();
+    let digest = absent["digest"].as_str().unwrap();
+    assert!(reason.contains("linux/arm64/v8") && reason.contains(digest), "{reason}");
+    is(&audit(&folder, &["--platform", "linux/amd64"]), &app());
+    let ran = audit(&folder, &["--platform", "linux/arm64"]).exits(2);
+    assert!(ran.err().contains(digest) && ran.err().contains("skopeo copy --all"), "{}", ran.told());
+}
+
+#[test]
+fn nothing_but_artifacts() {
+    let desk = Desk::new();
+    let mut files = Files::new();
+    let empty = image::put(&mut files, b"{}".to_vec());
+    let chart = image::put(&mut files, b"a chart".to_vec());
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": image::MANIFEST_TYPE, "artifactType": "application/vnd.example.chart",
+        "config": image::descriptor("application/vnd.oci.empty.v1+json", &empty),
+        "layers": [image::descriptor("application/vnd.example.chart.layer", &chart)],
+    });
+    let manifest = image::put(&mut files, manifest.to_string().into_bytes());
+    let artifact = image::descriptor(image::MANIFEST_TYPE, &manifest);
+    image::seal(&mut files, std::slice::from_ref(&artifact));
+    let ran = audit(&desk.files("chart", &files), &[]).exits(2);
+    assert!(ran.err().contains("artifact"), "{}", ran.told());
+    assert_eq!(ran.json()["images"], json!([]));
+    // Beside an image it is evidence.
+    let app_entry = image::put_image(&mut files, &app(), Compression::Gzip);
+    image::seal(&mut files, &[artifact, app_entry]);
+    let found = holds(&desk.files("both", &files), &app());
+    assert_eq!(found["evidence"][0]["kind"], "artifact");
+    assert_eq!(found["evidence"][0]["media_type"], "application/vnd.example.chart");
+}
+
+#[test]
+fn a_whole_archive_that_is_compressed() {
+    let desk = Desk::new();
+    let pack = |bytes: &[u8]| {
+        [bytes.to_vec(), image::gzip(bytes), shapes::gzip_members(bytes, 5000), zstd::encode_all(bytes, 3).unwrap()]
+    };
+    let layout = image::oci_archive(&[app()], Compression::Gzip);
+    for archive in [image::docker_archive(&[app()]), shapes::crane(&app()), layout] {
+        for bytes in pack(&archive) {
+            holds(&desk.file("app", &bytes), &app());
+            let piped = Run::new(["audit", "-", "--format", "json"]).stdin(bytes).run();
+            let found = is(&piped, &app());
+            assert_eq!(found["reference"], "-");
+        }
+    }
+    let old = image::gzip(&image::docker_archive(&[app()]));
+    is(&Run::new(["audit", "docker-archive:-", "--format", "json"]).stdin(old.clone()).run(), &app());
+    let file = desk.file("app.tar.gz", old);
+    holds(&format!("docker-archive:{file}:app:1.0"), &app());
+}
+
+#[test]
+fn layers_in_several_gzip_members_or_zstd_frames() {
+    let desk = Desk::new();
+    type Pack = fn(&[u8]) -> Vec<u8>;
+    let gzip = "application/vnd.oci.image.layer.v1.tar+gzip";
+    let zstd = "application/vnd.oci.image.layer.v1.tar+zstd";
+    let ways: [(&str, Pack); 4] = [
+        (gzip, |tar| shapes::gzip_members(tar, 700)),
+        (gzip, |tar| shapes::estargz(tar, 4096)),
+        (zstd, |tar| shapes::zstd_frames(tar, 10_000)),
+        (zstd, |tar| zstd::encode_all(tar, 19).unwrap()),
+    ];
+    for (media_type, pack) in ways {
+        let files = shapes::layout_packed(&app(), media_type, pack);
+        let found = holds(&desk.file("app.tar", image::tar_of(&files)), &app());
+        assert_eq!(stored(&found), [(Some(media_type), true); 4]);
+        assert_eq!(found["layers"][0]["digest"], json!(image::digest(&pack(&app().layers[0].bytes()))));
+        assert_eq!(found["not_examined"], json!([]), "all of it belongs to the stream");
+    }
+}
+
+#[test]
+fn the_bytes_say_what_a_layer_is_not_its_media_type() {
+    let desk = Desk::new();
+    for media_type in [
+        "application/vnd.oci.image.layer.v1.tar",
+        "application/vnd.oci.image.layer.v1.tar+gzip",
+        "application/vnd.docker.image.rootfs.diff.tar.gzip",
+    ] {
+        for (pack, packed) in [(<[u8]>::to_vec as fn(&[u8]) -> Vec<u8>, false), (image::gzip, true)] {
+            let files = shapes::layout_packed(&app(), media_type, pack);
+            let found = holds(&desk.file("app.tar", image::tar_of(&files)), &app());
+            assert_eq!(stored(&found), [(Some(media_type), packed); 4]);
+        }
+    }
+}
+
+#[test]
+fn bytes_that_no_runtime_unpacks_are_told() {
+    let desk = Desk::new();
+    let gzip = "application/vnd.oci.image.layer.v1.tar+gzip";
+    let files = shapes::layout_packed(&app(), gzip, |tar| [image::gzip(tar), b"behind the stream".to_vec()].concat());
+    let found = holds(&desk.file("stream.tar", image::tar_of(&files)), &app());
+    let left = found["not_examined"].as_array().unwrap();
+    assert_eq!(left.len(), 4);
+    assert_eq!((&left[0]["kind"], &left[0]["bytes"]), (&json!("trailer"), &json!(17)));
+
+    let mut image = app();
+    let tar = [image.layers[0].bytes(), tarball::file("etc/hidden", "x")].concat();
+    image.layers[0].tar = Some(tar);
+    let found = only(&audit(&desk.archive(&image), &[]));
+    assert_eq!(found["not_examined"][0]["kind"], "trailer");
+    assert_eq!(found["not_examined"][0]["bytes"], json!(1024), "a header and a block of content");
+}
+
+#[test]
+fn a_transport_that_does_not_fit() {
+    let desk = Desk::new();
+    let layout = desk.files("layout", &image::oci_layout_files(&[app()], Compression::Gzip));
+    let archive = desk.archive(&app());
+    let dir = desk.files("dir", &image::dir_layout(&app(), Compression::Gzip));
+    for (reference, found) in [
+        (format!("oci:{archive}"), "a docker archive"),
+        (format!("oci-archive:{archive}"), "a docker archive"),
+        (format!("dir:{layout}"), "an OCI layout"),
+        (format!("docker-archive:{layout}"), "an OCI layout"),
+        (format!("oci:{dir}"), "dir"),
+    ] {
+        let ran = audit(&reference, &[]).exits(2);
+        assert!(ran.err().contains(found), "{reference}: {}", ran.told());
+    }
+    for remote in ["docker://app:1.0", "docker-daemon:app:1.0", "containers-storage:app"] {
+        let ran = audit(remote, &[]).exits(2);
+        assert!(ran.err().contains("docker save"), "{}", ran.told());
+    }
+}
