@@ -6,8 +6,6 @@
 /// Manifests, configs, indexes and `manifest.json`, in bytes. containerd refuses larger ones (its default is 8 MiB for
 /// manifests); a config with 100,000 variables is 2 MB.
 pub const DOCUMENT_BYTES: u64 = 8 << 20;
-/// JSON nesting, in levels: what `serde_json` refuses by itself.
-pub const JSON_DEPTH: usize = 128;
 /// Indexes inside indexes. BuildKit writes two.
 pub const INDEX_DEPTH: usize = 8;
 /// Images in one input. The largest public indexes list about 20 platforms.

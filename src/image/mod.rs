@@ -27,7 +27,7 @@ pub struct Candidate {
     pub blobs: Vec<Result<Blob, String>>,
     /// What is wrong although the documents could be read.
     pub faults: Vec<String>,
-    /// Differences worth a note that change nothing, such as a media type that does not fit the bytes.
+    /// The platform that the index claims for it, where it names one.
     pub platform_claimed: Option<String>,
 }
 
@@ -83,6 +83,14 @@ pub fn list(source: &Source) -> Result<Listing, ImageError> {
         *names = names.iter().map(|name| names::familiar(name).to_string()).collect();
         names.sort();
         names.dedup();
+        // Docker writes a layout's image under its whole name and under its tag alone.
+        let tags: Vec<String> = names
+            .iter()
+            .filter(|name| name.contains([':', '/']))
+            .filter_map(|name| names::tag(name))
+            .map(str::to_string)
+            .collect();
+        names.retain(|name| name.contains([':', '/']) || !tags.contains(name));
     }
     Ok(listing)
 }
@@ -114,7 +122,10 @@ pub fn choose(listing: &mut Listing, pick: Option<&Pick>, platform: Option<&str>
     }
     if let Some(wanted) = platform {
         let known: Vec<String> = listing.images.iter().map(|c| c.image.platform.clone()).collect();
-        listing.images.retain(|candidate| platform_matches(&candidate.image.platform, wanted));
+        // A config often leaves out the variant that the index names.
+        let claims =
+            |c: &Candidate| c.platform_claimed.as_deref().is_some_and(|claimed| platform_matches(claimed, wanted));
+        listing.images.retain(|c| platform_matches(&c.image.platform, wanted) || claims(c));
         if listing.images.is_empty() {
             if let Some(absent) = listing.absent.iter().find(|absent| platform_matches(&absent.platform, wanted)) {
                 return Err(ImageError::AbsentPlatform {

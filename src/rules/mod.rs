@@ -228,19 +228,22 @@ pub struct Out<'a> {
     facts: &'a Facts<'a>,
     findings: Vec<Finding>,
     omitted: u64,
+    /// The highest level among those that were only counted.
+    omitted_level: Level,
     undecided: Vec<Undecided>,
 }
 
 impl<'a> Out<'a> {
     /// For one rule at one level; `level` is not `Off`.
     pub fn new(rule: &'static Rule, level: Level, facts: &'a Facts<'a>) -> Out<'a> {
-        Out { rule, level, facts, findings: Vec::new(), omitted: 0, undecided: Vec::new() }
+        Out { rule, level, facts, findings: Vec::new(), omitted: 0, omitted_level: Level::Off, undecided: Vec::new() }
     }
 
     /// Takes a finding. Beyond [`limits::FINDINGS_PER_RULE`] they are only counted.
     pub fn report(&mut self, found: Found) {
         if self.findings.len() >= limits::FINDINGS_PER_RULE {
             self.omitted += 1;
+            self.omitted_level = self.omitted_level.max(self.level.min(found.at_most));
             return;
         }
         let scope = found.scope.unwrap_or_else(|| match found.locations.first().and_then(|location| location.layer) {
@@ -270,7 +273,7 @@ impl<'a> Out<'a> {
         if self.omitted > 0 {
             self.findings.push(Finding {
                 rule: self.rule.id,
-                level: self.level,
+                level: self.omitted_level,
                 confidence: Confidence::Certain,
                 subject: MORE.to_string(),
                 message: format!("{} more findings of this rule are not listed one by one", self.omitted),

@@ -20,8 +20,12 @@ pub fn source_note(rule: &Rule) -> String {
 pub fn page(rule: &Rule, levels: &[(&str, Level)]) -> String {
     let mut out = format!("# {}: {}\n", rule.id, rule.title);
     section(&mut out, "Level", &paragraph(&level_words(levels)));
-    let rows = if rule.rows.is_empty() { "None.".to_string() } else { format!("{}.", rule.rows.join(", ")) };
-    section(&mut out, "Rows of the specification", &paragraph(&rows));
+    let rows = if rule.rows.is_empty() {
+        "None.".to_string()
+    } else {
+        format!("{}, see docs/specification.md.", rule.rows.join(", "))
+    };
+    section(&mut out, "Rows", &paragraph(&rows));
     section(&mut out, "Why", &paragraph(rule.docs.why));
     section(&mut out, "Evidence", &paragraph(rule.docs.evidence));
     section(&mut out, "Cannot see", &paragraph(rule.docs.blind));
@@ -148,9 +152,9 @@ mod tests {
 
 `error` in baseline, `off` in other.
 
-## Rows of the specification
+## Rows
 
-B4, S1.
+B4, S1, see docs/specification.md.
 
 ## Why
 

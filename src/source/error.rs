@@ -128,6 +128,7 @@ impl SourceError {
             SourceError::SpoolTooLarge | SourceError::Spool(_) => {
                 "decompress the archive to a file first, or set TMPDIR to a place with room"
             }
+            SourceError::Archive(Fault::Compression(_)) => "decompress it first, or compress it with gzip or zstd",
             SourceError::Archive(_) | SourceError::Stream(_) => {
                 "fetch or save the image again; the file may be cut off"
             }

@@ -88,6 +88,9 @@ impl Reference {
         let (transport, rest) = match found {
             Some((_, "")) => return Err(SourceError::Reference(format!("{text:?} names no path"))),
             Some((transport, "-")) => return of(transport, Place::Stdin, None),
+            Some((transport, rest)) if rest.starts_with("-:") => {
+                return of(transport, Place::Stdin, Some(Pick::Name(rest[2..].to_string())));
+            }
             Some((Transport::Dir, rest)) => return of(Transport::Dir, Place::Path(PathBuf::from(rest)), None),
             Some(found) => found,
             None if Path::new(text).exists() => return of(Transport::Any, Place::Path(PathBuf::from(text)), None),
@@ -100,7 +103,9 @@ impl Reference {
         let pick = match pick {
             None | Some("") => None,
             Some(pick) => Some(match pick.strip_prefix('@') {
-                Some(digest) => Pick::Digest(Digest::parse(digest).map_err(|e| SourceError::Reference(e.to_string()))?),
+                Some(digest) => Pick::Digest(
+                    Digest::parse(digest).map_err(|e| SourceError::Reference(format!("{text}: behind @ a {e}")))?,
+                ),
                 None => Pick::Name(pick.to_string()),
             }),
         };

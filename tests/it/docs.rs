@@ -232,3 +232,19 @@ fn the_pages_name_every_command_and_flag() {
     missing.retain(|wanted| !text.contains(wanted.as_str()));
     assert!(missing.is_empty(), "no page names {missing:?}");
 }
+
+#[test]
+fn the_specification_and_the_rules_name_each_other() {
+    let text = fs::read_to_string(root().join("docs/specification.md")).unwrap();
+    let mut written = BTreeSet::new();
+    for line in
+        text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| row") && !line.starts_with("| --"))
+    {
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+        for rule in cells.last().unwrap().split('`').skip(1).step_by(2) {
+            written.insert((cells[0].to_string(), rule.to_string()));
+        }
+    }
+    let said = rules::ALL.iter().flat_map(|rule| rule.rows.iter().map(|row| (row.to_string(), rule.id.to_string())));
+    assert_eq!(written, said.collect());
+}
