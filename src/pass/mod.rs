@@ -81,8 +81,9 @@ enum Piece {
     Tar(Vec<u8>),
 }
 
-/// Sends full buffers to the other thread and takes used ones back.
+/// Sends full buffers to the other thread and takes used ones back; digests them first where that is its task.
 struct Sender {
+    hasher: Option<Hasher>,
     full: mpsc::SyncSender<Piece>,
     used: mpsc::Receiver<Vec<u8>>,
     made: usize,
@@ -103,19 +104,29 @@ impl Buffers for Sender {
     }
 
     fn full(&mut self, buffer: Vec<u8>) -> Result<(), Fault> {
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&buffer);
+        }
         self.full.send((self.piece)(buffer)).map_err(|_| Fault::Stopped)
     }
 }
 
 fn split(blob: &Blob, body: &mut Body<'_>) -> Result<Decoded, Fault> {
+    // Decoding outweighs all else; where there is nothing to decode, the digest does.
+    let hasher = match decompress::sniff_blob(blob)? {
+        Compression::None => body.tar.take(),
+        _ => None,
+    };
     std::thread::scope(|scope| {
         let (full, pieces) = mpsc::sync_channel(limits::CHUNKS_IN_FLIGHT);
         let (stored_back, stored_used) = mpsc::channel();
         let (tar_back, tar_used) = mpsc::channel();
         let decoder = scope.spawn(move || {
-            let mut stored = Sender { full: full.clone(), used: stored_used, made: 0, piece: Piece::Stored };
-            let mut tar = Sender { full, used: tar_used, made: 0, piece: Piece::Tar };
-            decompress::decode(blob, &mut stored, &mut tar)
+            let mut stored =
+                Sender { hasher: None, full: full.clone(), used: stored_used, made: 0, piece: Piece::Stored };
+            let mut tar = Sender { hasher, full, used: tar_used, made: 0, piece: Piece::Tar };
+            let decoded = decompress::decode(blob, &mut stored, &mut tar);
+            (decoded, tar.hasher)
         });
         let mut walked = Ok(());
         for piece in pieces {
@@ -136,7 +147,10 @@ fn split(blob: &Blob, body: &mut Body<'_>) -> Result<Decoded, Fault> {
             }
         }
         drop((stored_back, tar_back));
-        let decoded = decoder.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let (decoded, hasher) = decoder.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        if hasher.is_some() {
+            body.tar = hasher;
+        }
         walked.and(decoded)
     })
 }
@@ -144,7 +158,8 @@ fn split(blob: &Blob, body: &mut Body<'_>) -> Result<Decoded, Fault> {
 /// Everything that happens to decoded bytes.
 struct Body<'a> {
     stored: Hasher,
-    tar: Hasher,
+    /// `None` while the other thread has it.
+    tar: Option<Hasher>,
     framer: Framer,
     collector: Collector<'a>,
 }
@@ -153,20 +168,22 @@ impl<'a> Body<'a> {
     fn new(request: &'a Request) -> Body<'a> {
         Body {
             stored: Hasher::new(request.blob_algorithm),
-            tar: Hasher::new(request.diff_algorithm),
+            tar: Some(Hasher::new(request.diff_algorithm)),
             framer: Framer::default(),
             collector: Collector::new(&request.wants),
         }
     }
 
     fn tar(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        self.tar.update(bytes);
+        if let Some(hasher) = &mut self.tar {
+            hasher.update(bytes);
+        }
         self.framer.push(bytes, &mut self.collector)
     }
 
     fn finish(self, blob: &Blob, decoded: Decoded, request: &Request) -> Result<LayerFacts, Fault> {
         let rest = self.framer.finish()?;
-        let diff_id = self.tar.finish();
+        let diff_id = self.tar.ok_or(Fault::Stopped)?.finish();
         let digest = match decoded.compression {
             // The stored bytes are the tar: one digest answers for both.
             Compression::None if request.blob_algorithm == request.diff_algorithm => diff_id.clone(),

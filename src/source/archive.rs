@@ -49,9 +49,7 @@ impl Archive {
             return Archive::spool(file);
         }
         let blob = Blob::new(Arc::new(file), 0, metadata.len());
-        let mut head = [0; 6];
-        let n = blob.read_at(&mut head, 0).map_err(SourceError::Archive)?;
-        match decompress::sniff(&head[..n]).map_err(SourceError::Archive)? {
+        match decompress::sniff_blob(&blob).map_err(SourceError::Archive)? {
             Compression::None => Archive::in_place(blob),
             _ => Archive::spool(blob.reader()),
         }

@@ -46,12 +46,17 @@ pub fn sniff(head: &[u8]) -> Result<Compression, Fault> {
     })
 }
 
+/// What a blob's first bytes say it is.
+pub fn sniff_blob(blob: &Blob) -> Result<Compression, Fault> {
+    let mut head = [0; 6];
+    let n = blob.read_at(&mut head, 0)?;
+    sniff(&head[..n])
+}
+
 /// Reads a whole blob. Each stored chunk goes to `stored` once it has been decoded, each decoded one to `tar`; a plain
 /// blob goes to `tar` alone, for its stored bytes are the tar's.
 pub fn decode(blob: &Blob, stored: &mut dyn Buffers, tar: &mut dyn Buffers) -> Result<Decoded, Fault> {
-    let mut head = [0; 6];
-    let n = blob.read_at(&mut head, 0)?;
-    let compression = sniff(&head[..n])?;
+    let compression = sniff_blob(blob)?;
     let mut output = Output { tar, blob_len: blob.len(), total: 0 };
     if compression == Compression::None {
         copy(blob, &mut output)?;
