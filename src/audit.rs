@@ -107,13 +107,13 @@ fn same_platform(a: &str, b: &str) -> bool {
     first_two(a) == first_two(b)
 }
 
-/// How many of the image's lowest layers are all of a base's, the longest base first.
+/// How many of the image's lowest layers are all of a base's; the longest base counts, and an image is not its own base.
 fn base_layers(image: &Image, base: &Listing) -> Option<usize> {
     let layers = &image.config.diff_ids;
     base.images
         .iter()
         .map(|candidate| &candidate.image.config.diff_ids)
-        .filter(|ids| !ids.is_empty() && layers.starts_with(ids))
+        .filter(|ids| !ids.is_empty() && ids.len() < layers.len() && layers.starts_with(ids))
         .map(Vec::len)
         .max()
 }
