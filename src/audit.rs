@@ -119,7 +119,7 @@ fn base_layers(image: &Image, base: &Listing) -> Option<usize> {
 }
 
 fn judge(examined: Examined, base_given: bool, request: &AuditRequest) -> ImageReport {
-    let Examined { image, view, faults } = examined;
+    let Examined { image, view, mut faults } = examined;
     let denied = Undecided::denied("the merged filesystem", "not every layer could be read");
     let facts = Facts::new(&image, view.as_ref().ok_or(denied));
     let (mut findings, mut undecided) = check(&facts, &request.policy);
@@ -131,6 +131,9 @@ fn judge(examined: Examined, base_given: bool, request: &AuditRequest) -> ImageR
         undecided.push(("instructions", Undecided::unknowable("history", mismatch.clone())));
     }
     drop(facts);
+    if view.as_ref().is_some_and(View::is_exhausted) {
+        faults.push("its paths lead through more links than the limit (link steps)".to_string());
+    }
     let mut not_examined = Vec::new();
     let mut layers = Vec::new();
     let mut sizes = None;

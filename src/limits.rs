@@ -41,8 +41,16 @@ pub const PATH_BYTES: usize = 32 << 10;
 pub const LAYER_ENTRIES: usize = 8 << 20;
 /// Distinct paths of one layer or one merged view, folders that only the paths imply included.
 pub const PATHS: usize = 16 << 20;
-/// Bytes of names and link targets of one layer.
-pub const NAME_BYTES: usize = 1 << 30;
+/// Bytes of names, link targets and extended attributes kept of one layer.
+pub const NAME_BYTES: usize = 256 << 20;
+/// Entries of all layers of one image together; a layer that occurs twice counts twice.
+pub const IMAGE_ENTRIES: u64 = 8 << 20;
+/// A symbolic link's target, in bytes: symlink(2) takes no longer one (PATH_MAX).
+pub const LINK_BYTES: usize = 4095;
+/// An extended attribute's value, in bytes: what Linux takes (XATTR_SIZE_MAX, xattr(7)).
+pub const XATTR_BYTES: usize = 64 << 10;
+/// Path components walked while links are followed, for one image: enough for every path of a large one, many times.
+pub const LINK_STEPS: u64 = 100_000_000;
 /// Symbolic links followed while one path is resolved, as Linux does (path_resolution(7)).
 pub const SYMLINKS: usize = 40;
 /// A file kept whole because a rule reads it (passwd, group, package databases), in bytes.

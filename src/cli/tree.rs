@@ -7,6 +7,7 @@
 
 use crate::model::digest::hex;
 use crate::model::layer_facts::Kind;
+use crate::view::NodeId;
 use crate::view::View;
 use std::collections::HashMap;
 use std::io;
@@ -15,14 +16,14 @@ use std::io::Write;
 /// Writes the lines.
 pub fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
     let sorted = view.sorted();
-    let mut first: HashMap<u32, &[u8]> = HashMap::new();
-    for (path, node) in &sorted {
-        if let Some(stat) = view.stat(*node).filter(|stat| stat.kind == Kind::File && stat.names > 1) {
-            first.entry(stat.inode).or_insert(path);
+    let mut first: HashMap<u32, NodeId> = HashMap::new();
+    for &node in &sorted {
+        if let Some(stat) = view.stat(node).filter(|stat| stat.kind == Kind::File && stat.names > 1) {
+            first.entry(stat.inode).or_insert(node);
         }
     }
-    for (path, node) in &sorted {
-        let Some(stat) = view.stat(*node) else { continue };
+    for node in sorted {
+        let Some(stat) = view.stat(node) else { continue };
         let letter = match stat.kind {
             Kind::Dir => 'd',
             Kind::Symlink => 'l',
@@ -35,17 +36,17 @@ pub fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
             Kind::Symlink => target(stat.text),
             Kind::Char | Kind::Block => escaped(stat.text),
             Kind::File => match first.get(&stat.inode) {
-                Some(name) if *name != &path[..] => format!("/{}", escaped(name)),
+                Some(&other) if other != node => format!("/{}", escaped(&view.path(other))),
                 _ => "-".to_string(),
             },
             _ => "-".to_string(),
         };
-        let content = match view.content_digest(*node) {
+        let content = match view.content_digest(node) {
             Some(digest) if stat.kind == Kind::File => hex(&digest),
             _ => "-".to_string(),
         };
         let (mode, uid, gid, size) = (stat.mode, stat.uid, stat.gid, stat.size);
-        writeln!(out, "{letter} {mode:04o} {uid} {gid} {size} /{} {link} {content}", escaped(path))?;
+        writeln!(out, "{letter} {mode:04o} {uid} {gid} {size} /{} {link} {content}", escaped(&view.path(node)))?;
     }
     Ok(())
 }

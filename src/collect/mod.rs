@@ -50,6 +50,8 @@ pub struct Collector<'a> {
     odd: Vec<String>,
     counts: Counts,
     sizes: Sizes,
+    /// Bytes of link targets and attributes kept so far.
+    held: usize,
     /// The entry that content belongs to is a regular file.
     in_file: bool,
 }
@@ -93,6 +95,7 @@ impl<'a> Collector<'a> {
             odd: Vec::new(),
             counts: Counts::default(),
             sizes: Sizes::default(),
+            held: 0,
             in_file: false,
         }
     }
@@ -147,10 +150,15 @@ impl<'a> Collector<'a> {
 
     fn text(&mut self, kind: Kind, header: &Header) -> u32 {
         let text = match kind {
+            Kind::Symlink if header.link.len() > limits::LINK_BYTES => {
+                self.malformed(&header.name, "a symbolic link with a longer target than any system takes");
+                return NONE;
+            }
             Kind::Symlink | Kind::Hardlink => header.link.clone(),
             Kind::Char | Kind::Block => format!("{}:{}", header.device.0, header.device.1).into_bytes(),
             _ => return NONE,
         };
+        self.held += text.len();
         self.texts.push(text.into());
         (self.texts.len() - 1) as u32
     }
@@ -163,8 +171,8 @@ struct Role {
     bad_whiteout: bool,
 }
 
-/// Whiteouts and opaque markers by name (image-spec, layer.md, "Whiteouts"), AUFS metadata left out as every runtime
-/// leaves it out (moby, pkg/archive, `WhiteoutMetaPrefix`).
+/// Whiteouts and opaque markers by name (image-spec, layer.md, "Whiteouts"), and metadata that Docker's AUFS driver left in
+/// layers (moby, pkg/archive, `WhiteoutMetaPrefix`).
 fn role(header: &Header, cleaned: &[u8]) -> Role {
     let (folder, name) = (path::parent(cleaned), path::base(cleaned));
     let first = cleaned.split(|&b| b == b'/').next().unwrap_or(b"");
@@ -206,12 +214,25 @@ impl Sink for Collector<'_> {
         if left_root {
             self.malformed(&header.name, "a name with .. that leaves the root");
         }
+        if role.kind == Kind::Aufs {
+            // Some unpackers leave these out and some do not; names that AUFS never wrote are there to be read two ways.
+            const AUFS: [&[u8]; 3] = [b".wh..wh.plnk", b".wh..wh.aufs", b".wh..wh.orph"];
+            match cleaned.split(|&b| b == b'/').any(|part| AUFS.contains(&part)) {
+                true => self.odd("metadata of AUFS, which is left out of the view"),
+                false => {
+                    self.malformed(&header.name, "a name that begins with .wh..wh., which unpackers read differently")
+                }
+            }
+        }
         if role.bad_whiteout {
             self.malformed(&header.name, "a whiteout without a name to hide");
         } else if role.kind == Kind::Other {
             self.malformed(&header.name, &format!("an entry of the unknown type 0x{:02x}", header.flag));
         } else if cleaned.is_empty() && !matches!(role.kind, Kind::Dir) {
             self.malformed(&header.name, "an entry for the root that is not a folder");
+        }
+        if role.kind == Kind::Char && header.device == (0, 0) {
+            self.malformed(&header.name, "a character device 0:0, which overlayfs takes for a whiteout");
         }
         if header.behind_global {
             self.odd("a global PAX header, which was ignored as docker ignores it");
@@ -242,7 +263,10 @@ impl Sink for Collector<'_> {
             let forced = self.wants.entries.contains(&index);
             self.keep.begin(index, &role.path, header.size, forced);
         }
-        self.keep_xattrs(index, header.xattrs);
+        self.keep_xattrs(index, &header.name, header.xattrs);
+        if self.held > limits::NAME_BYTES {
+            return Err(fault(TarFault::TooManyPaths));
+        }
         self.entries.push(Entry {
             path,
             kind: role.kind,
@@ -281,13 +305,22 @@ impl Sink for Collector<'_> {
 }
 
 impl Collector<'_> {
-    fn keep_xattrs(&mut self, index: u32, xattrs: Vec<(Vec<u8>, Vec<u8>)>) {
+    fn keep_xattrs(&mut self, index: u32, name: &[u8], xattrs: Vec<(Vec<u8>, Vec<u8>)>) {
         const MATTER: [&[u8]; 3] = [b"security.capability", b"system.posix_acl_access", b"system.posix_acl_default"];
-        let matter: Vec<Xattr> = xattrs
-            .into_iter()
-            .filter(|(name, _)| MATTER.contains(&&name[..]))
-            .map(|(name, value)| Xattr { name: name.into(), value: value.into() })
-            .collect();
+        let mut matter: Vec<Xattr> = Vec::new();
+        for (key, value) in xattrs {
+            if key.starts_with(b"trusted.overlay.") || key.starts_with(b"user.overlay.") {
+                // overlayfs obeys them: what a container sees is then not what the layers say.
+                self.malformed(name, "an extended attribute that only overlayfs may set");
+            } else if MATTER.contains(&&key[..]) {
+                if value.len() > limits::XATTR_BYTES {
+                    self.malformed(name, "an extended attribute larger than any system takes");
+                    continue;
+                }
+                self.held += key.len() + value.len();
+                matter.push(Xattr { name: key.into(), value: value.into() });
+            }
+        }
         if !matter.is_empty() {
             self.xattrs.insert(index, matter);
         }

@@ -50,9 +50,8 @@ impl Facts<'_> {
         let (user, _) = split(&self.image().config.run.user);
         match number(user) {
             _ if user.is_empty() => Ok(0),
-            Some(uid) if (0..=ID_MAX).contains(&uid) => Ok(uid as u32),
-            Some(_) => Err(UserProblem::Unknown(format!("uid {} is outside 0 to {ID_MAX}", shown(user)))),
-            None => Ok(self.entry(user)?.uid),
+            Some(uid) => id(uid, "uid"),
+            None => id(self.entry(user)?.uid, "passwd's uid"),
         }
     }
 
@@ -70,13 +69,10 @@ impl Facts<'_> {
         let mut out = User { uid: self.uid()?, gid: 0, groups: Vec::new(), name: None };
         let entry = match number(user) {
             None if !user.is_empty() => Some(self.entry(user)?),
-            _ => {
-                let lines = self.lines(b"etc/passwd")?;
-                lines.iter().map(|line| Entry::of(line)).find(|entry| i64::from(entry.uid) == i64::from(out.uid))
-            }
+            _ => self.lines(b"etc/passwd")?.into_iter().map(Entry::of).find(|entry| entry.uid == i64::from(out.uid)),
         };
         if let Some(entry) = &entry {
-            (out.gid, out.name) = (entry.gid, Some(shown_bytes(&entry.name)));
+            (out.gid, out.name) = (id(entry.gid, "passwd's gid")?, Some(shown_bytes(&entry.name)));
         }
         if !group.is_empty() {
             out.gid = self.group(group)?;
@@ -85,7 +81,7 @@ impl Facts<'_> {
                 let fields: Vec<&[u8]> = line.split(|&b| b == b':').collect();
                 let members = fields.get(3).copied().unwrap_or(b"");
                 if members.split(|&b| b == b',').any(|member| member == &entry.name[..]) {
-                    out.groups.push(id_field(&fields, 2));
+                    out.groups.push(id(id_field(&fields, 2), "the group file's gid")?);
                 }
             }
         }
@@ -95,10 +91,7 @@ impl Facts<'_> {
     /// The gid of a group given by name or number.
     fn group(&self, group: &str) -> Result<u32, UserProblem> {
         if let Some(gid) = number(group) {
-            return match (0..=ID_MAX).contains(&gid) {
-                true => Ok(gid as u32),
-                false => Err(UserProblem::Unknown(format!("gid {} is outside 0 to {ID_MAX}", shown(group)))),
-            };
+            return id(gid, "gid");
         }
         let lines = self.lines(b"etc/group")?;
         let found = lines
@@ -106,7 +99,7 @@ impl Facts<'_> {
             .map(|line| line.split(|&b| b == b':').collect::<Vec<_>>())
             .find(|fields| fields[0] == group.as_bytes());
         match found {
-            Some(fields) => Ok(id_field(&fields, 2)),
+            Some(fields) => id(id_field(&fields, 2), "the group file's gid"),
             None => Err(UserProblem::Unknown(format!(
                 "no group {:?} in /etc/group{}",
                 shown(group),
@@ -118,7 +111,7 @@ impl Facts<'_> {
     /// The first line of passwd with this name.
     fn entry(&self, name: &str) -> Result<Entry, UserProblem> {
         let lines = self.lines(b"etc/passwd")?;
-        match lines.iter().map(|line| Entry::of(line)).find(|entry| entry.name == name.as_bytes()) {
+        match lines.into_iter().map(Entry::of).find(|entry| entry.name == name.as_bytes()) {
             Some(entry) => Ok(entry),
             None => Err(UserProblem::Unknown(format!(
                 "no user {:?} in /etc/passwd{}",
@@ -135,7 +128,7 @@ impl Facts<'_> {
         let Some(node) = regular(view, path) else { return Ok(Vec::new()) };
         match view.content(node) {
             Some(Kept::Whole(bytes)) => {
-                Ok(bytes.split(|&b| b == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect())
+                Ok(bytes.split(|&b| b == b'\n').map(go_trim).filter(|line| !line.is_empty()).collect())
             }
             Some(Kept::TooLarge(size)) => Err(Undecided::denied(
                 format!("/{}", shown_bytes(path)),
@@ -175,10 +168,27 @@ pub fn regular(view: &View, path: &[u8]) -> Option<NodeId> {
     }
 }
 
+/// Go's `bytes.TrimSpace`, which runc calls on each line: Unicode's blanks count, not only ASCII's.
+fn go_trim(mut line: &[u8]) -> &[u8] {
+    let blank = |bytes: &[u8]| {
+        std::str::from_utf8(bytes).is_ok_and(|text| {
+            let mut chars = text.chars();
+            chars.next().is_some_and(char::is_whitespace) && chars.next().is_none()
+        })
+    };
+    while let Some(n) = (1..=line.len().min(4)).find(|&n| blank(&line[..n])) {
+        line = &line[n..];
+    }
+    while let Some(n) = (1..=line.len().min(4)).find(|&n| blank(&line[line.len() - n..])) {
+        line = &line[..line.len() - n];
+    }
+    line
+}
+
 struct Entry {
     name: Vec<u8>,
-    uid: u32,
-    gid: u32,
+    uid: i64,
+    gid: i64,
 }
 
 impl Entry {
@@ -189,9 +199,17 @@ impl Entry {
 }
 
 /// A number field; what is missing or no number counts as 0, as in runc.
-fn id_field(fields: &[&[u8]], at: usize) -> u32 {
+fn id_field(fields: &[&[u8]], at: usize) -> i64 {
     let text = fields.get(at).and_then(|field| std::str::from_utf8(field).ok()).unwrap_or("");
-    number(text).and_then(|n| u32::try_from(n).ok()).unwrap_or(0)
+    number(text).unwrap_or(0)
+}
+
+/// A uid or gid that a container can have; `what` says where the number stands.
+fn id(number: i64, what: &str) -> Result<u32, UserProblem> {
+    match u32::try_from(number).ok().filter(|_| number <= ID_MAX) {
+        Some(id) => Ok(id),
+        None => Err(UserProblem::Unknown(format!("{what} {number} is outside 0 to {ID_MAX}"))),
+    }
 }
 
 /// `user[:group]`; what stands behind a second colon is ignored.

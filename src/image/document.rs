@@ -16,6 +16,7 @@ use serde::de::Visitor;
 use serde_json::Map;
 use serde_json::Number;
 use serde_json::Value;
+use std::collections::HashSet;
 use std::fmt;
 
 /// What a document's fields are called.
@@ -28,6 +29,8 @@ pub enum Form {
     Keys(Empty),
     /// A list.
     List(&'static Form),
+    /// A list of texts; a null among them reads as the empty text.
+    Texts,
 }
 
 /// What a null in a map reads as.
@@ -51,7 +54,8 @@ pub fn read(
 ) -> Result<Value, String> {
     let json: Json = serde_json::from_slice(bytes).map_err(|error| shown(&error.to_string()))?;
     let mut notes = Notes { document: name, ambiguous };
-    Ok(canonical(json, form, "", &mut notes))
+    let value = canonical(None, json, form, "", &mut notes)?;
+    Ok(value.unwrap_or(Value::Null))
 }
 
 struct Notes<'a> {
@@ -77,21 +81,55 @@ enum Json {
     Object(Vec<(String, Json)>),
 }
 
-fn canonical(json: Json, form: &Form, pointer: &str, notes: &mut Notes<'_>) -> Value {
-    match (json, form) {
-        (Json::Object(pairs), Form::Fields(fields)) => object(pairs, fields, pointer, notes),
-        (Json::Object(pairs), Form::Keys(empty)) => keys(pairs, *empty, pointer, notes),
+/// Decodes a value into what an earlier one of the same name left, as Go does. `None`: nothing, or taken back by a null.
+fn canonical(
+    before: Option<Value>,
+    json: Json,
+    form: &Form,
+    pointer: &str,
+    notes: &mut Notes<'_>,
+) -> Result<Option<Value>, String> {
+    Ok(Some(match (json, form) {
+        // Go leaves texts and numbers alone where it reads a null, and clears everything else.
+        (Json::Null, Form::Plain) => return Ok(before),
+        (Json::Null, _) => return Ok(None),
+        (Json::Object(pairs), Form::Fields(fields)) => object(before, pairs, fields, pointer, notes)?,
+        (Json::Object(pairs), Form::Keys(empty)) => keys(before, pairs, *empty, pointer, notes),
+        (Json::List(_), Form::List(_)) if before.is_some() => {
+            // Go reuses the elements of the first list, whatever of them the second does not name.
+            return Err(format!("{pointer} occurs twice: what the second means hangs on the first, and on the reader"));
+        }
         (Json::List(items), Form::List(item)) => {
-            let at = |i: usize| format!("{pointer}/{i}");
-            Value::Array(items.into_iter().enumerate().map(|(i, json)| canonical(json, item, &at(i), notes)).collect())
+            let mut list = Vec::new();
+            for (i, json) in items.into_iter().enumerate() {
+                list.push(canonical(None, json, item, &format!("{pointer}/{i}"), notes)?.unwrap_or(Value::Null));
+            }
+            Value::Array(list)
+        }
+        (Json::List(items), Form::Texts) => {
+            let text = |json| match json {
+                Json::Null => Value::String(String::new()),
+                json => plain(json),
+            };
+            Value::Array(items.into_iter().map(text).collect())
         }
         // A wrong type stays as it is: whoever decodes the document says what was expected.
         (json, _) => plain(json),
-    }
+    }))
 }
 
-fn object(pairs: Vec<(String, Json)>, fields: &[(&'static str, Form)], pointer: &str, notes: &mut Notes<'_>) -> Value {
-    let mut out = Map::new();
+fn object(
+    before: Option<Value>,
+    pairs: Vec<(String, Json)>,
+    fields: &[(&'static str, Form)],
+    pointer: &str,
+    notes: &mut Notes<'_>,
+) -> Result<Value, String> {
+    let mut out = match before {
+        Some(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    };
+    let mut seen: Vec<&str> = Vec::new();
     for (key, json) in pairs {
         let exact = fields.iter().find(|(name, _)| *name == key);
         let Some((name, form)) = exact.or_else(|| fields.iter().find(|(name, _)| folds_to(&key, name))) else {
@@ -101,40 +139,40 @@ fn object(pairs: Vec<(String, Json)>, fields: &[(&'static str, Form)], pointer: 
         if exact.is_none() {
             notes.note(here.clone(), Ambiguity::Case);
         }
-        let known = out.contains_key(*name);
-        if known {
+        if seen.contains(name) {
             notes.note(here.clone(), Ambiguity::Duplicate);
         }
-        if matches!(json, Json::Null) {
-            // Go clears maps, lists and pointers, and leaves texts and numbers alone.
-            if !matches!(form, Form::Plain) {
-                out.remove(*name);
-            }
-            continue;
-        }
-        let value = canonical(json, form, &here, notes);
-        match (out.get_mut(*name), value) {
-            // Go decodes a second object into the first.
-            (Some(Value::Object(first)), Value::Object(second)) => first.extend(second),
-            (_, value) => {
-                out.insert((*name).to_string(), value);
-            }
+        seen.push(name);
+        let before = out.remove(*name);
+        if let Some(value) = canonical(before, json, form, &here, notes)? {
+            out.insert((*name).to_string(), value);
         }
     }
-    Value::Object(out)
+    Ok(Value::Object(out))
 }
 
-fn keys(pairs: Vec<(String, Json)>, empty: Empty, pointer: &str, notes: &mut Notes<'_>) -> Value {
-    let mut out = Map::new();
+fn keys(
+    before: Option<Value>,
+    pairs: Vec<(String, Json)>,
+    empty: Empty,
+    pointer: &str,
+    notes: &mut Notes<'_>,
+) -> Value {
+    let mut out = match before {
+        Some(Value::Object(keys)) => keys,
+        _ => Map::new(),
+    };
+    let mut seen: HashSet<String> = HashSet::new();
     for (key, json) in pairs {
         let value = match (json, empty) {
             (Json::Null, Empty::Text) => Value::String(String::new()),
             (Json::Null, Empty::Object) => Value::Object(Map::new()),
             (json, _) => plain(json),
         };
-        if out.insert(key.clone(), value).is_some() {
+        if !seen.insert(key.clone()) {
             notes.note(format!("{pointer}/{}", escape(&key)), Ambiguity::Duplicate);
         }
+        out.insert(key, value);
     }
     Value::Object(out)
 }
@@ -234,7 +272,7 @@ const DESCRIPTOR: Form = Form::Fields(&[
     ("mediaType", Form::Plain),
     ("digest", Form::Plain),
     ("size", Form::Plain),
-    ("urls", Form::List(&Form::Plain)),
+    ("urls", Form::Texts),
     ("annotations", Form::Keys(Empty::Text)),
     ("artifactType", Form::Plain),
     (
@@ -261,11 +299,8 @@ pub const MANIFEST: Form = Form::Fields(&[
 ]);
 
 /// `manifest.json` of a docker archive.
-pub const DOCKER_MANIFEST: Form = Form::List(&Form::Fields(&[
-    ("Config", Form::Plain),
-    ("RepoTags", Form::List(&Form::Plain)),
-    ("Layers", Form::List(&Form::Plain)),
-]));
+pub const DOCKER_MANIFEST: Form =
+    Form::List(&Form::Fields(&[("Config", Form::Plain), ("RepoTags", Form::Texts), ("Layers", Form::Texts)]));
 
 /// An image's config (image-spec, config.md, and Docker's own fields).
 pub const CONFIG: Form = Form::Fields(&[
@@ -280,9 +315,9 @@ pub const CONFIG: Form = Form::Fields(&[
         Form::Fields(&[
             ("User", Form::Plain),
             ("ExposedPorts", Form::Keys(Empty::Object)),
-            ("Env", Form::List(&Form::Plain)),
-            ("Entrypoint", Form::List(&Form::Plain)),
-            ("Cmd", Form::List(&Form::Plain)),
+            ("Env", Form::Texts),
+            ("Entrypoint", Form::Texts),
+            ("Cmd", Form::Texts),
             ("Volumes", Form::Keys(Empty::Object)),
             ("WorkingDir", Form::Plain),
             ("Labels", Form::Keys(Empty::Text)),
@@ -290,18 +325,18 @@ pub const CONFIG: Form = Form::Fields(&[
             (
                 "Healthcheck",
                 Form::Fields(&[
-                    ("Test", Form::List(&Form::Plain)),
+                    ("Test", Form::Texts),
                     ("Interval", Form::Plain),
                     ("Timeout", Form::Plain),
                     ("StartPeriod", Form::Plain),
                     ("Retries", Form::Plain),
                 ]),
             ),
-            ("OnBuild", Form::List(&Form::Plain)),
-            ("Shell", Form::List(&Form::Plain)),
+            ("OnBuild", Form::Texts),
+            ("Shell", Form::Texts),
         ]),
     ),
-    ("rootfs", Form::Fields(&[("type", Form::Plain), ("diff_ids", Form::List(&Form::Plain))])),
+    ("rootfs", Form::Fields(&[("type", Form::Plain), ("diff_ids", Form::Texts)])),
     (
         "history",
         Form::List(&Form::Fields(&[
@@ -338,6 +373,15 @@ mod tests {
         let (value, ambiguous) = read_config(r#"{"config":null,"zzz":{"a":1,"A":2},"history":null}"#);
         assert_eq!(value, serde_json::json!({}));
         assert!(ambiguous.is_empty());
+
+        let (value, _) = read_config(
+            r#"{"config":{"Entrypoint":["a"],"Healthcheck":{"Test":["CMD","a"]},"ExposedPorts":{"22/tcp":{}}},
+                "config":{"Entrypoint":null,"Healthcheck":{"Retries":1},"ExposedPorts":{"80/tcp":{}},"Cmd":["a",null]}}"#,
+        );
+        let config = serde_json::json!({
+            "Healthcheck": {"Test": ["CMD", "a"], "Retries": 1}, "ExposedPorts": {"22/tcp": {}, "80/tcp": {}}, "Cmd": ["a", ""],
+        });
+        assert_eq!(value["config"], config, "Go decodes into what is there");
 
         let (value, _) = read_config(r#"{"config":{"Labels":{"a":null},"ExposedPorts":{"80/tcp":null}}}"#);
         assert_eq!(value["config"]["Labels"]["a"], "");

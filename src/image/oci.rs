@@ -18,7 +18,6 @@ use crate::model::text::shown;
 use crate::source::Source;
 use crate::stream::blob::Blob;
 use crate::stream::hash;
-use oci_spec::image::Descriptor;
 use oci_spec::image::ImageManifest;
 use oci_spec::image::MediaType;
 use serde_json::Value;
@@ -45,7 +44,7 @@ pub fn dir(source: &Source, listing: &mut Listing) -> Result<(), ImageError> {
     let bytes = bytes(source.member("manifest.json")?, "manifest.json", "manifest.json")?;
     let walk = Walk { source, depth: 0, names: Vec::new(), ambiguous: Vec::new() };
     let digest = hash::digest(crate::model::digest::Algorithm::Sha256, &bytes);
-    document_of(&walk, &bytes, digest, "", None, listing)
+    document_of(&walk, &bytes, digest, "", None, &Claim::default(), listing)
 }
 
 /// Where the walk is.
@@ -79,19 +78,20 @@ fn index_entry(walk: &Walk<'_>, entry: &Value, place: &str, listing: &mut Listin
     let media_type = text("mediaType");
     let annotation = |key: &str| entry.get("annotations").and_then(|a| a.get(key)).and_then(Value::as_str);
     let platform = platform_of(entry);
-    if annotation("vnd.docker.reference.type").is_some() || platform == "unknown/unknown" {
-        listing.beside.push(Beside {
-            kind: "attestation",
-            digest: text("digest").to_string(),
-            media_type: media_type.to_string(),
-            subject: annotation("vnd.docker.reference.digest").map(str::to_string),
-        });
-        return Ok(());
-    }
+    // What an entry claims to be decides only where its manifest cannot be read: a runtime picks by platform.
+    let claim = Claim {
+        aside: annotation("vnd.docker.reference.type").is_some() || platform == "unknown/unknown",
+        subject: annotation("vnd.docker.reference.digest").map(str::to_string),
+    };
     if media_type == DOCKER_SCHEMA_1 || media_type == "application/vnd.docker.distribution.manifest.v1+prettyjws" {
         return Err(document_error(place, "is a Docker schema 1 manifest, which is unsupported"));
     }
     if !is_index(media_type) && !is_manifest(media_type) && !media_type.is_empty() {
+        // Unknown types are no error (image-spec, image-index.md), unless an image hides behind one.
+        if hides_an_image(walk.source, entry, place) {
+            let what = format!("has the unsupported media type {:?}, but is an image manifest", shown(media_type));
+            return Err(document_error(place, &what));
+        }
         listing.beside.push(artifact(text("digest"), media_type));
         return Ok(());
     }
@@ -111,14 +111,79 @@ fn index_entry(walk: &Walk<'_>, entry: &Value, place: &str, listing: &mut Listin
             .map(str::to_string),
     );
     let Some(blob) = walk.source.blob(&descriptor.digest)? else {
-        listing.absent.push(Absent { platform, digest: descriptor.digest, names });
+        match claim.aside {
+            true => listing.beside.push(claim.attestation(&descriptor.digest, media_type)),
+            false => listing.absent.push(Absent { platform, digest: descriptor.digest, names }),
+        }
         return Ok(());
     };
     let what = format!("manifest {}", descriptor.digest);
     let bytes = verified(&blob, &descriptor, &what)?;
     let walk = Walk { source: walk.source, depth: walk.depth + 1, names, ambiguous: walk.ambiguous.clone() };
     let platform = Some(platform).filter(|platform| !platform.is_empty());
-    document_of(&walk, &bytes, descriptor.digest, media_type, platform, listing)
+    document_of(&walk, &bytes, descriptor.digest, media_type, platform, &claim, listing)
+}
+
+/// What an index says of an entry beside its type.
+#[derive(Default)]
+struct Claim {
+    /// That it is no image, but speaks of one.
+    aside: bool,
+    /// Of which manifest it speaks.
+    subject: Option<String>,
+}
+
+impl Claim {
+    fn attestation(&self, digest: &Digest, media_type: &str) -> Beside {
+        Beside {
+            kind: "attestation",
+            digest: digest.to_string(),
+            media_type: media_type.to_string(),
+            subject: self.subject.clone(),
+        }
+    }
+}
+
+/// Whether an entry of an unknown type is a manifest with an image's config.
+fn hides_an_image(source: &Source, entry: &Value, place: &str) -> bool {
+    let Ok(descriptor) = descriptor(entry, place) else { return false };
+    let Ok(Some(blob)) = source.blob(&descriptor.digest) else { return false };
+    let Ok(Some(bytes)) = blob.document() else { return false };
+    document::read(&bytes, &document::MANIFEST, "manifest", &mut Vec::new()).is_ok_and(|value| has_image_config(&value))
+}
+
+fn has_image_config(manifest: &Value) -> bool {
+    let media_type = manifest.pointer("/config/mediaType").and_then(Value::as_str).unwrap_or("");
+    media_type == DOCKER_CONFIG || matches!(MediaType::from(media_type), MediaType::ImageConfig)
+}
+
+/// Whether a manifest with an image's config holds no file system: it has layers, none of them of a layer's type. So
+/// BuildKit writes attestations and cosign signatures.
+fn has_only_other_layers(manifest: &Value) -> bool {
+    let types = |layer: &Value| layer.get("mediaType").and_then(Value::as_str).unwrap_or("").to_string();
+    let layers: Vec<String> =
+        manifest.get("layers").and_then(Value::as_array).into_iter().flatten().map(types).collect();
+    !layers.is_empty() && !layers.iter().any(|media_type| is_layer(media_type) || media_type.contains("tar"))
+}
+
+/// cosign keeps signatures as layers beside an image's config (cosign, SIGNATURE_SPEC.md).
+fn is_signature(manifest: &Value) -> bool {
+    let layers = manifest.get("layers").and_then(Value::as_array).into_iter().flatten();
+    let mut types = layers.map(|layer| layer.get("mediaType").and_then(Value::as_str).unwrap_or(""));
+    types.all(|media_type| media_type.starts_with("application/vnd.dev.cosign."))
+}
+
+fn is_layer(media_type: &str) -> bool {
+    DOCKER_LAYERS.contains(&media_type)
+        || matches!(
+            MediaType::from(media_type),
+            MediaType::ImageLayer
+                | MediaType::ImageLayerGzip
+                | MediaType::ImageLayerZstd
+                | MediaType::ImageLayerNonDistributable
+                | MediaType::ImageLayerNonDistributableGzip
+                | MediaType::ImageLayerNonDistributableZstd
+        )
 }
 
 /// A manifest or an index, told apart by its own media type, else by the descriptor's, else by what it holds.
@@ -128,6 +193,7 @@ fn document_of(
     digest: Digest,
     media_type: &str,
     platform: Option<String>,
+    claim: &Claim,
     listing: &mut Listing,
 ) -> Result<(), ImageError> {
     let name = format!("manifest {digest}");
@@ -142,10 +208,14 @@ fn document_of(
     if value.get("config").is_none() {
         return Err(document_error(&name, "has no config: it is no image manifest"));
     }
-    let image_config = matches!(MediaType::from(config_type), MediaType::ImageConfig) || config_type == DOCKER_CONFIG;
-    if !image_config || value.get("artifactType").is_some() {
-        let media_type = value.get("artifactType").and_then(Value::as_str).unwrap_or(config_type);
-        listing.beside.push(artifact(digest.as_str(), media_type));
+    let artifact_type = value.get("artifactType").and_then(Value::as_str);
+    if has_image_config(&value) && has_only_other_layers(&value) && claim.aside {
+        listing.beside.push(claim.attestation(&digest, media_type));
+        return Ok(());
+    }
+    let signature = artifact_type.is_some() || value.get("subject").is_some() || is_signature(&value);
+    if !has_image_config(&value) || has_only_other_layers(&value) && signature {
+        listing.beside.push(artifact(digest.as_str(), artifact_type.unwrap_or(config_type)));
         return Ok(());
     }
     if listing.images.len() >= limits::IMAGES {
@@ -186,7 +256,7 @@ fn candidate(
         fields.entry("layers").or_insert_with(|| Value::Array(Vec::new()));
         fields.entry("schemaVersion").or_insert_with(|| Value::from(2));
     }
-    let manifest: ImageManifest = serde_json::from_value(value).map_err(|e| document_error(&name, &e.to_string()))?;
+    serde_json::from_value::<ImageManifest>(value).map_err(|e| document_error(&name, &e.to_string()))?;
     let what = format!("config {}", config_descriptor.digest);
     let Some(blob) = walk.source.blob(&config_descriptor.digest)? else {
         return Err(ImageError::Missing {
@@ -212,7 +282,7 @@ fn candidate(
     let mut blobs = Vec::new();
     let mut described = Vec::new();
     for (i, layer) in layers.iter().enumerate() {
-        blobs.push(layer_blob(walk.source, layer, &manifest.layers()[i])?);
+        blobs.push(layer_blob(walk.source, layer)?);
         described.push(Layer {
             digest: Some(layer.digest.clone()),
             diff_id: config.diff_ids[i].clone(),
@@ -237,13 +307,12 @@ fn candidate(
 }
 
 /// Where a layer's bytes are, or why they are not to be had. A size that lies is an error of the whole image.
-fn layer_blob(source: &Source, layer: &Descriptive, typed: &Descriptor) -> Result<Result<Blob, String>, ImageError> {
+fn layer_blob(source: &Source, layer: &Descriptive) -> Result<Result<Blob, String>, ImageError> {
     let media_type = layer.media_type.as_str();
     if media_type.contains("encrypted") {
         return Ok(Err(format!("is encrypted ({}): its content cannot be examined", shown(media_type))));
     }
-    let known = !matches!(typed.media_type(), MediaType::Other(_)) || DOCKER_LAYERS.contains(&media_type);
-    if !known {
+    if !is_layer(media_type) {
         return Ok(Err(format!("has the unsupported media type {:?}", shown(media_type))));
     }
     let Some(blob) = source.blob(&layer.digest)? else {

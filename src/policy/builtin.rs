@@ -27,7 +27,6 @@ pub fn levels(rule: &str, rules: &[&Rule]) -> Result<Vec<(&'static str, Level)>,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::fake::declared;
     use crate::rules;
 
     fn load_builtin(name: &str, rules: &[&Rule]) -> crate::policy::Policy {
@@ -51,11 +50,12 @@ mod tests {
             shell-form-command n w w   binds-to-loopback w w w    secret-in-env e e e
             bad-env-value - e w        context-file-left n e e    package-cache-left w e e
             build-tools-left n e e     setuid-program w e e       world-writable w e e
-            wasted-space n w w         floating-tag w w w         ambiguous-config w w w";
+            wasted-space n w w         floating-tag w w w         ambiguous-config w w w
+            ambiguous-layer w w w";
         let words: Vec<&str> = table.split_whitespace().collect();
-        let rules = declared();
+        let rules = rules::ALL;
         for (column, (name, _)) in ALL.iter().enumerate() {
-            let policy = load_builtin(name, &rules);
+            let policy = load_builtin(name, rules);
             for row in words.chunks(4) {
                 let level = match row[column + 1] {
                     "e" => Level::Error,
@@ -71,14 +71,14 @@ mod tests {
 
     #[test]
     fn the_parameters_are_the_specification_s() {
-        let rules = declared();
-        let policy = load_builtin("frontend", &rules);
+        let rules = rules::ALL;
+        let policy = load_builtin("frontend", rules);
         let of = |rule: &str| &policy.rules[rule].settings;
         assert_eq!(of("unexpected-port").texts("ports"), Some(&["3000/tcp".to_string()][..]));
         assert_eq!(of("healthcheck-target").count("port"), Some(3000));
         assert_eq!(of("healthcheck-timing").duration("timeout"), Some(std::time::Duration::from_secs(3)));
         assert_eq!(of("wasted-space").bytes("warn-over"), Some(20_000_000));
-        let baseline = load_builtin("baseline", &rules);
+        let baseline = load_builtin("baseline", rules);
         let general = baseline.rules["context-file-left"].settings.texts("names").expect("set");
         let special = of("context-file-left").texts("names").expect("set");
         assert!(general.iter().all(|name| special.contains(name)), "frontend's list is baseline's and more");

@@ -9,8 +9,6 @@ pub mod file;
 mod value;
 
 #[cfg(test)]
-pub(crate) mod fake;
-#[cfg(test)]
 mod tests;
 
 pub use crate::policy::error::PolicyError;

@@ -3,7 +3,6 @@
 use crate::model::finding::Level;
 use crate::policy::Policy;
 use crate::policy::PolicyError;
-use crate::policy::fake::declared;
 use crate::policy::load;
 use crate::policy::load_all;
 use std::io;
@@ -16,7 +15,7 @@ fn load_from(files: &[(&str, &str)]) -> Result<Policy, PolicyError> {
         let found = files.iter().find(|(name, _)| Path::new(name) == path);
         found.map(|(_, text)| text.as_bytes().to_vec()).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     };
-    load(files[0].0, &declared(), &read)
+    load(files[0].0, crate::rules::ALL, &read)
 }
 
 fn error_of(text: &str) -> String {
@@ -57,7 +56,7 @@ fn later_layers_win_and_parameters_merge_by_key() {
 #[test]
 fn a_policy_reached_twice_counts_where_it_came_first() {
     let closed = |_: &Path| Err(io::Error::from(io::ErrorKind::NotFound));
-    let policy = load_all(&["backend", "baseline"], &declared(), &closed).expect("valid");
+    let policy = load_all(&["backend", "baseline"], crate::rules::ALL, &closed).expect("valid");
     assert_eq!(policy.level("missing-healthcheck"), Level::Error);
     assert_eq!(policy.names.len(), 2);
 }
@@ -213,7 +212,7 @@ fn endless_chains_are_refused() {
         let depth = path.components().count();
         Ok(format!("schema = 1\nextends = [\"x{depth}/a.toml\"]").into_bytes())
     };
-    let error = load("a.toml", &declared(), &read).expect_err("too deep").render(false);
+    let error = load("a.toml", crate::rules::ALL, &read).expect_err("too deep").render(false);
     assert!(error.starts_with("error: policies extend policies more than 8 levels deep"), "{error}");
     let wide = |path: &Path| {
         if path != Path::new("a.toml") {
@@ -222,7 +221,7 @@ fn endless_chains_are_refused() {
         let list: Vec<String> = (0..200).map(|n| format!("\"./{n}.toml\"")).collect();
         Ok(format!("schema = 1\nextends = [{}]", list.join(",")).into_bytes())
     };
-    let error = load("a.toml", &declared(), &wide).expect_err("too many").render(false);
+    let error = load("a.toml", crate::rules::ALL, &wide).expect_err("too many").render(false);
     assert!(error.contains("more than 64 policies in one"), "{error}");
     assert!(error.len() < 100_000);
 }
@@ -230,12 +229,12 @@ fn endless_chains_are_refused() {
 #[test]
 fn a_name_that_is_no_policy() {
     let closed = |_: &Path| Err(io::Error::from(io::ErrorKind::NotFound));
-    let error = load("bakend", &declared(), &closed).expect_err("unknown").render(false);
+    let error = load("bakend", crate::rules::ALL, &closed).expect_err("unknown").render(false);
     assert_eq!(
         error,
         "error: there is no policy `bakend`\n |\n = help: did you mean `backend`? (a file's path holds a `/` or ends in `.toml`)\n"
     );
-    let error = load("./no.toml", &declared(), &closed).expect_err("absent").render(false);
+    let error = load("./no.toml", crate::rules::ALL, &closed).expect_err("absent").render(false);
     assert_eq!(error, "error: cannot read the policy `no.toml`: entity not found\n");
 }
 
@@ -245,10 +244,10 @@ fn hostile_files_are_errors_with_harmless_texts() {
     assert!(control.contains("unknown key `a\\x1b[2J`"), "{control}");
     assert!(!control.contains('\u{1b}') && !control.contains('\u{202e}'));
     let binary = |_: &Path| Ok(b"schema = 1\n\xff\xfe\n".to_vec());
-    let error = load("a.toml", &declared(), &binary).expect_err("no text").render(false);
+    let error = load("a.toml", crate::rules::ALL, &binary).expect_err("no text").render(false);
     assert!(error.starts_with("error: the file is not UTF-8 text\n --> a.toml:2:1"), "{error}");
     let large = |_: &Path| Ok(vec![b'#'; (1 << 20) + 1]);
-    let error = load("a.toml", &declared(), &large).expect_err("too large").render(false);
+    let error = load("a.toml", crate::rules::ALL, &large).expect_err("too large").render(false);
     assert!(error.contains("larger than 1048576 bytes"), "{error}");
     let deep = format!("schema = 1\nextends = {}", "[".repeat(100_000));
     assert!(error_of(&deep).contains("error: "));
@@ -276,7 +275,7 @@ proptest::proptest! {
     #[test]
     fn any_bytes_end_in_a_policy_or_an_error(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
         let read = |_: &Path| Ok(bytes.clone());
-        if let Err(error) = load("a.toml", &declared(), &read) {
+        if let Err(error) = load("a.toml", crate::rules::ALL, &read) {
             error.render(false);
         }
     }

@@ -292,6 +292,7 @@ pub const MORE: &str = "(more)";
 /// All rules, sorted by id.
 pub const ALL: &[&Rule] = &[
     &config::ambiguous_config::RULE,
+    &config::ambiguous_layer::RULE,
     &env::bad_env_value::RULE,
     &start::binds_to_loopback::RULE,
     &leftovers::build_tools_left::RULE,

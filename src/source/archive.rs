@@ -14,7 +14,9 @@ use crate::stream::fault::Fault;
 use crate::stream::frames::Framer;
 use crate::stream::frames::Header;
 use crate::stream::frames::Sink;
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::io::Read;
@@ -26,6 +28,8 @@ use std::sync::Arc;
 pub struct Archive {
     whole: Blob,
     members: HashMap<Vec<u8>, Vec<Member>>,
+    /// Names whose copies have been compared and are the same.
+    compared: RefCell<HashSet<Vec<u8>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -36,6 +40,7 @@ enum Member {
     },
     /// Another member, as a path from the archive's root.
     Link(Vec<u8>),
+    Folder,
     Other(&'static str),
 }
 
@@ -87,7 +92,7 @@ impl Archive {
         if !framer.at_end() {
             framer.finish().map_err(|fault| index.error(fault))?;
         }
-        Ok(Archive { whole: blob, members: index.members })
+        Archive::new(blob, index)
     }
 
     /// Decodes a stream into a temporary file that has no name, and indexes it as it passes.
@@ -125,7 +130,22 @@ impl Archive {
         if !framer.at_end() {
             framer.finish().map_err(|fault| index.error(fault))?;
         }
-        Ok(Archive { whole: Blob::new(Arc::new(file), 0, written), members: index.members })
+        Archive::new(Blob::new(Arc::new(file), 0, written), index)
+    }
+
+    /// A member below one that is no folder would be written elsewhere by whoever unpacks the archive.
+    fn new(whole: Blob, index: Index) -> Result<Archive, SourceError> {
+        for name in index.members.keys() {
+            let mut folder = path::parent(name);
+            while !folder.is_empty() {
+                if index.members.get(folder).is_some_and(|at| at.iter().any(|member| !matches!(member, Member::Folder)))
+                {
+                    return Err(SourceError::BelowNoFolder(shown_bytes(name)));
+                }
+                folder = path::parent(folder);
+            }
+        }
+        Ok(Archive { whole, members: index.members, compared: RefCell::default() })
     }
 
     /// No entries at all.
@@ -133,42 +153,53 @@ impl Archive {
         self.members.is_empty()
     }
 
-    /// A member by its name, links inside the archive followed; `None` if there is none.
+    /// A member by its name, links inside the archive followed; `None` if there is none. Of several under one name the
+    /// last counts, as for a tar that is unpacked; where their content differs, that is an error.
     pub fn member(&self, name: &str) -> Result<Option<Blob>, SourceError> {
-        let mut at = name.as_bytes().to_vec();
-        for _ in 0..=limits::ARCHIVE_LINKS {
-            let Some(members) = self.members.get(&at) else { return Ok(None) };
-            // The last one counts, as for a tar that is unpacked; where it matters that there are two, that is an error.
-            let Some(member) = members.last() else { return Ok(None) };
-            match member {
-                Member::Link(target) => at = target.clone(),
-                Member::Other(what) => {
-                    return Err(SourceError::NotAFile { name: shown_bytes(name.as_bytes()), what });
-                }
-                Member::File { offset, len } => {
-                    let blob = self.whole.slice(*offset, *len);
-                    self.only_one(name, &blob, &members[..members.len() - 1])?;
-                    return Ok(Some(blob));
-                }
+        let Some(members) = self.members.get(name.as_bytes()) else { return Ok(None) };
+        let mut found: Option<Option<Blob>> = None;
+        for member in members {
+            let blob = self.file(name, member)?;
+            if let Some(before) = &found {
+                self.same(name, before.as_ref(), blob.as_ref())?;
             }
+            found = Some(blob);
         }
-        Err(SourceError::NotAFile { name: shown_bytes(name.as_bytes()), what: "a loop of links" })
+        self.compared.borrow_mut().insert(name.as_bytes().to_vec());
+        Ok(found.flatten())
     }
 
-    fn only_one(&self, name: &str, blob: &Blob, others: &[Member]) -> Result<(), SourceError> {
-        let differ = || SourceError::Duplicate(shown_bytes(name.as_bytes()));
-        let read = |fault| SourceError::Read { name: shown_bytes(name.as_bytes()), fault };
-        // Each further copy costs a comparison; nobody writes more than a few.
-        if others.len() > 8 {
-            return Err(differ());
-        }
-        for other in others {
-            let Member::File { offset, len } = other else { return Err(differ()) };
-            if !blob.same_bytes(&self.whole.slice(*offset, *len)).map_err(read)? {
-                return Err(differ());
+    /// The file that a member is, or leads to; `None` where it leads to nothing.
+    fn file(&self, name: &str, member: &Member) -> Result<Option<Blob>, SourceError> {
+        let refused = |what| SourceError::NotAFile { name: shown_bytes(name.as_bytes()), what };
+        let mut member = member;
+        for _ in 0..=limits::ARCHIVE_LINKS {
+            match member {
+                Member::File { offset, len } => return Ok(Some(self.whole.slice(*offset, *len))),
+                Member::Folder => return Err(refused("a directory")),
+                Member::Other(what) => return Err(refused(what)),
+                Member::Link(target) => match self.members.get(target).map(Vec::as_slice) {
+                    Some([only]) => member = only,
+                    // What a link to one of several means hangs on when it was made.
+                    Some(_) => return Err(SourceError::Duplicate(shown_bytes(target))),
+                    None => return Ok(None),
+                },
             }
         }
-        Ok(())
+        Err(refused("a loop of links"))
+    }
+
+    fn same(&self, name: &str, a: Option<&Blob>, b: Option<&Blob>) -> Result<(), SourceError> {
+        if self.compared.borrow().contains(name.as_bytes()) {
+            return Ok(());
+        }
+        let read = |fault| SourceError::Read { name: shown_bytes(name.as_bytes()), fault };
+        let same = match (a, b) {
+            (Some(a), Some(b)) => a.same_bytes(b).map_err(read)?,
+            (None, None) => true,
+            _ => false,
+        };
+        if same { Ok(()) } else { Err(SourceError::Duplicate(shown_bytes(name.as_bytes()))) }
     }
 
     /// Whether any member lies at or below this path.
@@ -223,7 +254,7 @@ impl Sink for Index {
                     false => Member::Link(target),
                 }
             }
-            b'5' => Member::Other("a directory"),
+            b'5' => Member::Folder,
             _ => Member::Other("a device or pipe"),
         };
         self.members.entry(name).or_default().push(member);

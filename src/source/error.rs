@@ -82,6 +82,9 @@ pub enum SourceError {
     /// Two entries under one name.
     #[error("{0} is in the archive twice with different content: readers differ on which counts")]
     Duplicate(String),
+    /// An entry whose folder is a link or a file.
+    #[error("{0} lies below an entry that is no folder: whoever unpacks the archive writes it elsewhere")]
+    BelowNoFolder(String),
     /// A member could not be read.
     #[error("cannot read {name}: {fault}")]
     Read {

@@ -377,7 +377,12 @@ impl Framer {
                 return Err(TarFault::Sparse.into());
             }
             match format {
-                SparseFormat::InHeader => self.extents = sparse::pax_extents(&pax.sparse.map)?,
+                SparseFormat::InHeader => {
+                    self.extents = sparse::pax_extents(&pax.sparse.map)?;
+                    if pax::decimal(&pax.sparse.blocks) != i64::try_from(self.extents.len()).ok() {
+                        return Err(TarFault::Sparse.into());
+                    }
+                }
                 SparseFormat::InFront => {
                     self.left = stored;
                     self.pending = Some(header);
@@ -438,7 +443,8 @@ impl Framer {
     fn begin(&mut self, header: Header, stored: u64, sink: &mut impl Sink) -> Result<(), Step> {
         if header.sparse {
             sparse::check(&self.extents, header.size)?;
-            if self.extents.iter().map(|extent| extent.len).sum::<u64>() > stored {
+            // Stored bytes that the map does not mention are an error to Go as well.
+            if self.extents.iter().map(|extent| extent.len).sum::<u64>() != stored {
                 return Err(TarFault::Sparse.into());
             }
         }

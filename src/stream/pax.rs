@@ -38,8 +38,11 @@ pub struct Sparse {
     pub size: Option<Vec<u8>>,
     /// `GNU.sparse.realsize`.
     pub real_size: Option<Vec<u8>>,
-    /// `GNU.sparse.map`, or the offsets and numbers of format 0.0 in turn, joined by commas.
+    /// `GNU.sparse.map`, or the offsets and numbers of format 0.0 in turn, joined by commas, which go before it.
     pub map: Vec<u8>,
+    /// `GNU.sparse.numblocks`, which formats 0.0 and 0.1 must have.
+    pub blocks: Vec<u8>,
+    pairs: Vec<u8>,
     /// Whether the next record of format 0.0 must be a `numbytes`.
     half: bool,
 }
@@ -56,6 +59,9 @@ pub fn read(mut data: &[u8]) -> Result<Pax, TarFault> {
     }
     if pax.sparse.half {
         return Err(TarFault::Pax(": a sparse offset without its length"));
+    }
+    if !pax.sparse.pairs.is_empty() {
+        pax.sparse.map = std::mem::take(&mut pax.sparse.pairs);
     }
     Ok(pax)
 }
@@ -108,15 +114,16 @@ fn take(pax: &mut Pax, key: &[u8], value: &[u8]) -> Result<(), TarFault> {
         b"GNU.sparse.size" => pax.sparse.size = text(),
         b"GNU.sparse.realsize" => pax.sparse.real_size = text(),
         b"GNU.sparse.map" => pax.sparse.map = value.to_vec(),
+        b"GNU.sparse.numblocks" => pax.sparse.blocks = value.to_vec(),
         b"GNU.sparse.offset" | b"GNU.sparse.numbytes" => {
             if (key == b"GNU.sparse.numbytes") != pax.sparse.half || value.contains(&b',') {
                 return Err(TarFault::Pax(": sparse offsets and lengths out of turn"));
             }
             pax.sparse.half = !pax.sparse.half;
-            if !pax.sparse.map.is_empty() {
-                pax.sparse.map.push(b',');
+            if !pax.sparse.pairs.is_empty() {
+                pax.sparse.pairs.push(b',');
             }
-            pax.sparse.map.extend_from_slice(value);
+            pax.sparse.pairs.extend_from_slice(value);
         }
         _ => {
             if let Some(name) = key.strip_prefix(XATTR) {
@@ -161,6 +168,12 @@ mod tests {
         assert_eq!(pax.path.as_deref(), Some(&b"a\nb"[..]));
         let pax = read(b"9 path=a\n9 path=b\n").expect("twice");
         assert_eq!(pax.path.as_deref(), Some(&b"b"[..]));
+    }
+
+    #[test]
+    fn pairs_of_format_0_0_go_before_a_map() {
+        let pax = read(b"24 GNU.sparse.offset=10\n25 GNU.sparse.numbytes=5\n20 GNU.sparse.map=7\n").expect("records");
+        assert_eq!(pax.sparse.map, b"10,5");
     }
 
     #[test]

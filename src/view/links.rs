@@ -27,6 +27,9 @@ impl View {
         let mut at = PathTable::ROOT;
         let mut links = 0;
         while let Some(name) = todo.pop() {
+            if !self.step() {
+                return Resolved::Loop;
+            }
             let Some(here) = self.stat(at) else { return Resolved::Missing };
             if here.kind != Kind::Dir {
                 // A trailing slash or dot asks for a folder too.
@@ -42,8 +45,8 @@ impl View {
             }
             let child = self.paths.find_child(at, name).and_then(|child| Some((child, self.stat(child)?)));
             let Some((child, stat)) = child else { return Resolved::Missing };
-            let last = todo.iter().all(|rest| matches!(*rest, b"" | b"."));
-            if stat.kind == Kind::Symlink && (!last || follow_last || !todo.is_empty()) {
+            // A trailing slash or dot behind a link asks for what the link leads to.
+            if stat.kind == Kind::Symlink && (follow_last || !todo.is_empty()) {
                 links += 1;
                 if links > limits::SYMLINKS {
                     return Resolved::Loop;

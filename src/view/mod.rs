@@ -6,7 +6,9 @@
 
 mod links;
 mod merge;
+mod place;
 pub mod waste;
+mod whiteouts;
 
 pub use crate::view::links::Resolved;
 
@@ -19,6 +21,7 @@ use crate::model::layer_facts::Xattr;
 use crate::model::path::PathId;
 use crate::model::path::PathTable;
 use crate::view::waste::Hidden;
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -33,10 +36,46 @@ pub struct View {
     inodes: Vec<Inode>,
     events: Vec<Event>,
     hidden: Vec<Hidden>,
+    /// Path components that may still be walked while links are followed.
+    steps: Cell<u64>,
     /// Files that a second reading brought, by layer and entry.
     brought: HashMap<(usize, u32), Kept>,
     /// Places where the layers do not fit together, as messages for people.
     pub faults: Vec<String>,
+    /// Places that unpackers read differently; the first [`DIFFERENCES_LISTED`].
+    pub differences: Vec<Difference>,
+}
+
+/// More of them tell nothing new.
+const DIFFERENCES_LISTED: usize = 1000;
+
+/// A place that unpackers read differently. The view follows the image specification.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Whose entry it is.
+    pub layer: usize,
+    /// The entry's path.
+    pub path: Vec<u8>,
+    /// How they differ.
+    pub kind: DifferenceKind,
+}
+
+/// How unpackers differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DifferenceKind {
+    /// The way to an entry leads through a symbolic link of a lower layer. It is followed here; overlay drivers unpack
+    /// each layer alone and put a folder in the link's place.
+    ThroughLink,
+    /// A hardlink to a file of a lower layer. It shares that file here; overlay drivers refuse the layer.
+    LowerHardlink,
+    /// A whiteout behind the layer's own entry of that name. The entry stays here; others delete it.
+    LateWhiteout,
+    /// A whiteout and a folder of the same name. What lay below in the folder is gone here; overlay drivers show it.
+    WhiteoutAndFolder,
+    /// An opaque marker for the root. Everything below is gone here; overlay drivers ignore it.
+    OpaqueRoot,
+    /// The same path twice in one layer. The later entry counts here; docker refuses the layer.
+    Twice,
 }
 
 /// What stands at a path.
@@ -117,6 +156,18 @@ impl View {
         merge::merge(layers)
     }
 
+    /// Whether the bound on following links was hit ([`crate::limits::LINK_STEPS`]): some path was then taken for a loop.
+    pub fn is_exhausted(&self) -> bool {
+        self.steps.get() == 0
+    }
+
+    /// Takes one step of the bound; false if none is left.
+    fn step(&self) -> bool {
+        let left = self.steps.get();
+        self.steps.set(left.saturating_sub(1));
+        left > 1
+    }
+
     /// The layers that were merged.
     pub fn layers(&self) -> &[Arc<LayerFacts>] {
         &self.layers
@@ -128,11 +179,27 @@ impl View {
     }
 
     /// Everything that is there, sorted by the bytes of its path.
-    pub fn sorted(&self) -> Vec<(Vec<u8>, NodeId)> {
-        let mut all: Vec<_> = self.walk().map(|(node, _)| (self.path(node), node)).collect();
-        // A slash sorts where it stands; the root comes first.
-        all.sort();
-        all
+    pub fn sorted(&self) -> Vec<NodeId> {
+        // A folder stands at its own name, what lies in it at that name and a slash: `a`, `a-b`, `a/c`.
+        let mut out = vec![PathTable::ROOT];
+        let mut todo = vec![(PathTable::ROOT, true)];
+        while let Some((node, inside)) = todo.pop() {
+            if !inside {
+                out.push(node);
+                continue;
+            }
+            let mut places: Vec<(Vec<u8>, NodeId, bool)> = Vec::new();
+            for child in self.children(node) {
+                let name = self.name(child);
+                places.push((name.to_vec(), child, false));
+                if self.nodes[child as usize].first_child != NONE {
+                    places.push(([name, b"/"].concat(), child, true));
+                }
+            }
+            places.sort_unstable();
+            todo.extend(places.into_iter().rev().map(|(_, child, inside)| (child, inside)));
+        }
+        out
     }
 
     /// What is at a node; `None` where nothing is.

@@ -296,11 +296,45 @@ fn one_image_with_two_names_is_one_image() {
     }
 }
 
+/// What BuildKit writes beside an image: a manifest with an image's config, whose layers are statements.
+fn attestation(files: &mut Files) -> Value {
+    let statement = image::put(files, br#"{"_type":"https://in-toto.io/Statement/v0.1"}"#.to_vec());
+    let statement = image::descriptor("application/vnd.in-toto+json", &statement);
+    let rootfs = json!({"type": "layers", "diff_ids": [statement["digest"]]});
+    let config = json!({"architecture": "unknown", "os": "unknown", "config": {}, "rootfs": rootfs});
+    let config = image::put(files, config.to_string().into_bytes());
+    let config = image::descriptor("application/vnd.oci.image.config.v1+json", &config);
+    let media_type = "application/vnd.oci.image.manifest.v1+json";
+    let manifest = json!({"schemaVersion": 2, "mediaType": media_type, "config": config, "layers": [statement]});
+    let manifest = image::put(files, manifest.to_string().into_bytes());
+    image::descriptor(media_type, &manifest)
+}
+
+#[test]
+fn an_image_that_calls_itself_an_attestation_is_audited() {
+    let desk = Desk::new();
+    for (key, value) in [
+        ("annotations", json!({"vnd.docker.reference.type": "attestation-manifest"})),
+        ("platform", json!({"architecture": "unknown", "os": "unknown"})),
+        ("mediaType", json!("application/vnd.example.unknown")),
+    ] {
+        let mut files = Files::new();
+        let honest = image::put_image(&mut files, &for_arm(), Compression::Gzip);
+        let mut hidden = image::put_image(&mut files, &app(), Compression::Gzip);
+        hidden[key] = value;
+        image::seal(&mut files, &[honest, hidden]);
+        let ran = Run::new(["audit", &desk.files(key, &files), "--format", "json"]).run();
+        let report = ran.json();
+        let both = report["images"].as_array().unwrap().len() == 2;
+        assert!(both || !report["errors"].as_array().unwrap().is_empty(), "{key}: {}", ran.told());
+    }
+}
+
 /// An index of two platforms, one below the other, an attestation before both.
 fn nested(arm: &Image, amd: &Image) -> (Files, String) {
     let mut files = Files::new();
     let attested = image::put_image(&mut files, amd, Compression::Gzip);
-    let mut attestation = image::put_image(&mut files, &other(), Compression::Gzip);
+    let mut attestation = attestation(&mut files);
     let about = attested["digest"].as_str().unwrap().to_string();
     attestation["platform"] = json!({"architecture": "unknown", "os": "unknown"});
     attestation["annotations"] =

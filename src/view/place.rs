@@ -1,0 +1,180 @@
+//! Puts an entry of a layer where it belongs.
+
+use crate::limits;
+use crate::model::layer_facts::Entry;
+use crate::model::layer_facts::Kind;
+use crate::model::layer_facts::NONE;
+use crate::model::path;
+use crate::model::path::PathId;
+use crate::model::path::PathTable;
+use crate::model::text::shown_bytes;
+use crate::view::DifferenceKind;
+use crate::view::NodeId;
+use crate::view::Resolved;
+use crate::view::View;
+use crate::view::merge::Layer;
+use crate::view::merge::Refusal;
+use crate::view::waste::Cause;
+
+impl View {
+    /// Puts one entry into the view.
+    pub(super) fn place(&mut self, layer: &mut Layer<'_>, index: u32, entry: &Entry) -> Result<(), Refusal> {
+        if entry.path == PathTable::ROOT {
+            if entry.kind != Kind::Dir {
+                return Err(Refusal::Unplaceable("an entry for the root that is not a folder".to_string()));
+            }
+            let root = self.nodes[PathTable::ROOT as usize].inode;
+            self.touch(root, layer.index, index, entry);
+            self.put(PathTable::ROOT, root, layer.index);
+            return Ok(());
+        }
+        let folder = self.folder_for(layer, entry.path)?;
+        let node = self.make_child(folder, layer.facts.paths.name(entry.path))?;
+        let there = self.nodes[node as usize].inode;
+        if entry.kind == Kind::Dir {
+            if self.is_folder(node) {
+                self.touch(there, layer.index, index, entry);
+                self.put(node, there, layer.index);
+                return Ok(());
+            }
+            self.replace(layer, node);
+            let inode = self.new_inode(layer.index, index, entry, node);
+            self.inodes[inode as usize].names = 1;
+            self.bind(node, inode, layer.index);
+            return Ok(());
+        }
+        if entry.kind == Kind::Hardlink {
+            let inode = self.link_target(layer, entry, node)?;
+            if self.inodes[inode as usize].layer != layer.index {
+                self.differ(layer, entry.path, DifferenceKind::LowerHardlink);
+            }
+            self.replace(layer, node);
+            let target = &mut self.inodes[inode as usize];
+            if target.kind != Kind::Symlink && target.entry != NONE {
+                // Runtimes set the link entry's mode and owner on the file that both names share.
+                (target.mode, target.uid, target.gid) = (entry.mode, entry.uid, entry.gid);
+            }
+            self.bind(node, inode, layer.index);
+            return Ok(());
+        }
+        self.replace(layer, node);
+        let inode = self.new_inode(layer.index, index, entry, node);
+        self.bind(node, inode, layer.index);
+        Ok(())
+    }
+
+    /// A folder's entry over a folder: new attributes, the same children.
+    fn touch(&mut self, inode: u32, layer: u32, index: u32, entry: &Entry) {
+        let inode = &mut self.inodes[inode as usize];
+        (inode.mode, inode.uid, inode.gid) = (entry.mode, entry.uid, entry.gid);
+        (inode.layer, inode.entry) = (layer, index);
+    }
+
+    fn replace(&mut self, layer: &mut Layer<'_>, node: NodeId) {
+        if self.nodes[node as usize].inode != NONE {
+            self.remove(node, Cause::Replaced, &mut layer.lost, |_, _, _| Cause::TypeChange, |_, _| {});
+        }
+    }
+
+    /// What a hardlink names: a file of this layer or of one below. The last component's link is not followed (link(2)).
+    fn link_target(&self, layer: &Layer<'_>, entry: &Entry, node: NodeId) -> Result<u32, Refusal> {
+        let (target, _) = path::clean(layer.facts.text(entry));
+        let unplaceable = |why: &str| Err(Refusal::Unplaceable(format!("{why} (/{})", shown_bytes(&target))));
+        if let Some(&inode) = layer.facts.paths.find(&target).and_then(|path| layer.aside.get(&path)) {
+            return Ok(inode);
+        }
+        let inode = match self.resolve(&target, false) {
+            Resolved::Found(found) if found == node => return unplaceable("a hardlink to itself"),
+            Resolved::Found(found) => self.nodes[found as usize].inode,
+            _ => match self
+                .paths
+                .find(&target)
+                .filter(|&other| other != node)
+                .and_then(|other| layer.rescued.get(&other))
+            {
+                Some(&inode) => inode,
+                None => return unplaceable("a hardlink to nothing"),
+            },
+        };
+        if self.inodes[inode as usize].kind == Kind::Dir {
+            return unplaceable("a hardlink to a directory");
+        }
+        Ok(inode)
+    }
+
+    /// The folder that an entry goes into: links on the way followed inside the image, missing folders made.
+    fn folder_for(&mut self, layer: &mut Layer<'_>, path: PathId) -> Result<NodeId, Refusal> {
+        let parent = layer.facts.paths.parent(path);
+        // What is there has only folders above it, so a folder at the same name is the one.
+        if let Some(node) = self.same_name(layer, parent)
+            && self.is_folder(node)
+        {
+            return Ok(node);
+        }
+        let names = layer.facts.paths.path(parent);
+        let mut todo: Vec<Vec<u8>> = names.rsplit(|&b| b == b'/').map(<[u8]>::to_vec).collect();
+        let mut at = PathTable::ROOT;
+        let mut links = 0;
+        while let Some(name) = todo.pop() {
+            if !self.step() {
+                return Err(Refusal::Unplaceable("more links to follow than the limit (link steps)".to_string()));
+            }
+            match &name[..] {
+                b"" | b"." => continue,
+                b".." => {
+                    at = self.paths.parent(at);
+                    continue;
+                }
+                _ => {}
+            }
+            let child = self.make_child(at, &name)?;
+            match self.kind(child) {
+                None => {
+                    let inode = self.new_folder(layer.index, child);
+                    self.bind(child, inode, layer.index);
+                    at = child;
+                }
+                Some(Kind::Dir) => at = child,
+                Some(Kind::Symlink) => {
+                    links += 1;
+                    if links > limits::SYMLINKS {
+                        return Err(Refusal::Unplaceable("a loop of symbolic links on the way to it".to_string()));
+                    }
+                    if self.nodes[child as usize].put_by != layer.index {
+                        self.differ(layer, path, DifferenceKind::ThroughLink);
+                    }
+                    let target = self.stat(child).map_or(Vec::new(), |stat| stat.text.to_vec());
+                    if target.starts_with(b"/") {
+                        at = PathTable::ROOT;
+                    }
+                    todo.extend(target.rsplit(|&b| b == b'/').map(<[u8]>::to_vec));
+                }
+                Some(_) => {
+                    let place = shown_bytes(&self.path(child));
+                    return Err(Refusal::Unplaceable(format!("/{place} on the way to it is not a directory")));
+                }
+            }
+        }
+        Ok(at)
+    }
+
+    /// The node of the same name in the view, if any path has been there.
+    fn same_name(&self, layer: &mut Layer<'_>, path: PathId) -> Option<NodeId> {
+        if path == PathTable::ROOT {
+            return Some(PathTable::ROOT);
+        }
+        // Upwards to the nearest path whose node is known, then down again.
+        let mut chain = Vec::new();
+        let mut at = path;
+        while at != PathTable::ROOT && layer.known[at as usize] == NONE {
+            chain.push(at);
+            at = layer.facts.paths.parent(at);
+        }
+        let mut node = if at == PathTable::ROOT { PathTable::ROOT } else { layer.known[at as usize] };
+        for step in chain.into_iter().rev() {
+            node = self.paths.find_child(node, layer.facts.paths.name(step))?;
+            layer.known[step as usize] = node;
+        }
+        Some(node)
+    }
+}

@@ -1,0 +1,126 @@
+//! Whiteouts: how a layer says that something is gone.
+//!
+//! `.wh.NAME` hides NAME below; `.wh..wh..opq` hides every lower sibling. Both reach only down: entries of the same layer
+//! stay, wherever they stand in its tar (image-spec, layer.md, "Whiteouts", "Opaque Whiteout"). Not here: counting what was
+//! hidden (`waste`).
+
+use crate::model::layer_facts::Kind;
+use crate::model::path;
+use crate::model::path::PathId;
+use crate::model::path::PathTable;
+use crate::model::path::TooManyPaths;
+use crate::view::DifferenceKind;
+use crate::view::NodeId;
+use crate::view::Resolved;
+use crate::view::View;
+use crate::view::merge::Layer;
+use crate::view::waste::Cause;
+use std::collections::HashSet;
+
+impl View {
+    /// Whiteouts and opaque markers, on what the lower layers left.
+    pub(super) fn take_away(&mut self, layer: &mut Layer<'_>) -> Result<(), TooManyPaths> {
+        if layer.facts.counts.whiteouts + layer.facts.counts.opaque == 0 {
+            return Ok(());
+        }
+        let mut gone: HashSet<NodeId> = HashSet::new();
+        let mut opaque: HashSet<NodeId> = HashSet::new();
+        let mut order = Vec::new();
+        for (index, entry) in layer.facts.entries.iter().enumerate() {
+            match entry.kind {
+                Kind::Opaque => {
+                    if entry.path == PathTable::ROOT {
+                        self.differ(layer, entry.path, DifferenceKind::OpaqueRoot);
+                    }
+                    if let Some(folder) = self.lower_folder(layer, entry.path)
+                        && opaque.insert(folder)
+                    {
+                        order.push((folder, true));
+                    }
+                }
+                Kind::Whiteout => {
+                    match layer.own[entry.path as usize] {
+                        Some((_, first)) if first < index as u32 => {
+                            self.differ(layer, entry.path, DifferenceKind::LateWhiteout);
+                        }
+                        Some((Kind::Dir, _)) => self.differ(layer, entry.path, DifferenceKind::WhiteoutAndFolder),
+                        _ => {}
+                    }
+                    let (folder, name) = (layer.facts.paths.parent(entry.path), layer.facts.paths.name(entry.path));
+                    let hidden =
+                        self.lower_folder(layer, folder).and_then(|folder| self.paths.find_child(folder, name));
+                    if let Some(node) = hidden
+                        && gone.insert(node)
+                    {
+                        order.push((node, false));
+                    }
+                }
+                _ => {}
+            }
+        }
+        let rescue = layer.facts.counts.hardlink > 0;
+        for (node, is_opaque) in order {
+            let tops: Vec<(NodeId, Cause)> = match is_opaque {
+                true => self
+                    .take_children(node)
+                    .into_iter()
+                    .map(|child| (child, if gone.contains(&child) { Cause::Deleted } else { Cause::Opaque }))
+                    .collect(),
+                false => vec![(node, Cause::Deleted)],
+            };
+            for (top, cause) in tops {
+                let below = |folder: NodeId, child: NodeId, inherited: Cause| {
+                    if gone.contains(&child) {
+                        Cause::Deleted
+                    } else if opaque.contains(&folder) {
+                        Cause::Opaque
+                    } else if matches!(inherited, Cause::Deleted | Cause::AncestorDeleted) {
+                        Cause::AncestorDeleted
+                    } else {
+                        inherited
+                    }
+                };
+                let rescued = &mut layer.rescued;
+                let taken = |node, inode| {
+                    if rescue {
+                        rescued.insert(node, inode);
+                    }
+                };
+                self.remove(top, cause, &mut layer.lost, below, taken);
+            }
+        }
+        Ok(())
+    }
+
+    /// The folder of the lower layers that a marker speaks of. A link on the way is followed only where this layer puts
+    /// nothing there itself.
+    fn lower_folder(&mut self, layer: &Layer<'_>, path: PathId) -> Option<NodeId> {
+        let mut chain = Vec::new();
+        let mut at = path;
+        while at != PathTable::ROOT {
+            chain.push(at);
+            at = layer.facts.paths.parent(at);
+        }
+        let mut node = PathTable::ROOT;
+        for &step in chain.iter().rev() {
+            let child = self.paths.find_child(node, layer.facts.paths.name(step))?;
+            match self.kind(child)? {
+                Kind::Dir => node = child,
+                Kind::Symlink if layer.own[step as usize].is_none() => {
+                    self.differ(layer, path, DifferenceKind::ThroughLink);
+                    let target = self.stat(child)?.text.to_vec();
+                    let target = match target.starts_with(b"/") {
+                        true => target,
+                        false => path::join(&self.path(node), &target),
+                    };
+                    match self.resolve(&target, true) {
+                        Resolved::Found(found) if self.is_folder(found) => node = found,
+                        _ => return None,
+                    }
+                }
+                _ => return None,
+            }
+        }
+        Some(node)
+    }
+}
