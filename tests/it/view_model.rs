@@ -230,6 +230,8 @@ impl View {
         let inode = match found.as_ref().and_then(|path| self.nodes.get(path)) {
             Some(_) if found.as_deref() == Some(real) => return None,
             Some(&inode) => inode,
+            // A link to itself names nothing, whatever a whiteout took away there.
+            None if entry.target == real => return None,
             None => *rescued.get(&entry.target)?,
         };
         let node = &mut self.inodes[inode];
