@@ -50,7 +50,7 @@ pub const LINK_BYTES: usize = 4095;
 /// An extended attribute's value, in bytes: what Linux takes (XATTR_SIZE_MAX, xattr(7)).
 pub const XATTR_BYTES: usize = 64 << 10;
 /// Path components walked while links are followed, for one image: enough for every path of a large one, many times.
-pub const LINK_STEPS: u64 = 100_000_000;
+pub const LINK_STEPS: u64 = 20_000_000;
 /// Symbolic links followed while one path is resolved, as Linux does (path_resolution(7)).
 pub const SYMLINKS: usize = 40;
 /// A file kept whole because a rule reads it (passwd, group, package databases), in bytes.
