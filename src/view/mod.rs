@@ -42,7 +42,7 @@ pub struct View {
     brought: HashMap<(usize, u32), Kept>,
     /// Places where the layers do not fit together, as messages for people.
     pub faults: Vec<String>,
-    /// Places that unpackers read differently; the first [`DIFFERENCES_LISTED`].
+    /// Places that unpackers read differently; of very many only the first.
     pub differences: Vec<Difference>,
 }
 

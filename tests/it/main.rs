@@ -18,6 +18,7 @@ mod model;
 mod notation;
 mod peers;
 mod policy;
+mod readers;
 mod rules;
 mod shapes;
 mod sources;
