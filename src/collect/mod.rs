@@ -1,8 +1,8 @@
 //! Takes from one layer, as its entries stream past, what the rules will ask for.
 //!
-//! In: entries and their content, in the order of the tar. Out: [`crate::model::layer_facts::LayerFacts`] without the digests. A collector knows
-//! one layer only, and keeps nothing per byte of content: metadata and a hash of every entry, whole only the few files
-//! that rules read. Not here: what the entries mean on top of other layers (`view`).
+//! In: entries and their content, in the order of the tar. Out: [`Collected`], which the pass makes into a layer's facts. A
+//! collector knows one layer only, and keeps nothing per byte of content: metadata and a hash of every entry, whole only
+//! the few files that rules read. Not here: what the entries mean on top of other layers (`view`).
 
 pub mod content;
 pub mod kept;

@@ -5,6 +5,7 @@
 
 mod cli;
 mod corpus;
+mod corpus_facts;
 mod corpus_rules;
 mod docs;
 mod formats;
