@@ -137,8 +137,16 @@ fn judge(examined: Examined, base_given: bool, request: &AuditRequest) -> ImageR
     let mut not_examined = Vec::new();
     let mut layers = Vec::new();
     let mut sizes = None;
+    if view.is_none() && !image.layers.is_empty() {
+        not_examined.push(NotExamined {
+            kind: "layer".to_string(),
+            count: image.layers.len() as u64,
+            bytes: None,
+            reason: "the image is damaged or foreign, so its files were not looked at".to_string(),
+        });
+    }
     if let Some(view) = &view {
-        not_examined = trailers(view);
+        not_examined.extend(trailers(view));
         undecided.extend(oddities(view));
         layers = layer_reports(view);
         sizes = Some(image_sizes(view));

@@ -94,11 +94,13 @@ pub fn sums(image: &ImageReport) -> Option<String> {
         Some(compressed) => format!("{} compressed, ", bytes(compressed)),
         None => String::new(),
     };
-    let visible = format!("{} of files can be seen in a container", bytes(sizes.visible));
+    let wasted = match sizes.wasted {
+        0 => String::new(),
+        wasted => format!(", {} are wasted on files that cannot", bytes(wasted)),
+    };
+    let (uncompressed, visible) = (bytes(sizes.uncompressed), bytes(sizes.visible));
     Some(format!(
-        "Together {compressed}{} uncompressed; {visible}, {} are wasted on files that cannot.",
-        bytes(sizes.uncompressed),
-        bytes(sizes.wasted)
+        "Together {compressed}{uncompressed} uncompressed; {visible} of files can be seen in a container{wasted}."
     ))
 }
 

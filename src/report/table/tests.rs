@@ -266,8 +266,7 @@ error  world-writable  500 findings
 
 Sizes
 1 layer, not measured.
-Together 0 B uncompressed; 0 B of files can be seen in a container, 0 B are
-wasted on files that cannot.
+Together 0 B uncompressed; 0 B of files can be seen in a container.
 
 Not examined  nothing
 "#,
