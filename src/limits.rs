@@ -14,6 +14,10 @@ pub const IMAGES: usize = 4096;
 pub const LAYERS: usize = 2048;
 /// Entries in the index of an archive (its blobs, not the files of its layers).
 pub const ARCHIVE_ENTRIES: usize = 1 << 18;
+/// Folders above an archive's entry. Blobs lie three deep.
+pub const ARCHIVE_DEPTH: usize = 64;
+/// Bytes of the names in an archive's index.
+pub const ARCHIVE_NAME_BYTES: usize = 32 << 20;
 /// Links followed from one archive entry to another.
 pub const ARCHIVE_LINKS: usize = 10;
 /// Bytes spooled to the unlinked temporary file for an archive that is compressed or comes through a pipe.

@@ -18,6 +18,7 @@ use crate::source::Shape;
 use crate::source::Source;
 use crate::source::reference::Pick;
 use crate::stream::blob::Blob;
+use std::collections::HashSet;
 
 /// An image with the blobs of its layers.
 pub struct Candidate {
@@ -66,6 +67,8 @@ pub struct Listing {
     pub absent: Vec<Absent>,
     /// Images that cannot be read.
     pub broken: Vec<ImageError>,
+    /// Manifests and indexes that have been read.
+    visited: HashSet<Digest>,
 }
 
 /// Lists the images of an input. The error is one that concerns the input as a whole.

@@ -110,6 +110,15 @@ fn index_entry(walk: &Walk<'_>, entry: &Value, place: &str, listing: &mut Listin
             .filter(|name| !name.is_empty())
             .map(str::to_string),
     );
+    // Each document is read once, however often indexes name it: else a few small ones could name each other without end.
+    if !listing.visited.insert(descriptor.digest.clone()) {
+        if let Some(known) =
+            listing.images.iter_mut().find(|c| c.image.manifest_digest.as_ref() == Some(&descriptor.digest))
+        {
+            known.image.names.extend(names);
+        }
+        return Ok(());
+    }
     let Some(blob) = walk.source.blob(&descriptor.digest)? else {
         match claim.aside {
             true => listing.beside.push(claim.attestation(&descriptor.digest, media_type)),
@@ -223,10 +232,6 @@ fn document_of(
             "the input holds more than {} images, the limit (images)",
             limits::IMAGES
         )));
-    }
-    if let Some(known) = listing.images.iter_mut().find(|c| c.image.manifest_digest.as_ref() == Some(&digest)) {
-        known.image.names.extend(walk.names.iter().cloned());
-        return Ok(());
     }
     let candidate = candidate(walk, value, digest, platform, ambiguous)?;
     listing.images.push(candidate);

@@ -215,6 +215,7 @@ impl Archive {
 struct Index {
     members: HashMap<Vec<u8>, Vec<Member>>,
     entries: usize,
+    name_bytes: usize,
     refused: Option<SourceError>,
 }
 
@@ -238,6 +239,12 @@ impl Sink for Index {
             return Err(Fault::Stopped);
         }
         let (name, _) = path::clean(&header.name);
+        self.name_bytes += name.len() + header.link.len();
+        let depth = name.iter().filter(|&&byte| byte == b'/').count();
+        if depth > limits::ARCHIVE_DEPTH || self.name_bytes > limits::ARCHIVE_NAME_BYTES {
+            self.refused = Some(SourceError::Names);
+            return Err(Fault::Stopped);
+        }
         if is_document(&name) && header.size > limits::DOCUMENT_BYTES {
             self.refused = Some(SourceError::DocumentTooLarge { name: shown_bytes(&name), size: header.size });
             return Err(Fault::Stopped);

@@ -62,6 +62,13 @@ pub enum SourceError {
     /// Past [`limits::ARCHIVE_ENTRIES`].
     #[error("the archive has more than {} entries, the limit (archive entries)", limits::ARCHIVE_ENTRIES)]
     TooManyEntries,
+    /// Past [`limits::ARCHIVE_DEPTH`] or [`limits::ARCHIVE_NAME_BYTES`].
+    #[error(
+        "the archive's entries lie deeper than {} folders, or have names of more than {} bytes together (archive depth, archive name bytes)",
+        limits::ARCHIVE_DEPTH,
+        limits::ARCHIVE_NAME_BYTES
+    )]
+    Names,
     /// Past [`limits::SPOOL_BYTES`].
     #[error(
         "the archive unpacks to more than {} bytes, the limit for the temporary file (spool bytes)",

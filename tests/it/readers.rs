@@ -98,3 +98,20 @@ fn a_layer_that_is_listed_too_often() {
     let faults = View::new(vec![facts; often]).faults;
     assert!(faults.iter().any(|fault| fault.contains("(image entries)")), "{faults:?}");
 }
+
+#[test]
+fn indexes_that_name_the_next_a_thousand_times_each() {
+    let desk = Desk::new();
+    let mut files = image::Files::new();
+    let mut entry = image::put_image(&mut files, &small("1000"), image::Compression::Plain);
+    for _ in 0..6 {
+        let index =
+            serde_json::json!({"schemaVersion": 2, "mediaType": image::INDEX_TYPE, "manifests": vec![entry; 1000]});
+        let blob = image::put(&mut files, index.to_string().into_bytes());
+        entry = image::descriptor(image::INDEX_TYPE, &blob);
+    }
+    image::seal(&mut files, &[entry]);
+    let ran = audit(&desk.files("layout", &files));
+    assert_eq!(ran.code, Some(0), "{}", ran.told());
+    assert_eq!(ran.json()["images"].as_array().unwrap().len(), 1);
+}
