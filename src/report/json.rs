@@ -172,6 +172,8 @@ struct Layer<'a> {
     whiteouts: Option<u64>,
     /// The instruction that made it, as near to what the author wrote as history allows.
     instruction: Option<&'a str>,
+    /// The history entry that made it, as the builder wrote it; secrets are struck.
+    created_by: Option<&'a str>,
     /// Whose it is.
     #[cfg_attr(test, schemars(extend("enum" = ["own", "base", "unknown"])))]
     scope: &'static str,
@@ -353,6 +355,7 @@ fn layer(report: &ImageReport, index: usize) -> Layer<'_> {
         entries: read.map(|layer| layer.entries),
         whiteouts: read.map(|layer| layer.whiteouts),
         instruction: report.image.instruction(index).map(|instruction| instruction.text.as_str()),
+        created_by: report.image.instruction(index).map(|instruction| instruction.raw.as_str()),
         scope: match report.image.base_layers {
             Some(count) if index < count => Scope::Base,
             Some(_) => Scope::Own,
