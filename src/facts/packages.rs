@@ -59,7 +59,7 @@ impl Packages {
         self.owners.get(&node).into_iter().flatten().filter_map(|&index| self.list.get(index as usize))
     }
 
-    /// How many packages own each path, for those that own any: node and owners.
+    /// Every path that packages own, in no order that means anything, with its owners.
     pub fn owned(&self) -> impl Iterator<Item = (NodeId, Vec<&Package>)> {
         self.owners
             .iter()

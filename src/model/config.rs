@@ -77,24 +77,6 @@ impl RunConfig {
             .rev()
             .find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name).map(|(_, value)| value))
     }
-
-    /// The variables as name and value, each name once (its last value), in order of first appearance. An entry without
-    /// `=` is a name without a value.
-    pub fn env_pairs(&self) -> Vec<(&str, &str)> {
-        let mut at: std::collections::HashMap<&str, usize> = std::collections::HashMap::new();
-        let mut pairs: Vec<(&str, &str)> = Vec::new();
-        for text in &self.env {
-            let (name, value) = text.split_once('=').unwrap_or((text, ""));
-            match at.get(name) {
-                Some(&i) => pairs[i].1 = value,
-                None => {
-                    at.insert(name, pairs.len());
-                    pairs.push((name, value));
-                }
-            }
-        }
-        pairs
-    }
 }
 
 /// Docker's `Healthcheck` (moby, `image/spec`): durations are nanoseconds in JSON, zero and absent mean "inherit", which

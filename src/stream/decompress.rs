@@ -57,7 +57,7 @@ pub fn sniff_blob(blob: &Blob) -> Result<Compression, Fault> {
 /// blob goes to `tar` alone, for its stored bytes are the tar's.
 pub fn decode(blob: &Blob, stored: &mut dyn Buffers, tar: &mut dyn Buffers) -> Result<Decoded, Fault> {
     let compression = sniff_blob(blob)?;
-    let mut output = Output { tar, blob_len: blob.len(), total: 0 };
+    let mut output = Output { tar, blob_len: blob.len(), total: 0, buffer: Vec::new(), filled: 0 };
     if compression == Compression::None {
         copy(blob, &mut output)?;
         return Ok(Decoded { compression, tar: output.total, after_stream: 0 });
@@ -71,8 +71,8 @@ pub fn decode(blob: &Blob, stored: &mut dyn Buffers, tar: &mut dyn Buffers) -> R
     Ok(Decoded { compression, tar: output.total, after_stream })
 }
 
-/// Reads any stream to its end, decoded, chunk by chunk: for whole archives that are compressed or come through a pipe.
-/// `limit` is in decoded bytes.
+/// Reads any stream decoded, chunk by chunk, until its end or until `tar` wants no more: for whole archives that are
+/// compressed or come through a pipe.
 pub fn decode_reader(reader: impl Read, mut tar: impl FnMut(&[u8]) -> io::Result<bool>) -> io::Result<()> {
     let mut input = io::BufReader::with_capacity(limits::CHUNK_BYTES, reader);
     let head = input.fill_buf()?;
@@ -104,15 +104,35 @@ pub fn decode_reader(reader: impl Read, mut tar: impl FnMut(&[u8]) -> io::Result
     }
 }
 
-/// Counts what goes out and holds it to the bounds.
+/// Fills buffers, hands them out when they are full, and holds what goes out to the bounds.
 struct Output<'a> {
     tar: &'a mut dyn Buffers,
     blob_len: u64,
     total: u64,
+    buffer: Vec<u8>,
+    filled: usize,
 }
 
 impl Output<'_> {
-    fn put(&mut self, buffer: Vec<u8>) -> Result<(), Fault> {
+    /// Where the next bytes go; never empty.
+    fn room(&mut self) -> &mut [u8] {
+        if self.buffer.is_empty() {
+            self.buffer = self.tar.empty();
+            self.buffer.resize(limits::CHUNK_BYTES, 0);
+        }
+        &mut self.buffer[self.filled..]
+    }
+
+    /// So many bytes were written to the room.
+    fn wrote(&mut self, n: usize) -> Result<(), Fault> {
+        self.filled += n;
+        if self.filled < self.buffer.len() { Ok(()) } else { self.flush() }
+    }
+
+    /// Hands out what there is.
+    fn flush(&mut self) -> Result<(), Fault> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.truncate(std::mem::take(&mut self.filled));
         self.total += buffer.len() as u64;
         if self.total > limits::LAYER_BYTES {
             return Err(Fault::TooLarge);
@@ -127,40 +147,27 @@ impl Output<'_> {
 fn copy(blob: &Blob, output: &mut Output<'_>) -> Result<(), Fault> {
     let mut at = 0;
     while at < blob.len() {
-        let mut buffer = output.tar.empty();
-        buffer.resize(limits::CHUNK_BYTES, 0);
-        let n = blob.read_at(&mut buffer, at)?;
-        buffer.truncate(n);
+        let n = blob.read_at(output.room(), at)?;
         at += n as u64;
-        output.put(buffer)?;
+        output.wrote(n)?;
     }
-    Ok(())
+    output.flush()
 }
 
 fn gzip(input: &mut Input<'_>, output: &mut Output<'_>) -> Result<(), Fault> {
-    let mut buffer = output.tar.empty();
-    buffer.resize(limits::CHUNK_BYTES, 0);
-    let mut filled = 0;
     loop {
         let mut member = flate2::bufread::GzDecoder::new(&mut *input);
         loop {
-            match member.read(&mut buffer[filled..]) {
+            match member.read(output.room()) {
                 Ok(0) => break,
-                Ok(n) => filled += n,
+                Ok(n) => output.wrote(n)?,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(input.fault(|stored| Fault::Gzip { stored, what: gzip_words(&error) })),
-            }
-            if filled == buffer.len() {
-                output.put(std::mem::take(&mut buffer))?;
-                buffer = output.tar.empty();
-                buffer.resize(limits::CHUNK_BYTES, 0);
-                filled = 0;
             }
         }
         // A file may hold several members (RFC 1952, section 2.2); anything else behind one is not decoded.
         if input.peek(2)? != [0x1f, 0x8b] {
-            buffer.truncate(filled);
-            return output.put(buffer);
+            return output.flush();
         }
     }
 }
@@ -178,9 +185,6 @@ fn zstd(input: &mut Input<'_>, output: &mut Output<'_>) -> Result<(), Fault> {
     decoder
         .set_parameter(zstd::stream::raw::DParameter::WindowLogMax(limits::ZSTD_WINDOW_LOG))
         .map_err(|e| Fault::Zstd { stored: 0, what: words(e) })?;
-    let mut buffer = output.tar.empty();
-    buffer.resize(limits::CHUNK_BYTES, 0);
-    let mut filled = 0;
     let mut large: Option<MutexGuard<'static, ()>> = None;
     loop {
         let stored = input.stored();
@@ -197,34 +201,23 @@ fn zstd(input: &mut Input<'_>, output: &mut Output<'_>) -> Result<(), Fault> {
                     large = Some(LARGE_WINDOW.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
                 }
             }
-            Frame::None => {
-                buffer.truncate(filled);
-                return output.put(buffer);
-            }
+            Frame::None => return output.flush(),
         }
         decoder.reinit().map_err(|e| Fault::Zstd { stored, what: words(e) })?;
         loop {
-            let chunk = input.fill_buf().map_err(|_| Fault::Stopped);
-            let chunk = match chunk {
-                Ok(chunk) => chunk,
-                Err(_) => return Err(input.fault(|stored| Fault::Short { stored })),
-            };
+            if input.fill_buf().is_err() {
+                return Err(input.fault(|stored| Fault::Short { stored }));
+            }
+            let chunk = input.left();
             if chunk.is_empty() {
                 return Err(Fault::Zstd { stored: input.stored(), what: "incomplete frame, truncated".to_string() });
             }
-            let status = decoder.run_on_buffers(chunk, &mut buffer[filled..]);
-            let status = match status {
+            let status = match decoder.run_on_buffers(chunk, output.room()) {
                 Ok(status) => status,
                 Err(error) => return Err(Fault::Zstd { stored: input.stored(), what: words(error) }),
             };
             input.consume(status.bytes_read);
-            filled += status.bytes_written;
-            if filled == buffer.len() {
-                output.put(std::mem::take(&mut buffer))?;
-                buffer = output.tar.empty();
-                buffer.resize(limits::CHUNK_BYTES, 0);
-                filled = 0;
-            }
+            output.wrote(status.bytes_written)?;
             if status.remaining == 0 {
                 break;
             }
@@ -298,6 +291,11 @@ impl<'a> Input<'a> {
     fn fault(&mut self, otherwise: impl FnOnce(u64) -> Fault) -> Fault {
         let stored = self.stored();
         self.fault.take().unwrap_or_else(|| otherwise(stored))
+    }
+
+    /// What is left of the chunk.
+    fn left(&self) -> &[u8] {
+        &self.chunk[self.pos..]
     }
 
     fn read_chunk(&mut self) -> Result<Vec<u8>, Fault> {
