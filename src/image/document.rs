@@ -139,10 +139,11 @@ fn object(
         if exact.is_none() {
             notes.note(here.clone(), Ambiguity::Case);
         }
-        if seen.contains(name) {
-            notes.note(here.clone(), Ambiguity::Duplicate);
+        match seen.contains(name) {
+            true => notes.note(here.clone(), Ambiguity::Duplicate),
+            // Each name once: a document may repeat one a million times.
+            false => seen.push(name),
         }
-        seen.push(name);
         let before = out.remove(*name);
         if let Some(value) = canonical(before, json, form, &here, notes)? {
             out.insert((*name).to_string(), value);
