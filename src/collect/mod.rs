@@ -68,6 +68,8 @@ pub struct Collected {
     pub content: Content,
     /// Files kept whole.
     pub kept: BTreeMap<u32, crate::model::layer_facts::Kept>,
+    /// The beginnings of programs, scripts and libraries.
+    pub heads: BTreeMap<u32, crate::model::program::Head>,
     /// Extended attributes that matter.
     pub xattrs: BTreeMap<u32, Vec<Xattr>>,
     /// Places that are broken.
@@ -110,6 +112,7 @@ impl<'a> Collector<'a> {
             texts: self.texts,
             content: self.content,
             kept: self.keep.finish(),
+            heads: BTreeMap::new(),
             xattrs: self.xattrs,
             malformed: self.malformed,
             odd: self.odd,

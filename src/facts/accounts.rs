@@ -5,7 +5,6 @@
 
 use crate::facts::Facts;
 use crate::model::finding::Undecided;
-use crate::model::layer_facts::Kept;
 use crate::model::layer_facts::Kind;
 use crate::model::text::shown;
 use crate::model::text::shown_bytes;
@@ -27,6 +26,8 @@ pub struct User {
     pub groups: Vec<u32>,
     /// From passwd, harmless to show.
     pub name: Option<String>,
+    /// The home folder that passwd gives, else `/`.
+    pub home: String,
 }
 
 /// Why the config's user cannot be told.
@@ -66,13 +67,16 @@ impl Facts<'_> {
     /// Everything about the config's `User`.
     pub fn user(&self) -> Result<User, UserProblem> {
         let (user, group) = split(&self.image().config.run.user);
-        let mut out = User { uid: self.uid()?, gid: 0, groups: Vec::new(), name: None };
+        let mut out = User { uid: self.uid()?, gid: 0, groups: Vec::new(), name: None, home: "/".to_string() };
         let entry = match number(user) {
             None if !user.is_empty() => Some(self.entry(user)?),
             _ => self.lines(b"etc/passwd")?.into_iter().map(Entry::of).find(|entry| entry.uid == i64::from(out.uid)),
         };
         if let Some(entry) = &entry {
             (out.gid, out.name) = (id(entry.gid, "passwd's gid")?, Some(shown_bytes(&entry.name)));
+            if let Some(home) = std::str::from_utf8(&entry.home).ok().filter(|home| !home.is_empty()) {
+                out.home = home.to_string();
+            }
         }
         if !group.is_empty() {
             out.gid = self.group(group)?;
@@ -126,16 +130,8 @@ impl Facts<'_> {
     fn lines(&self, path: &[u8]) -> Result<Vec<&[u8]>, Undecided> {
         let view = self.view()?;
         let Some(node) = regular(view, path) else { return Ok(Vec::new()) };
-        match view.content(node) {
-            Some(Kept::Whole(bytes)) => {
-                Ok(bytes.split(|&b| b == b'\n').map(go_trim).filter(|line| !line.is_empty()).collect())
-            }
-            Some(Kept::TooLarge(size)) => Err(Undecided::denied(
-                format!("/{}", shown_bytes(path)),
-                format!("it has {size} bytes, over the limit (kept file)"),
-            )),
-            None => Err(Undecided::denied(format!("/{}", shown_bytes(path)), "its content was not kept")),
-        }
+        let bytes = self.content(node)?;
+        Ok(bytes.split(|&b| b == b'\n').map(go_trim).filter(|line| !line.is_empty()).collect())
     }
 
     /// Why an account file has no lines, where that is not plain.
@@ -189,12 +185,18 @@ struct Entry {
     name: Vec<u8>,
     uid: i64,
     gid: i64,
+    home: Vec<u8>,
 }
 
 impl Entry {
     fn of(line: &[u8]) -> Entry {
         let fields: Vec<&[u8]> = line.split(|&b| b == b':').collect();
-        Entry { name: fields[0].to_vec(), uid: id_field(&fields, 2), gid: id_field(&fields, 3) }
+        Entry {
+            name: fields[0].to_vec(),
+            uid: id_field(&fields, 2),
+            gid: id_field(&fields, 3),
+            home: fields.get(5).unwrap_or(&&b""[..]).to_vec(),
+        }
     }
 }
 

@@ -2,10 +2,12 @@
 //!
 //! Each answer is the value, or [`Undecided`] with the reason. Not here: judging.
 
+pub mod access;
 pub mod accounts;
 pub mod health;
 pub mod packages;
 pub mod ports;
+pub mod proof;
 pub mod shell;
 pub mod start;
 #[cfg(test)]
@@ -18,20 +20,27 @@ use crate::model::finding::Scope;
 use crate::model::finding::Undecided;
 use crate::model::image::Image;
 use crate::model::image::Instruction;
+use crate::model::layer_facts::Kept;
+use crate::model::text::shown_bytes;
+use crate::view::NodeId;
 use crate::view::View;
 use std::cell::OnceCell;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 /// The facts of one image.
 pub struct Facts<'a> {
     image: &'a Image,
     view: Result<&'a View, Undecided>,
     packages: OnceCell<Result<Packages, Undecided>>,
+    /// Files whose content was asked for and that no pass kept.
+    wanted: RefCell<BTreeSet<NodeId>>,
 }
 
 impl<'a> Facts<'a> {
     /// `view` is the merged filesystem, or why there is none.
     pub fn new(image: &'a Image, view: Result<&'a View, Undecided>) -> Facts<'a> {
-        Facts { image, view, packages: OnceCell::new() }
+        Facts { image, view, packages: OnceCell::new(), wanted: RefCell::default() }
     }
 
     /// Manifest, config, names, instructions.
@@ -42,6 +51,22 @@ impl<'a> Facts<'a> {
     /// The merged filesystem.
     pub fn view(&self) -> Result<&'a View, Undecided> {
         self.view.clone()
+    }
+
+    /// The whole content of a regular file. One that was not kept is remembered, for a second reading.
+    pub fn content(&self, node: NodeId) -> Result<&'a [u8], Undecided> {
+        let view = self.view()?;
+        let subject = || format!("/{}", shown_bytes(&view.path(node)));
+        match view.content(node) {
+            Some(Kept::Whole(bytes)) => Ok(bytes),
+            Some(Kept::TooLarge(size)) => {
+                Err(Undecided::denied(subject(), format!("it has {size} bytes, over the limit (kept file)")))
+            }
+            None => {
+                self.wanted.borrow_mut().insert(node);
+                Err(Undecided::denied(subject(), "its content was not kept"))
+            }
+        }
     }
 
     /// What made a layer, where history tells.

@@ -17,23 +17,30 @@ pub fn is_decided(word: &str) -> bool {
     !word.contains(OPEN)
 }
 
-/// The variables that a config sets.
-pub struct Variables<'a>(HashMap<&'a str, &'a str>);
+/// The variables that a command sees.
+#[derive(Clone, Debug, Default)]
+pub struct Variables(HashMap<String, String>);
 
-impl<'a> Variables<'a> {
-    /// Of duplicates the last counts.
-    pub fn new(config: &'a RunConfig) -> Variables<'a> {
-        Variables(config.env.iter().filter_map(|pair| pair.split_once('=')).collect())
+impl Variables {
+    /// Those that the config sets. Of duplicates the last counts.
+    pub fn new(config: &RunConfig) -> Variables {
+        let pairs = config.env.iter().filter_map(|pair| pair.split_once('='));
+        Variables(pairs.map(|(name, value)| (name.to_string(), value.to_string())).collect())
     }
 
-    /// The value, if the config sets one.
-    pub fn get(&self, name: &str) -> Option<&'a str> {
-        self.0.get(name).copied()
+    /// The value, if one is set. It may hold [`OPEN`] where a shell set it.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// Sets a variable.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.0.insert(name.to_string(), value.to_string());
     }
 }
 
 /// The simple commands of a shell text, each as its words; redirections are left out.
-pub fn commands(text: &str, variables: &Variables<'_>) -> Vec<Vec<String>> {
+pub fn commands(text: &str, variables: &Variables) -> Vec<Vec<String>> {
     let mut splitter = Splitter {
         variables,
         assigned: assigned(text),
@@ -60,7 +67,7 @@ fn is_name(text: &str) -> bool {
 }
 
 struct Splitter<'a> {
-    variables: &'a Variables<'a>,
+    variables: &'a Variables,
     assigned: HashSet<&'a str>,
     commands: Vec<Vec<String>>,
     words: Vec<String>,

@@ -4,6 +4,7 @@
 
 use crate::model::digest::Digest;
 use crate::model::path::{PathId, PathTable};
+use crate::model::program::Head;
 use std::collections::BTreeMap;
 
 /// How a layer's tar is stored, told by its first bytes.
@@ -192,6 +193,8 @@ pub struct LayerFacts {
     pub content_digests: Option<Vec<Option<[u8; 32]>>>,
     /// Files kept whole, by entry.
     pub kept: BTreeMap<u32, Kept>,
+    /// The beginnings of programs, scripts and libraries, by entry.
+    pub heads: BTreeMap<u32, Head>,
     /// Extended attributes that matter, by entry.
     pub xattrs: BTreeMap<u32, Vec<Xattr>>,
     /// Places that are broken.

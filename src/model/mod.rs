@@ -7,5 +7,6 @@ pub mod fingerprint;
 pub mod image;
 pub mod layer_facts;
 pub mod path;
+pub mod program;
 pub mod secret;
 pub mod text;

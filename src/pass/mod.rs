@@ -210,6 +210,7 @@ impl<'a> Body<'a> {
             content_hashes: collected.content.hashes,
             content_digests: collected.content.digests,
             kept: collected.kept,
+            heads: collected.heads,
             xattrs: collected.xattrs,
             malformed: collected.malformed,
             odd: collected.odd,

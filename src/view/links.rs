@@ -1,4 +1,4 @@
-//! Symbolic links, followed inside the image only.
+//! Paths followed through symbolic links, inside the image only.
 
 use crate::limits;
 use crate::model::layer_facts::Kind;
@@ -19,24 +19,53 @@ pub enum Resolved {
     NotFolder,
 }
 
+/// Where a path leads for somebody who may not enter every folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Followed {
+    /// Its end, or the folder that was refused.
+    pub end: Result<Resolved, NodeId>,
+    /// The last symbolic link on the way.
+    pub link: Option<NodeId>,
+}
+
 impl View {
     /// Follows a path from the root, with its links; `follow_last`: also one that stands last. `..` stays inside the
     /// root, as it does for a process whose root this is (path_resolution(7)).
     pub fn resolve(&self, path: &[u8], follow_last: bool) -> Resolved {
+        self.follow(PathTable::ROOT, path, follow_last, |_| true).end.unwrap_or(Resolved::Missing)
+    }
+
+    /// The same from any folder `from` (a path with a leading slash starts at the root all the same). `enter` says of each
+    /// folder whether a name may be looked up in it; the way ends where it says no.
+    pub fn follow(
+        &self,
+        from: NodeId,
+        path: &[u8],
+        follow_last: bool,
+        mut enter: impl FnMut(NodeId) -> bool,
+    ) -> Followed {
         let mut todo: Vec<&[u8]> = path.rsplit(|&b| b == b'/').collect();
-        let mut at = PathTable::ROOT;
+        let mut at = if path.starts_with(b"/") { PathTable::ROOT } else { from };
         let mut links = 0;
+        let mut link = None;
+        let end = |end, link| Followed { end, link };
         while let Some(name) = todo.pop() {
             if !self.step() {
-                return Resolved::Loop;
+                return end(Ok(Resolved::Loop), link);
             }
-            let Some(here) = self.stat(at) else { return Resolved::Missing };
+            let Some(here) = self.stat(at) else { return end(Ok(Resolved::Missing), link) };
             if here.kind != Kind::Dir {
                 // A trailing slash or dot asks for a folder too.
-                return Resolved::NotFolder;
+                return end(Ok(Resolved::NotFolder), link);
+            }
+            if name.is_empty() {
+                continue;
+            }
+            if !enter(at) {
+                return end(Err(at), link);
             }
             match name {
-                b"" | b"." => continue,
+                b"." => continue,
                 b".." => {
                     at = self.parent(at);
                     continue;
@@ -44,12 +73,13 @@ impl View {
                 _ => {}
             }
             let child = self.paths.find_child(at, name).and_then(|child| Some((child, self.stat(child)?)));
-            let Some((child, stat)) = child else { return Resolved::Missing };
+            let Some((child, stat)) = child else { return end(Ok(Resolved::Missing), link) };
             // A trailing slash or dot behind a link asks for what the link leads to.
             if stat.kind == Kind::Symlink && (follow_last || !todo.is_empty()) {
                 links += 1;
+                link = Some(child);
                 if links > limits::SYMLINKS {
-                    return Resolved::Loop;
+                    return end(Ok(Resolved::Loop), link);
                 }
                 if stat.text.starts_with(b"/") {
                     at = PathTable::ROOT;
@@ -59,6 +89,6 @@ impl View {
             }
             at = child;
         }
-        Resolved::Found(at)
+        end(Ok(Resolved::Found(at)), link)
     }
 }

@@ -10,6 +10,7 @@ mod place;
 pub mod waste;
 mod whiteouts;
 
+pub use crate::view::links::Followed;
 pub use crate::view::links::Resolved;
 
 use crate::model::layer_facts::Entry;
@@ -20,6 +21,7 @@ use crate::model::layer_facts::NONE;
 use crate::model::layer_facts::Xattr;
 use crate::model::path::PathId;
 use crate::model::path::PathTable;
+use crate::model::program::Head;
 use crate::view::waste::Hidden;
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -300,6 +302,13 @@ impl View {
     pub fn content(&self, node: NodeId) -> Option<&Kept> {
         let (layer, entry) = self.entry_at(node)?;
         self.layers[layer].kept.get(&entry).or_else(|| self.brought.get(&(layer, entry)))
+    }
+
+    /// What the first bytes of a regular file say about executing it; `None` for one that is neither a script with a `#!`
+    /// line nor an ELF file.
+    pub fn head(&self, node: NodeId) -> Option<&Head> {
+        let (layer, entry) = self.entry_at(node)?;
+        self.layers[layer].heads.get(&entry)
     }
 
     /// Hands in a file that a second reading kept.

@@ -78,7 +78,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
 
 /// The server that Next.js writes for `output: standalone` reads HOSTNAME; whether this `server.js` is one the config does
 /// not say.
-fn next_standalone(words: &[String], variables: &Variables<'_>) -> Option<Undecided> {
+fn next_standalone(words: &[String], variables: &Variables) -> Option<Undecided> {
     let [program, script, ..] = words else { return None };
     let host = variables.get("HOSTNAME")?;
     (file_name(program) == "node" && file_name(script) == "server.js" && is_loopback(host)).then(|| {

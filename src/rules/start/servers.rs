@@ -42,7 +42,7 @@ struct Call<'a> {
 }
 
 /// The server that a command starts and where it listens; `None` for programs that are not known here.
-pub fn listens(words: &[String], variables: &Variables<'_>) -> Option<(&'static str, Listens)> {
+pub fn listens(words: &[String], variables: &Variables) -> Option<(&'static str, Listens)> {
     let call = call(words)?;
     let options = Options { words: call.words };
     let answer = match call.name {
@@ -117,7 +117,7 @@ fn named<'a>(name: &str, words: &'a [String]) -> Option<Call<'a>> {
 }
 
 /// gunicorn reads a gunicorn.conf.py in its working folder by itself.
-fn gunicorn(options: &Options<'_>, variables: &Variables<'_>) -> Listens {
+fn gunicorn(options: &Options<'_>, variables: &Variables) -> Listens {
     let names = ["-b", "--bind"];
     let binds = options.all(&names);
     if !binds.is_empty() {
@@ -141,7 +141,7 @@ fn gunicorn(options: &Options<'_>, variables: &Variables<'_>) -> Listens {
 }
 
 /// For servers that listen on 127.0.0.1 unless they are told otherwise.
-fn by_host(option: Option<&str>, variables: &Variables<'_>, name: Option<&'static str>, default: Told) -> Listens {
+fn by_host(option: Option<&str>, variables: &Variables, name: Option<&'static str>, default: Told) -> Listens {
     let variable = name.and_then(|name| Some((name, variables.get(name).filter(|value| !value.is_empty())?)));
     match (option, variable) {
         (Some(host), _) => by_binds(&[host], Told::Command),

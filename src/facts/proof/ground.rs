@@ -1,0 +1,165 @@
+//! Where a program is started: the process it runs as, its working folder, its variables.
+//!
+//! Not here: which program.
+
+use crate::facts::Facts;
+use crate::facts::access;
+use crate::facts::access::Access;
+use crate::facts::access::Actor;
+use crate::facts::access::Capabilities;
+use crate::facts::access::Reach;
+use crate::facts::access::Want;
+use crate::facts::accounts::UserProblem;
+use crate::facts::shell::Variables;
+use crate::model::finding::Undecided;
+use crate::model::text::shown_bytes;
+use crate::view::NodeId;
+use crate::view::View;
+
+/// Where a program is started.
+#[derive(Clone)]
+pub struct Ground<'a> {
+    /// The image.
+    pub facts: &'a Facts<'a>,
+    /// Its files.
+    pub view: &'a View,
+    /// The process.
+    pub actor: Actor,
+    /// The working folder, as a path with a leading slash.
+    pub cwd: Vec<u8>,
+    /// What it sees of variables; `PATH` and `HOME` are always among them.
+    pub variables: Variables,
+}
+
+/// Something that a program needs before it can do its work: a module, a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// It is there and may be read.
+    Met(NodeId),
+    /// It is not.
+    Unmet(Lack),
+    /// The bytes do not say.
+    Open(Undecided),
+}
+
+/// What is missing or out of reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lack {
+    /// The thing, harmless to show, for the finding's subject: a path, a module.
+    pub subject: String,
+    /// The fact, a clause harmless to show: `there is no module main in /app`.
+    pub what: String,
+    /// What blocks or lies wrong, if something does.
+    pub place: Option<NodeId>,
+}
+
+/// What runtimes set where the image does not (moby, `oci/defaults.go`).
+pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+impl<'a> Ground<'a> {
+    /// Where the config's command and its health check start.
+    pub fn of(facts: &'a Facts<'a>, capabilities: Capabilities) -> Result<Ground<'a>, UserProblem> {
+        let view = facts.view()?;
+        let run = &facts.image().config.run;
+        let user = facts.user()?;
+        let mut variables = Variables::new(run);
+        if variables.get("PATH").is_none() {
+            variables.set("PATH", DEFAULT_PATH);
+        }
+        if variables.get("HOME").is_none_or(str::is_empty) {
+            variables.set("HOME", &user.home);
+        }
+        let cwd = format!("/{}", run.working_dir.trim_start_matches('/')).into_bytes();
+        Ok(Ground { facts, view, actor: Actor::of(&user, capabilities), cwd, variables })
+    }
+
+    /// The working folder's node; `None` where the image has none, and the runtime makes an empty one.
+    pub fn cwd_node(&self) -> Option<NodeId> {
+        match self.view.resolve(&self.cwd, true) {
+            crate::view::Resolved::Found(node) => Some(node),
+            _ => None,
+        }
+    }
+
+    /// Follows a path, from the working folder where it has no leading slash.
+    pub fn reach(&self, path: &[u8]) -> Reach {
+        self.reach_as(&self.actor, path)
+    }
+
+    /// Follows a path as another process would.
+    pub fn reach_as(&self, actor: &Actor, path: &[u8]) -> Reach {
+        if path.is_empty() {
+            return Reach::Missing(None);
+        }
+        if path.starts_with(b"/") {
+            return access::reach(self.view, actor, 0, path);
+        }
+        match self.cwd_node() {
+            Some(cwd) => access::reach(self.view, actor, cwd, path),
+            None => Reach::Missing(None),
+        }
+    }
+
+    /// A path with a leading slash.
+    pub fn absolute(&self, path: &[u8]) -> Vec<u8> {
+        if path.starts_with(b"/") {
+            return path.to_vec();
+        }
+        [&self.cwd[..], if self.cwd.ends_with(b"/") { b"" } else { b"/" }, path].concat()
+    }
+
+    /// Whether a file at a path is there and may be read; `what` names it in the clause that says it is not.
+    pub fn readable(&self, path: &[u8], what: &str) -> Need {
+        let subject = format!("/{}", shown_bytes(self.absolute(path).strip_prefix(b"/").unwrap_or_default()));
+        let lack = |what: String, place| Need::Unmet(Lack { subject: subject.clone(), what, place });
+        match self.reach(path) {
+            Reach::Found(node) => match access::access(self.view, node, &self.actor, Want::Read) {
+                Access::Yes => Need::Met(node),
+                Access::No => lack(format!("{what} {subject} may not be read by {}", self.who()), Some(node)),
+                Access::Acl => Need::Open(self.acl(node)),
+            },
+            Reach::Closed(folder) => {
+                let closed = self.describe(folder);
+                lack(format!("{what} {subject} lies behind {closed}, which {} may not enter", self.who()), Some(folder))
+            }
+            Reach::Missing(Some(link)) => {
+                let text = shown_bytes(self.view.stat(link).map_or(b"", |stat| stat.text));
+                lack(
+                    format!(
+                        "{what} {subject} leads through the link {} to {text}, which is not there",
+                        self.name(link)
+                    ),
+                    Some(link),
+                )
+            }
+            Reach::Missing(None) => lack(format!("{what} {subject} does not exist"), None),
+            Reach::Loop => lack(format!("{what} {subject} is a loop of symbolic links"), None),
+            Reach::NotFolder => lack(format!("{what} {subject} leads through something that is no folder"), None),
+            Reach::Acl(node) => Need::Open(self.acl(node)),
+            Reach::Mounted => Need::Open(Undecided::unknowable(subject, "the runtime mounts its own files there")),
+        }
+    }
+
+    /// The process in words: `uid 1000`.
+    pub fn who(&self) -> String {
+        format!("uid {}", self.actor.uid)
+    }
+
+    /// A node's path in words, with a leading slash.
+    pub fn name(&self, node: NodeId) -> String {
+        format!("/{}", shown_bytes(&self.view.path(node)))
+    }
+
+    /// A node in words, with mode and owner: `/root (mode 0700, owner 0:0)`.
+    pub fn describe(&self, node: NodeId) -> String {
+        match self.view.stat(node) {
+            Some(stat) => format!("{} (mode {:04o}, owner {}:{})", self.name(node), stat.mode, stat.uid, stat.gid),
+            None => self.name(node),
+        }
+    }
+
+    /// The question that an access control list leaves open.
+    pub fn acl(&self, node: NodeId) -> Undecided {
+        Undecided::unknowable(self.name(node), "an access control list decides who may use it, and it is not read here")
+    }
+}
