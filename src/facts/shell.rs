@@ -1,8 +1,8 @@
 //! Shell text split into simple commands and words, as far as the text and the image's variables decide them.
 //!
 //! POSIX.1-2024, Shell Command Language, sections 2.2 (quoting), 2.3 (tokens), 2.6 (expansion) and 2.9 (commands). What
-//! only a running shell knows (command substitution, globs of unknown variables, positional parameters) becomes
-//! [`OPEN`]. Not here: control flow; the commands of an `if` are listed like any others.
+//! only a running shell knows (command substitution, globs of unknown variables, single positional parameters) becomes
+//! [`OPEN`]. Not here: which of the commands run; they are told with what joins them and how deep they are nested.
 
 use crate::limits;
 use crate::model::config::RunConfig;
@@ -12,9 +12,43 @@ use std::collections::HashSet;
 /// Stands in a word for what cannot be told.
 pub const OPEN: char = '\u{fffc}';
 
+/// Stands in a word for all positional parameters (`"$@"`).
+pub const ARGUMENTS: char = '\u{fffb}';
+
 /// Whether nothing of a word is open.
 pub fn is_decided(word: &str) -> bool {
-    !word.contains(OPEN)
+    !word.contains([OPEN, ARGUMENTS])
+}
+
+/// How a command is joined to the one before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Join {
+    /// `;`, a line's end, `&`, or the first.
+    #[default]
+    Then,
+    /// `&&`
+    And,
+    /// `||`
+    Or,
+    /// `|`
+    Pipe,
+}
+
+/// A simple command.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Simple {
+    /// Its words, without redirections.
+    pub words: Vec<String>,
+    /// What joins it to the one before.
+    pub join: Join,
+    /// `!` stands before it.
+    pub is_negated: bool,
+    /// `&` stands behind it.
+    pub is_background: bool,
+    /// In how many compound commands (`if`, `for`, `{`, `(`, functions) it stands.
+    pub depth: usize,
+    /// It writes a file (`>`, `>>`) other than one in /dev.
+    pub writes: bool,
 }
 
 /// The variables that a command sees.
@@ -41,13 +75,22 @@ impl Variables {
 
 /// The simple commands of a shell text, each as its words; redirections are left out.
 pub fn commands(text: &str, variables: &Variables) -> Vec<Vec<String>> {
+    simple_commands(text, variables).into_iter().map(|command| command.words).collect()
+}
+
+/// The simple commands of a shell text. Definitions of functions are left out with all they hold.
+pub fn simple_commands(text: &str, variables: &Variables) -> Vec<Simple> {
     let mut splitter = Splitter {
         variables,
         assigned: assigned(text),
         commands: Vec::new(),
-        words: Vec::new(),
+        next: Simple::default(),
         word: None,
+        is_quoted: false,
         drops_word: false,
+        here: Vec::new(),
+        in_pattern: false,
+        nesting: Vec::new(),
         budget: limits::SHELL_EXPANSION_BYTES,
     };
     splitter.split(text);
@@ -60,6 +103,9 @@ fn assigned(text: &str) -> HashSet<&str> {
     words.filter_map(|word| word.split_once('=')).map(|(name, _)| name).filter(|name| is_name(name)).collect()
 }
 
+/// Closes nothing: a function's name was read, and its body follows.
+const FUNCTION: &str = "function";
+
 fn is_name(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with(|c: char| c.is_ascii_digit())
@@ -69,12 +115,21 @@ fn is_name(text: &str) -> bool {
 struct Splitter<'a> {
     variables: &'a Variables,
     assigned: HashSet<&'a str>,
-    commands: Vec<Vec<String>>,
-    words: Vec<String>,
+    commands: Vec<Simple>,
+    /// The command so far.
+    next: Simple,
     /// The word so far; `Some("")` after empty quotes.
     word: Option<String>,
+    /// Part of the word so far was quoted: it is no reserved word.
+    is_quoted: bool,
     /// The next word is where a redirection goes.
     drops_word: bool,
+    /// Ends of here-documents that begin behind this line.
+    here: Vec<String>,
+    /// A pattern of a `case` is being read.
+    in_pattern: bool,
+    /// The words that close the compound commands which are open.
+    nesting: Vec<&'static str>,
     budget: usize,
 }
 
@@ -85,10 +140,11 @@ impl Splitter<'_> {
         let mut double = false;
         while let Some(c) = text[at..].chars().next() {
             let next = at + c.len_utf8();
+            let followed = |by: u8| bytes.get(next) == Some(&by);
             match c {
                 '"' => {
                     double = !double;
-                    self.push("");
+                    self.quoted("");
                 }
                 '\\' => {
                     let escaped = text[next..].chars().next();
@@ -99,7 +155,10 @@ impl Splitter<'_> {
                             self.push("\\");
                             self.push_char(c);
                         }
-                        Some(c) => self.push_char(c),
+                        Some(c) => {
+                            self.quoted("");
+                            self.push_char(c);
+                        }
                         None => {}
                     }
                     at = next + escaped.map_or(0, char::len_utf8);
@@ -110,14 +169,14 @@ impl Splitter<'_> {
                     continue;
                 }
                 '`' => {
-                    self.push_char(OPEN);
+                    self.open();
                     at = text[next..].find('`').map_or(text.len(), |end| next + end + 1);
                     continue;
                 }
                 c if double => self.push_char(c),
                 '\'' => {
                     let end = text[next..].find('\'').map_or(text.len(), |end| next + end);
-                    self.push(&text[next..end]);
+                    self.quoted(&text[next..end]);
                     at = (end + 1).min(text.len());
                     continue;
                 }
@@ -125,16 +184,75 @@ impl Splitter<'_> {
                     at = text[next..].find('\n').map_or(text.len(), |end| next + end);
                     continue;
                 }
-                '\n' | ';' | '|' | '(' | ')' => self.end_command(),
-                '&' if matches!(bytes.get(next), Some(b'>')) => self.end_word(),
+                '\n' => {
+                    self.end_line();
+                    at = self.behind_here_documents(text, next);
+                    continue;
+                }
+                '|' | '(' if self.in_pattern => self.word = None,
+                ')' if self.in_pattern => {
+                    self.word = None;
+                    self.in_pattern = false;
+                }
+                ';' if followed(b';') => {
+                    self.end_command(Join::Then);
+                    self.in_pattern = self.nesting.last() == Some(&"esac");
+                    at = next + 1;
+                    continue;
+                }
+                ';' => self.end_command(Join::Then),
+                '|' if followed(b'|') => {
+                    self.end_command(Join::Or);
+                    at = next + 1;
+                    continue;
+                }
+                '|' => {
+                    self.end_command(Join::Pipe);
+                    at = next + usize::from(followed(b'&'));
+                    continue;
+                }
+                '&' if followed(b'&') => {
+                    self.end_command(Join::And);
+                    at = next + 1;
+                    continue;
+                }
+                '(' if self.next.words.is_empty()
+                    && self.word.is_some()
+                    && text[next..].trim_start().starts_with(')') =>
+                {
+                    // The name of a function; its body is a compound command.
+                    self.word = None;
+                    self.nesting.push(FUNCTION);
+                    at = next + text[next..].find(')').map_or(0, |end| end + 1);
+                    continue;
+                }
+                '(' => {
+                    self.end_command(self.next.join);
+                    self.nesting.push(")");
+                }
+                ')' => {
+                    self.end_command(Join::Then);
+                    self.close(")");
+                }
+                '&' if followed(b'>') => self.end_word(),
                 '&' if at > 0 && matches!(bytes[at - 1], b'>' | b'<') => {}
-                '&' => self.end_command(),
+                '&' => {
+                    self.end_word();
+                    self.next.is_background = true;
+                    self.end_command(Join::Then);
+                }
+                '<' if text[at..].starts_with("<<") && !text[at..].starts_with("<<<") => {
+                    at = self.here_document(text, at + 2);
+                    continue;
+                }
                 '>' | '<' => {
                     // The digit of `2>` is no word.
                     if self.word.as_ref().is_some_and(|word| word.len() == 1 && word.as_bytes()[0].is_ascii_digit()) {
                         self.word = None;
                     }
                     self.end_word();
+                    let target = text[next..].trim_start_matches(['>', '|', ' ', '"']);
+                    self.next.writes |= c == '>' && !target.starts_with('&') && !target.starts_with("/dev/");
                     self.drops_word = true;
                 }
                 c if c.is_whitespace() => self.end_word(),
@@ -142,40 +260,134 @@ impl Splitter<'_> {
             }
             at = next;
         }
-        self.end_command();
+        self.end_command(Join::Then);
+    }
+
+    /// Reads the word behind `<<`; gives the place behind it.
+    fn here_document(&mut self, text: &str, at: usize) -> usize {
+        self.end_word();
+        let rest = text[at..].trim_start_matches(['-', ' ', '\t']);
+        let start = text.len() - rest.len();
+        let length = rest.find(|c: char| c.is_whitespace() || ";&|<>()".contains(c)).unwrap_or(rest.len());
+        self.here.push(rest[..length].chars().filter(|c| !"\"'\\".contains(*c)).collect());
+        start + length
+    }
+
+    /// The place behind the here-documents that begin here.
+    fn behind_here_documents(&mut self, text: &str, mut at: usize) -> usize {
+        for end in std::mem::take(&mut self.here) {
+            while at < text.len() {
+                let line = text[at..].split('\n').next().unwrap_or("");
+                at = (at + line.len() + 1).min(text.len());
+                if line.trim_start_matches('\t') == end {
+                    break;
+                }
+            }
+        }
+        at
     }
 
     fn push(&mut self, text: &str) {
         self.word.get_or_insert_default().push_str(text);
     }
 
+    fn quoted(&mut self, text: &str) {
+        self.push(text);
+        self.is_quoted = true;
+    }
+
+    /// A character of the text itself: none that stands for something else.
     fn push_char(&mut self, c: char) {
-        self.word.get_or_insert_default().push(c);
+        self.word.get_or_insert_default().push(if c == ARGUMENTS { OPEN } else { c });
+    }
+
+    fn open(&mut self) {
+        self.word.get_or_insert_default().push(OPEN);
     }
 
     fn end_word(&mut self) {
-        if let Some(word) = self.word.take()
-            && !std::mem::take(&mut self.drops_word)
-        {
-            self.words.push(word);
+        let is_quoted = std::mem::take(&mut self.is_quoted);
+        let Some(word) = self.word.take() else { return };
+        if std::mem::take(&mut self.drops_word) {
+            return;
+        }
+        if self.next.words.is_empty() && !is_quoted && self.reserved(&word) || self.in_pattern {
+            return;
+        }
+        self.next.words.push(word);
+        if self.next.words.len() == 3 && self.next.words[0] == "case" && self.next.words[2] == "in" {
+            self.next.words.clear();
+            self.nesting.push("esac");
+            self.in_pattern = true;
         }
     }
 
-    fn end_command(&mut self) {
+    /// Takes a reserved word (section 2.4) that stands where a command begins.
+    fn reserved(&mut self, word: &str) -> bool {
+        match word {
+            "if" => self.nesting.push("fi"),
+            "while" | "until" => self.nesting.push("done"),
+            "{" => self.nesting.push("}"),
+            "then" | "do" | "else" | "elif" => {}
+            "!" => self.next.is_negated = !self.next.is_negated,
+            "fi" | "done" | "esac" | "}" => {
+                self.in_pattern = false;
+                self.close(word);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// A compound command ends.
+    fn close(&mut self, word: &str) {
+        if let Some(at) = self.nesting.iter().rposition(|open| *open == word) {
+            self.nesting.truncate(at);
+        }
+        if self.nesting.last() == Some(&FUNCTION) {
+            self.nesting.pop();
+        }
+    }
+
+    fn end_line(&mut self) {
         self.end_word();
         self.drops_word = false;
-        let reserved = ["then", "do", "else", "if", "elif", "while", "until", "{", "}", "!", "fi", "done"];
-        let skip = self.words.iter().take_while(|word| reserved.contains(&word.as_str())).count();
-        let words = std::mem::take(&mut self.words).split_off(skip);
-        if !words.is_empty() {
-            self.commands.push(words);
+        // Behind `&&`, `||` and `|` a line goes on.
+        if !self.next.words.is_empty() {
+            self.end_command(Join::Then);
+        }
+    }
+
+    fn end_command(&mut self, join: Join) {
+        self.end_word();
+        self.drops_word = false;
+        let mut command = std::mem::replace(&mut self.next, Simple { join, ..Simple::default() });
+        // Heads of loops and choices are no commands.
+        match command.words.first().map(String::as_str) {
+            None => {
+                self.next.join = if join == Join::Then { command.join } else { join };
+                return;
+            }
+            Some("for" | "select") => return self.nesting.push("done"),
+            Some("function") => {
+                self.nesting.push(FUNCTION);
+                if command.words.last().is_some_and(|word| word == "{") {
+                    self.nesting.push("}");
+                }
+                return;
+            }
+            _ => {}
+        }
+        if !self.nesting.contains(&FUNCTION) {
+            command.depth = self.nesting.len();
+            self.commands.push(command);
         }
     }
 
     /// A value takes the expansion's place; outside of quotes its blanks separate words.
     fn push_value(&mut self, value: &str, quoted: bool) {
         if value.len() > self.budget {
-            self.push_char(OPEN);
+            self.open();
             return;
         }
         self.budget -= value.len();
@@ -205,27 +417,31 @@ impl Splitter<'_> {
         let rest = &text[at..];
         if let Some(inner) = rest.strip_prefix('{') {
             let Some(length) = closing(inner, b'{', b'}') else {
-                self.push_char(OPEN);
+                self.open();
                 return text.len();
             };
             self.parameter(&inner[..length], quoted, depth);
             return at + length + 2;
         }
         if let Some(inner) = rest.strip_prefix('(') {
-            self.push_char(OPEN);
+            self.open();
             return closing(inner, b'(', b')').map_or(text.len(), |length| at + length + 2);
         }
         let length = rest.bytes().take_while(|&b| b.is_ascii_alphanumeric() || b == b'_').count();
         if is_name(&rest[..length]) {
             match self.value(&rest[..length]) {
                 Some(value) => self.push_value(&value, quoted),
-                None => self.push_char(OPEN),
+                None => self.open(),
             }
             return at + length;
         }
         match rest.chars().next() {
-            Some(c) if c.is_ascii_digit() || "@*#?-$!".contains(c) => {
-                self.push_char(OPEN);
+            Some('@') => {
+                self.word.get_or_insert_default().push(ARGUMENTS);
+                at + 1
+            }
+            Some(c) if c.is_ascii_digit() || "*#?-$!".contains(c) => {
+                self.open();
                 at + 1
             }
             _ => {
@@ -240,7 +456,7 @@ impl Splitter<'_> {
         let length = inner.bytes().take_while(|&b| b.is_ascii_alphanumeric() || b == b'_').count();
         let (name, operator) = inner.split_at(length);
         if !is_name(name) || depth >= limits::SHELL_DEPTH {
-            return self.push_char(OPEN);
+            return self.open();
         }
         let value = self.value(name);
         let colon = operator.strip_prefix(':');
@@ -253,7 +469,7 @@ impl Splitter<'_> {
             (Some('-' | '='), None) => self.default(&operator[1..], quoted, depth),
             (Some('+'), Some(value)) if is_decided(&value) => self.default(&operator[1..], quoted, depth),
             (Some('+'), None) => self.push(""),
-            _ => self.push_char(OPEN),
+            _ => self.open(),
         }
     }
 
@@ -314,6 +530,43 @@ mod tests {
             ("curl -f 'http://a/b?c=d&e=f' ü", &[], "curl|-f|http://a/b?c=d&e=f|ü"),
         ] {
             assert_eq!(words(text, env), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn joints_and_nesting_are_told() {
+        let shown = |text: &str| {
+            let commands = simple_commands(text, &Variables::default());
+            let shown = commands.iter().map(|command| {
+                let join = match command.join {
+                    Join::Then => ";",
+                    Join::And => "&&",
+                    Join::Or => "||",
+                    Join::Pipe => "|",
+                };
+                let marks = [(command.is_negated, "!"), (command.is_background, "&"), (command.writes, ">")];
+                let marks: String = marks.iter().filter(|mark| mark.0).map(|mark| mark.1).collect();
+                format!("{join}{marks}{}{}", command.depth, command.words.join(" "))
+            });
+            shown.collect::<Vec<_>>().join(" ").replace(OPEN, "?").replace(ARGUMENTS, "@")
+        };
+        for (text, expected) in [
+            ("a && b || c; d | e & f\ng", ";0a &&0b ||0c ;0d |&0e ;0f ;0g"),
+            ("a &&\n b |\n\n c", ";0a &&0b |0c"),
+            ("if a; then b; else c; fi || d", ";1a ;1b ;1c ||0d"),
+            ("for x in 1 2; do a; done; ! b", ";1a ;!0b"),
+            ("case \"$1\" in\n a|b) c ;;\n (*) d;;\nesac\ne", ";1c ;1d ;0e"),
+            ("f() { a; b; }\nfunction g {\n c\n}\nd", ";0d"),
+            ("f() {\n if a; then b; fi\n}\nc", ";0c"),
+            ("(a; b) && { c; } > /x; d", ";1a ;1b &&1c ;0d"),
+            ("cat <<EOF > x\nfoo; bar\nEOF\na", ";>0cat ;0a"),
+            ("cat <<-'E' && b\n\tfoo\n\tE\na >/dev/null 2>&1", ";0cat &&0b ;0a"),
+            ("exec \"$@\"", ";0exec @"),
+            ("a \u{fffb} $1 $*", ";0a ? ? ?"),
+            ("\"if\" a; \\fi", ";0if a ;0fi"),
+            ("set -e; x=1 y; . ./z", ";0set -e ;0x=1 y ;0. ./z"),
+        ] {
+            assert_eq!(shown(text), expected, "{text}");
         }
     }
 
