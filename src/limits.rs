@@ -90,3 +90,7 @@ pub const REDACTED_HEAD_BYTES: usize = 64;
 pub const REDACTED_MIN_BYTES: usize = 6;
 /// A value between escaped quotes in a text that is redacted, in bytes.
 pub const REDACTED_ESCAPED_BYTES: usize = 1 << 20;
+/// Commands proved for one question (can it start, can its health check run), those that start each other included.
+pub const COMMANDS_PROVED: usize = 1000;
+/// Commands that start each other, in depth: an init, a script, `env`, a shell and a program are five.
+pub const COMMAND_DEPTH: usize = 24;

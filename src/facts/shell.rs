@@ -75,15 +75,24 @@ impl Variables {
 
 /// The simple commands of a shell text, each as its words; redirections are left out.
 pub fn commands(text: &str, variables: &Variables) -> Vec<Vec<String>> {
-    simple_commands(text, variables).into_iter().map(|command| command.words).collect()
+    read(text, variables).commands.into_iter().map(|command| command.words).collect()
 }
 
-/// The simple commands of a shell text. Definitions of functions are left out with all they hold.
-pub fn simple_commands(text: &str, variables: &Variables) -> Vec<Simple> {
+/// A shell text, taken apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text {
+    /// Its simple commands, in order. Those of functions are left out.
+    pub commands: Vec<Simple>,
+    /// The functions that it defines.
+    pub functions: HashSet<String>,
+}
+
+/// Takes a shell text apart.
+pub fn read(text: &str, variables: &Variables) -> Text {
     let mut splitter = Splitter {
         variables,
         assigned: assigned(text),
-        commands: Vec::new(),
+        text: Text::default(),
         next: Simple::default(),
         word: None,
         is_quoted: false,
@@ -94,7 +103,7 @@ pub fn simple_commands(text: &str, variables: &Variables) -> Vec<Simple> {
         budget: limits::SHELL_EXPANSION_BYTES,
     };
     splitter.split(text);
-    splitter.commands
+    splitter.text
 }
 
 /// Names that the text itself assigns: their values depend on where it has come to.
@@ -115,7 +124,7 @@ fn is_name(text: &str) -> bool {
 struct Splitter<'a> {
     variables: &'a Variables,
     assigned: HashSet<&'a str>,
-    commands: Vec<Simple>,
+    text: Text,
     /// The command so far.
     next: Simple,
     /// The word so far; `Some("")` after empty quotes.
@@ -221,7 +230,7 @@ impl Splitter<'_> {
                     && text[next..].trim_start().starts_with(')') =>
                 {
                     // The name of a function; its body is a compound command.
-                    self.word = None;
+                    self.text.functions.extend(self.word.take());
                     self.nesting.push(FUNCTION);
                     at = next + text[next..].find(')').map_or(0, |end| end + 1);
                     continue;
@@ -370,6 +379,7 @@ impl Splitter<'_> {
             }
             Some("for" | "select") => return self.nesting.push("done"),
             Some("function") => {
+                self.text.functions.extend(command.words.get(1).cloned());
                 self.nesting.push(FUNCTION);
                 if command.words.last().is_some_and(|word| word == "{") {
                     self.nesting.push("}");
@@ -380,7 +390,7 @@ impl Splitter<'_> {
         }
         if !self.nesting.contains(&FUNCTION) {
             command.depth = self.nesting.len();
-            self.commands.push(command);
+            self.text.commands.push(command);
         }
     }
 
@@ -536,7 +546,7 @@ mod tests {
     #[test]
     fn joints_and_nesting_are_told() {
         let shown = |text: &str| {
-            let commands = simple_commands(text, &Variables::default());
+            let commands = read(text, &Variables::default()).commands;
             let shown = commands.iter().map(|command| {
                 let join = match command.join {
                     Join::Then => ";",

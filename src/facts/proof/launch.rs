@@ -1,0 +1,149 @@
+//! What starts what: a command's words, the program they name, and the command that this program starts in turn.
+//!
+//! In: words and who executes them. Out: a [`Proof`] of the whole chain. Not here: single steps (`lookup`, `exec`), texts and
+//! scripts of shells (`script`), programs whose work is to start others (`wrappers`).
+
+use crate::facts::access::Capabilities;
+use crate::facts::proof::Fault;
+use crate::facts::proof::Proof;
+use crate::facts::proof::Started;
+use crate::facts::proof::exec;
+use crate::facts::proof::exec::Executed;
+use crate::facts::proof::ground::Ground;
+use crate::facts::proof::lookup;
+use crate::facts::proof::lookup::Miss;
+use crate::facts::proof::quoted;
+use crate::facts::proof::script;
+use crate::facts::proof::wrappers;
+use crate::facts::proof::wrappers::Next;
+use crate::facts::start::file_name;
+use crate::facts::start::is_shell;
+use crate::limits;
+use crate::model::finding::Undecided;
+use crate::model::text::shown;
+use std::cell::Cell;
+
+/// Who executes a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The runtime (runc, `libcontainer/standard_init_linux.go`), while it still holds the capabilities it was given.
+    Runtime,
+    /// A shell: it reads a file that is no program as a script.
+    Shell,
+    /// Another program, by execvp(3) or the like.
+    Program,
+}
+
+/// Proves commands; bounded over all that start each other.
+pub struct Prover {
+    capabilities: Capabilities,
+    left: Cell<usize>,
+    depth: Cell<usize>,
+}
+
+impl Prover {
+    /// For containers that get these capabilities.
+    pub fn new(capabilities: Capabilities) -> Prover {
+        Prover { capabilities, left: Cell::new(limits::COMMANDS_PROVED), depth: Cell::new(0) }
+    }
+
+    /// What becomes of a command.
+    pub fn launch(&self, ground: &Ground<'_>, argv: &[String], by: By) -> Proof {
+        let mut proof = Proof::default();
+        let Some(word) = argv.first() else { return proof };
+        let left = self.left.get();
+        if left == 0 || self.depth.get() >= limits::COMMAND_DEPTH {
+            proof.open(Undecided::denied(
+                quoted(word),
+                "more commands start each other than the limit (commands proved)",
+            ));
+            return proof;
+        }
+        self.left.set(left - 1);
+        self.depth.set(self.depth.get() + 1);
+        self.run(ground, argv, by, &mut proof);
+        self.depth.set(self.depth.get() - 1);
+        proof
+    }
+
+    fn run(&self, ground: &Ground<'_>, argv: &[String], by: By, proof: &mut Proof) {
+        let word = &argv[0];
+        let kernel = match (by, self.capabilities) {
+            (By::Runtime, Capabilities::Docker) => ground.actor.overriding(),
+            _ => ground.actor.clone(),
+        };
+        let program = match lookup::find(ground, &kernel, word, by) {
+            Ok(program) => program,
+            Err(Miss::Open(question)) => return proof.open(question),
+            Err(Miss::Fault(fault)) => return proof.fault(ground, fault),
+        };
+        let (path, node) = (program.path.clone(), program.node);
+        match exec::exec(ground, &kernel, program, argv, proof) {
+            Executed::Stopped => {}
+            Executed::Started(started) => self.started(ground, &kernel, started, proof),
+            Executed::Plain(_) if by == By::Shell => {
+                proof.step(
+                    format!("{} → {}: a script without a #! line, read by the shell", quoted(&path), ground.name(node)),
+                    None,
+                );
+                script::file(self, ground, path.as_bytes(), &argv[1..], script::Options::default(), proof);
+            }
+            Executed::Plain(_) if by == By::Program => {
+                let reason = format!(
+                    "{} has no #! line and is no ELF file, and not every program hands such a file to a shell",
+                    ground.name(node)
+                );
+                proof.open(Undecided::unknowable(quoted(word), reason));
+            }
+            Executed::Plain(node) => {
+                let what = match ground.view.stat(node).map_or(0, |stat| stat.size) {
+                    0 => format!("{} is empty", ground.name(node)),
+                    _ => format!(
+                        "{} has no #! line and is no ELF program, so only a shell could run it",
+                        ground.name(node)
+                    ),
+                };
+                let fix = "Begin the script with a line that names its interpreter: #!/bin/sh".to_string();
+                proof.fault(
+                    ground,
+                    Fault {
+                        subject: shown(word),
+                        what,
+                        place: Some(node),
+                        is_graced: false,
+                        is_likely: false,
+                        fix: Some(fix),
+                    },
+                );
+            }
+        }
+    }
+
+    /// A program was executed: what it needs, and what it starts.
+    fn started(&self, ground: &Ground<'_>, kernel: &crate::facts::access::Actor, started: Started, proof: &mut Proof) {
+        proof.started.push(started.clone());
+        if proof.fails() {
+            return;
+        }
+        self.next(ground, &started, &started.argv, proof);
+    }
+
+    /// What a program starts, by its name and its words.
+    fn next(&self, ground: &Ground<'_>, started: &Started, argv: &[String], proof: &mut Proof) {
+        let name = file_name(&argv[0]);
+        if name == "busybox" && argv.len() > 1 {
+            let reason = "which applets this busybox has does not stand in the image's documents";
+            proof.open(Undecided::unknowable(quoted(&argv[1]), reason));
+            return self.next(ground, started, &argv[1..], proof);
+        }
+        if is_shell(name) {
+            return script::shell(self, ground, argv, proof);
+        }
+        match wrappers::next(ground, argv) {
+            Next::None => {}
+            Next::Command { ground, words } => proof.nest(self.launch(&ground, &words, By::Program)),
+            Next::Fault(fault) => proof.fault(ground, fault),
+            Next::Open(question) => proof.open(question),
+        }
+    }
+}
