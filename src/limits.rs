@@ -94,3 +94,6 @@ pub const REDACTED_ESCAPED_BYTES: usize = 1 << 20;
 pub const COMMANDS_PROVED: usize = 1000;
 /// Commands that start each other, in depth: an init, a script, `env`, a shell and a program are five.
 pub const COMMAND_DEPTH: usize = 24;
+/// Times that layers are read once more because one file that was fetched so names another (a script, then the script
+/// that it starts).
+pub const SECOND_READINGS: usize = 4;

@@ -111,7 +111,7 @@ impl Proof {
     }
 
     /// Notes a question that stays open, and a step that says it.
-    fn open(&mut self, question: Undecided) {
+    pub fn open(&mut self, question: Undecided) {
         let text = format!("{}: {}", question.subject, question.reason);
         self.steps.push(Step { depth: 0, text, layer: None, sort: Sort::Open });
         self.open.push(question);
