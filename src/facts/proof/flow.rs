@@ -32,12 +32,21 @@ impl Outcome {
     }
 }
 
-/// Goes through the commands; `outcome` is asked, in order, of each that can be reached. `errexit` tells whether `set -e`
-/// holds by now. Gives whether the text can end with status zero.
+/// Switches of the shell, as far as the text has set them by now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Switches {
+    /// `-e`: the first command that fails ends the text.
+    pub errexit: bool,
+    /// `-o pipefail`: a pipeline fails where any of its commands does.
+    pub pipefail: bool,
+}
+
+/// Goes through the commands; `outcome` is asked, in order, of each that can be reached. Gives whether the text can end with
+/// status zero.
 pub fn can_succeed(
     commands: &[Simple],
     mut outcome: impl FnMut(&Simple) -> Outcome,
-    errexit: impl Fn() -> bool,
+    switches: impl Fn() -> Switches,
 ) -> bool {
     let groups = groups(commands);
     let (mut zero, mut other) = (true, false);
@@ -57,7 +66,11 @@ pub fn can_succeed(
         let outcomes: Vec<Outcome> = group.iter().map(&mut outcome).collect();
         let mut out = match outcomes.last() {
             Some(_) if is_compound => Outcome::ANY,
-            Some(last) => Outcome { ends: last.ends && group.len() == 1, ..*last },
+            Some(last) => Outcome {
+                succeeds: last.succeeds && (!switches().pipefail || outcomes.iter().all(|one| one.succeeds)),
+                ends: last.ends && group.len() == 1,
+                ..*last
+            },
             None => Outcome::ANY,
         };
         if group[0].is_negated {
@@ -67,7 +80,7 @@ pub fn can_succeed(
             out = Outcome::SUCCEEDS;
         }
         let is_last_of_list = groups.get(i + 1).is_none_or(|next| next[0].join == Join::Then);
-        if errexit() && is_last_of_list && !is_compound && !group[0].is_negated {
+        if switches().errexit && is_last_of_list && !is_compound && !group[0].is_negated {
             out.fails = false;
         }
         if out.ends {
@@ -96,12 +109,13 @@ mod tests {
     fn reached(text: &str) -> (String, bool) {
         let commands = shell::read(text, &shell::Variables::default()).commands;
         let mut seen = String::new();
-        let errexit = std::cell::Cell::new(false);
+        let switches = std::cell::Cell::new(Switches::default());
         let outcome = |command: &Simple| {
             let word = command.words[0].as_str();
             seen.push_str(word);
             match word {
-                "set" => errexit.set(true),
+                "set" => switches.set(Switches { errexit: true, ..switches.get() }),
+                "pf" => switches.set(Switches { pipefail: true, ..switches.get() }),
                 "n" => return Outcome::FAILS,
                 "y" | "e" => return Outcome { ends: word == "e", ..Outcome::SUCCEEDS },
                 "x" => return Outcome::FAILS.ending(),
@@ -109,7 +123,7 @@ mod tests {
             }
             Outcome::SUCCEEDS
         };
-        let can = can_succeed(&commands, outcome, || errexit.get());
+        let can = can_succeed(&commands, outcome, || switches.get());
         (seen, can)
     }
 
@@ -124,6 +138,7 @@ mod tests {
             ("n; y", "ny", true),
             ("y; n", "yn", false),
             ("n | y", "ny", true),
+            ("pf; n | y", "pfny", false),
             ("y | n || x", "ynx", false),
             ("! n", "n", true),
             ("n & y", "ny", true),

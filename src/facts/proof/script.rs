@@ -8,6 +8,7 @@ use crate::facts::proof::Fault;
 use crate::facts::proof::Proof;
 use crate::facts::proof::flow;
 use crate::facts::proof::flow::Outcome;
+use crate::facts::proof::flow::Switches;
 use crate::facts::proof::ground::Ground;
 use crate::facts::proof::ground::Need;
 use crate::facts::proof::launch::By;
@@ -22,11 +23,11 @@ use crate::facts::start::file_name;
 use crate::model::finding::Undecided;
 use std::cell::Cell;
 
-/// Switches of a shell that matter here.
+/// Options of a shell that matter here.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// `-e`: the first command that fails ends it.
-    pub errexit: bool,
+    /// Those that a text can change.
+    pub switches: Switches,
     /// `-l`: it reads profiles first.
     pub login: bool,
 }
@@ -51,11 +52,13 @@ pub fn shell(prover: &Prover, ground: &Ground<'_>, argv: &[String], proof: &mut 
         let letters = &word[1..];
         if word.starts_with('-') {
             is_text |= letters.contains('c');
-            options.errexit |= letters.contains('e');
+            options.switches.errexit |= letters.contains('e');
             options.login |= letters.contains('l');
         }
         if letters.ends_with(['o', 'O']) {
-            options.errexit |= argv.get(at).is_some_and(|name| name == "errexit");
+            let name = argv.get(at).map_or("", String::as_str);
+            options.switches.errexit |= name == "errexit";
+            options.switches.pipefail |= name == "pipefail";
             at += 1;
         }
     }
@@ -96,7 +99,7 @@ struct Run<'r, 'a> {
     ground: Ground<'a>,
     functions: &'r std::collections::HashSet<String>,
     arguments: &'r [String],
-    errexit: &'r Cell<bool>,
+    switches: &'r Cell<Switches>,
     /// Why what comes may differ from what is known: a file that may have been brought, a variable.
     doubt: Option<String>,
     /// A program ran that is not known here.
@@ -114,13 +117,13 @@ struct Run<'r, 'a> {
 /// What becomes of a text.
 fn text(prover: &Prover, ground: &Ground<'_>, text: &str, arguments: &[String], options: Options, proof: &mut Proof) {
     let text = shell::read(text.strip_prefix('\u{feff}').unwrap_or(text), &ground.variables);
-    let errexit = Cell::new(options.errexit);
+    let switches = Cell::new(options.switches);
     let mut run = Run {
         prover,
         ground: ground.clone(),
         functions: &text.functions,
         arguments,
-        errexit: &errexit,
+        switches: &switches,
         doubt: options.login.then(|| "a login shell reads its profiles first".to_string()),
         is_likely: false,
         shifted: false,
@@ -128,7 +131,7 @@ fn text(prover: &Prover, ground: &Ground<'_>, text: &str, arguments: &[String], 
         handed: false,
         inner: Vec::new(),
     };
-    let can_succeed = flow::can_succeed(&text.commands, |command| run.command(command), || errexit.get());
+    let can_succeed = flow::can_succeed(&text.commands, |command| run.command(command), || switches.get());
     let is_open = run.hands_on && !run.handed;
     let inner = run.inner;
     for inner in inner {
@@ -247,18 +250,23 @@ impl Run<'_, '_> {
                 Outcome::ANY
             }
             "set" => {
+                let mut switches = self.switches.get();
                 for (at, word) in words.iter().enumerate() {
+                    let name = words.get(at + 1).map_or("", String::as_str);
                     match word.as_str() {
                         "--" => {
                             self.shifted = true;
                             break;
                         }
-                        "-o" if words.get(at + 1).is_some_and(|name| name == "errexit") => self.errexit.set(true),
-                        "+e" => self.errexit.set(false),
-                        option if option.starts_with('-') && option.contains('e') => self.errexit.set(true),
+                        "+e" => switches.errexit = false,
+                        option if option.starts_with('-') => {
+                            switches.errexit |= option.contains('e') || option.ends_with('o') && name == "errexit";
+                            switches.pipefail |= option.ends_with('o') && name == "pipefail";
+                        }
                         _ => {}
                     }
                 }
+                self.switches.set(switches);
                 Outcome::SUCCEEDS
             }
             "shift" => {
