@@ -61,6 +61,25 @@ pub const SYMLINKS: usize = 40;
 pub const KEPT_FILE_BYTES: u64 = 16 << 20;
 /// All files kept from one layer, in bytes.
 pub const KEPT_LAYER_BYTES: u64 = 64 << 20;
+/// A file kept whole because the proof that an image starts reads it (scripts, `package.json`, `ld.so.conf`), in bytes.
+/// Start scripts have a few kilobytes; a longer one is read again if it is asked for.
+pub const TEXT_FILE_BYTES: u64 = 64 << 10;
+/// All such files kept from one layer, in bytes. A large Debian image has 3 MB of scripts.
+pub const TEXT_LAYER_BYTES: u64 = 16 << 20;
+/// The front of an ELF file held while it is read, in bytes. What a loader reads lies there: the string table of Debian's
+/// node, one of the longest, ends at 7.6 MB.
+pub const HEAD_FRONT_BYTES: usize = 8 << 20;
+/// An ELF file's program headers, dynamic section or version table, in bytes. Linux reads 64 KiB of program headers; the
+/// others have a few kilobytes.
+pub const ELF_TABLE_BYTES: u64 = 64 << 10;
+/// An ELF file's string table, in bytes. Names beyond are not read.
+pub const ELF_STRINGS_BYTES: u64 = 8 << 20;
+/// The names kept of one ELF file, in bytes. Programs with hundreds of libraries stay under 64 KiB.
+pub const HEAD_BYTES: usize = 1 << 20;
+/// All heads of scripts and ELF files kept from one layer, in bytes: enough for 100,000 of them.
+pub const HEADS_BYTES: usize = 64 << 20;
+/// Holes of sparse ELF files written out while they are read, in bytes for one layer.
+pub const HEAD_HOLE_BYTES: u64 = 64 << 20;
 /// Holes of sparse files written out for a content digest, in bytes for one layer.
 pub const HASHED_HOLE_BYTES: u64 = 1 << 30;
 /// Findings of one rule that are listed one by one; the rest are counted in a last one.

@@ -8,6 +8,7 @@ mod corpus;
 mod corpus_facts;
 mod corpus_rules;
 mod docs;
+mod elf;
 mod formats;
 mod hello;
 mod hostile;
