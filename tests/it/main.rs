@@ -21,6 +21,7 @@ mod notation;
 mod peers;
 mod policy;
 mod readers;
+mod reality;
 mod rules;
 mod shapes;
 mod sources;

@@ -9,6 +9,7 @@ use crate::facts::proof::Proof;
 use crate::facts::proof::Started;
 use crate::facts::proof::exec;
 use crate::facts::proof::exec::Executed;
+use crate::facts::proof::ground::DEFAULT_PATH;
 use crate::facts::proof::ground::Ground;
 use crate::facts::proof::lookup;
 use crate::facts::proof::lookup::Miss;
@@ -21,6 +22,8 @@ use crate::facts::start::is_shell;
 use crate::limits;
 use crate::model::finding::Undecided;
 use crate::model::text::shown;
+use crate::view::NodeId;
+use crate::view::Resolved;
 use std::cell::Cell;
 
 /// Who executes a command.
@@ -132,8 +135,11 @@ impl Prover {
     fn next(&self, ground: &Ground<'_>, started: &Started, argv: &[String], proof: &mut Proof) {
         let name = file_name(&argv[0]);
         if name == "busybox" && argv.len() > 1 {
-            let reason = "which applets this busybox has does not stand in the image's documents";
-            proof.open(Undecided::unknowable(quoted(&argv[1]), reason));
+            if !has_applet(ground, started.program, &argv[1]) {
+                let reason =
+                    "no link of that name leads to this busybox, and only running it tells which applets it has";
+                proof.open(Undecided::unknowable(quoted(&argv[1]), reason));
+            }
             return self.next(ground, started, &argv[1..], proof);
         }
         if is_shell(name) {
@@ -146,4 +152,13 @@ impl Prover {
             Next::Open(question) => proof.open(question),
         }
     }
+}
+
+/// Whether a link says that a busybox has an applet: distributions make one for each.
+fn has_applet(ground: &Ground<'_>, busybox: NodeId, applet: &str) -> bool {
+    let inode = |node| ground.view.stat(node).map(|stat| stat.inode);
+    DEFAULT_PATH.split(':').any(|folder| match ground.view.resolve(format!("{folder}/{applet}").as_bytes(), true) {
+        Resolved::Found(node) => inode(node) == inode(busybox),
+        _ => false,
+    })
 }
