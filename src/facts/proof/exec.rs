@@ -7,6 +7,7 @@
 use crate::facts::access::Actor;
 use crate::facts::proof::Fault;
 use crate::facts::proof::Proof;
+use crate::facts::proof::Sort;
 use crate::facts::proof::Started;
 use crate::facts::proof::ground::Ground;
 use crate::facts::proof::ground::Need;
@@ -74,6 +75,7 @@ pub fn exec(ground: &Ground<'_>, kernel: &Actor, program: Program, argv: &[Strin
                         let what = format!("{}; {} opens it as that user", lack.what, quoted(&current.path));
                         // The runtime's capabilities do not help then.
                         proof.faults.retain(|fault| !fault.is_graced);
+                        proof.steps.retain(|step| step.sort != Sort::Grace);
                         proof.fault(ground, Fault { what, ..broken(String::new(), lack.place.unwrap_or(script.node)) });
                         return Executed::Stopped;
                     } else if let Need::Open(question) = need {
