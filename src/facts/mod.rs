@@ -5,6 +5,7 @@
 pub mod access;
 pub mod accounts;
 pub mod health;
+pub mod loader;
 pub mod packages;
 pub mod ports;
 pub mod proof;
