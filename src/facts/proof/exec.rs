@@ -16,6 +16,7 @@ use crate::facts::proof::lookup::Miss;
 use crate::facts::proof::lookup::Program;
 use crate::facts::proof::quoted;
 use crate::model::finding::Undecided;
+use crate::model::layer_facts::Kind;
 use crate::model::program::Head;
 use crate::model::program::SCRIPT_HEAD_BYTES;
 use crate::model::text::shown;
@@ -76,7 +77,10 @@ pub fn exec(ground: &Ground<'_>, kernel: &Actor, program: Program, argv: &[Strin
                         // The runtime's capabilities do not help then.
                         proof.faults.retain(|fault| !fault.is_graced);
                         proof.steps.retain(|step| step.sort != Sort::Grace);
-                        proof.fault(ground, Fault { what, ..broken(String::new(), lack.place.unwrap_or(script.node)) });
+                        let place = lack.place.unwrap_or(script.node);
+                        let is_folder = ground.view.stat(place).is_some_and(|stat| stat.kind == Kind::Dir);
+                        let fix = is_folder.then(|| lookup::enter(ground, place));
+                        proof.fault(ground, Fault { what, fix, ..broken(String::new(), place) });
                         return Executed::Stopped;
                     } else if let Need::Open(question) = need {
                         proof.open(question);

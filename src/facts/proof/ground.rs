@@ -25,6 +25,8 @@ pub struct Ground<'a> {
     pub view: &'a View,
     /// The process.
     pub actor: Actor,
+    /// Its user's name in passwd.
+    pub user: Option<String>,
     /// The working folder, as a path with a leading slash.
     pub cwd: Vec<u8>,
     /// What it sees of variables; `PATH` and `HOME` are always among them.
@@ -70,7 +72,7 @@ impl<'a> Ground<'a> {
             variables.set("HOME", &user.home);
         }
         let cwd = format!("/{}", run.working_dir.trim_start_matches('/')).into_bytes();
-        Ok(Ground { facts, view, actor: Actor::of(&user, capabilities), cwd, variables })
+        Ok(Ground { facts, view, actor: Actor::of(&user, capabilities), user: user.name, cwd, variables })
     }
 
     /// The working folder's node; `None` where the image has none, and the runtime makes an empty one.
@@ -140,9 +142,12 @@ impl<'a> Ground<'a> {
         }
     }
 
-    /// The process in words: `uid 1000`.
+    /// The process in words: `uid 1000 (app)`.
     pub fn who(&self) -> String {
-        format!("uid {}", self.actor.uid)
+        match &self.user {
+            Some(name) => format!("uid {} ({name})", self.actor.uid),
+            None => format!("uid {}", self.actor.uid),
+        }
     }
 
     /// A node's path in words, with a leading slash.

@@ -140,7 +140,8 @@ pub fn file(ground: &Ground<'_>, actor: &Actor, word: &str, path: &str) -> Resul
                 ground.describe(folder),
                 ground.who()
             );
-            return lack(what, Some(folder));
+            let fix = Some(enter(ground, folder));
+            return Err(Miss::Fault(Fault { fix, ..fault(word, what, Some(folder)) }));
         }
         Reach::Acl(node) => return Err(Miss::Open(ground.acl(node))),
         Reach::Mounted => {
@@ -165,9 +166,21 @@ pub fn file(ground: &Ground<'_>, actor: &Actor, word: &str, path: &str) -> Resul
     }
 }
 
+/// What to do about a folder that may not be entered.
+pub fn enter(ground: &Ground<'_>, folder: NodeId) -> String {
+    format!(
+        "Put it where {} gets to, such as /opt, /usr/local or the user's own home, and name that place in PATH. RUN chmod a+x {} \
+         would do too, and open the folder to everybody.",
+        ground.who(),
+        ground.name(folder)
+    )
+}
+
 fn fault(word: &str, mut what: String, place: Option<NodeId>) -> Fault {
     if word.ends_with('\r') {
         what.push_str(": its lines end in CR LF, and the CR is taken for a part of the name");
+    } else if word.contains(' ') {
+        what.push_str(": it is one word with blanks in it, and no shell takes it apart");
     }
     Fault { subject: shown(word), what, place, is_graced: false, is_likely: false, fix: None }
 }

@@ -24,8 +24,10 @@ use crate::facts::proof::ground::Need;
 use crate::facts::proof::launch::By;
 use crate::facts::proof::launch::Prover;
 use crate::model::finding::Undecided;
+use crate::model::layer_facts::Kind;
 use crate::model::text::shown;
 use crate::view::NodeId;
+use crate::view::Resolved;
 
 /// What was found out about a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -161,6 +163,11 @@ impl<'a> Facts<'a> {
         if argv.is_empty() {
             return Ok(Proof::default());
         }
+        if let Some(fault) = workdir_fault(&ground) {
+            let mut proof = Proof::default();
+            proof.fault(&ground, fault);
+            return Ok(proof);
+        }
         Ok(Prover::new(capabilities).launch(&ground, &argv, By::Runtime))
     }
 
@@ -187,6 +194,19 @@ impl<'a> Facts<'a> {
             UserProblem::Unknown(why) => Undecided::unknowable("config.User", format!("no container starts: {why}")),
         })
     }
+}
+
+/// A WORKDIR that no process can work in. One that is missing is made by the runtime.
+fn workdir_fault(ground: &Ground<'_>) -> Option<Fault> {
+    let workdir = format!("WORKDIR {}", shown(&String::from_utf8_lossy(&ground.cwd)));
+    let (what, place) = match ground.view.resolve(&ground.cwd, true) {
+        Resolved::Found(node) if ground.view.stat(node)?.kind != Kind::Dir => ("is no folder", Some(node)),
+        Resolved::NotFolder => ("leads through something that is no folder", None),
+        Resolved::Loop => ("is a loop of symbolic links", None),
+        _ => return None,
+    };
+    let what = format!("{workdir} {what}");
+    Some(Fault { subject: workdir, what, place, is_graced: false, is_likely: false, fix: None })
 }
 
 /// A word in a message.

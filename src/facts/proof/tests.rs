@@ -63,7 +63,7 @@ fn programs_are_found_or_it_is_said_why_not() {
         (
             "f 0644 0:0 app/x \"#!/bin/sh\\n\"",
             &["./x"],
-            "/app/x (mode 0644, owner 0:0) may not be executed by uid 1000",
+            "/app/x (mode 0644, owner 0:0) may not be executed by uid 1000 (app)",
         ),
         (
             "f 0755 0:0 app/x \"echo\\n\"",
@@ -86,12 +86,29 @@ fn programs_are_found_or_it_is_said_why_not() {
             &["./x"],
             "no folder of PATH has `python` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin)",
         ),
-        ("e 0705 0:1000 app/x", &["./x"], "graced: /app/x (mode 0705, owner 0:1000) may not be executed by uid 1000"),
-        ("e 0077 1000:0 app/x", &["./x"], "graced: /app/x (mode 0077, owner 1000:0) may not be executed by uid 1000"),
-        ("e 0644 0:0 app/x", &["./x"], "/app/x (mode 0644, owner 0:0) may not be executed by uid 1000"),
+        (
+            "e 0705 0:1000 app/x",
+            &["./x"],
+            "graced: /app/x (mode 0705, owner 0:1000) may not be executed by uid 1000 (app)",
+        ),
+        (
+            "e 0077 1000:0 app/x",
+            &["./x"],
+            "graced: /app/x (mode 0077, owner 1000:0) may not be executed by uid 1000 (app)",
+        ),
+        ("e 0644 0:0 app/x", &["./x"], "/app/x (mode 0644, owner 0:0) may not be executed by uid 1000 (app)"),
     ] {
         assert_eq!(starts(&system(lines).cmd(cmd)), expected, "{cmd:?} {lines}");
     }
+}
+
+#[test]
+fn a_working_folder_must_be_one() {
+    assert_eq!(starts(&system("f 0644 0:0 w \"\"").workdir("/w").cmd(&["server"])), "WORKDIR /w is no folder");
+    assert_eq!(starts(&system("l w -> w").workdir("/w").cmd(&["server"])), "WORKDIR /w is a loop of symbolic links");
+    assert_eq!(starts(&system("").workdir("/not/there").cmd(&["server"])), "runs");
+    let blanks = starts(&system("").cmd(&["server --port 80"]));
+    assert!(blanks.ends_with(": it is one word with blanks in it, and no shell takes it apart"), "{blanks}");
 }
 
 #[test]
@@ -111,15 +128,16 @@ fn six_scripts_in_a_row_are_one_too_many() {
 fn behind_a_closed_folder_only_the_runtime_reaches_a_program() {
     let lines = "d 0700 0:0 root\ne 0755 0:0 root/bin/prog\nf 0755 0:0 root/bin/script \"#!/bin/sh\\n\"";
     let made = |cmd: &[&str]| system(lines).env("PATH=/root/bin:/usr/bin:/bin").cmd(cmd);
-    let graced = "graced: `/root/bin/prog` lies behind /root (mode 0700, owner 0:0), which uid 1000 may not enter";
+    let graced =
+        "graced: `/root/bin/prog` lies behind /root (mode 0700, owner 0:0), which uid 1000 (app) may not enter";
     assert_eq!(starts(&made(&["prog"])), graced);
     assert_eq!(
         starts(&made(&["script"])),
-        "the script /root/bin/script lies behind /root (mode 0700, owner 0:0), which uid 1000 may not enter; `/bin/sh` opens it as that user"
+        "the script /root/bin/script lies behind /root (mode 0700, owner 0:0), which uid 1000 (app) may not enter; `/bin/sh` opens it as that user"
     );
     let missing = |name: &str| {
         format!(
-            "no folder of PATH has `{name}` (/usr/bin, /bin); /root/bin was passed over, for uid 1000 may not enter /root (mode 0700, owner 0:0)"
+            "no folder of PATH has `{name}` (/usr/bin, /bin); /root/bin was passed over, for uid 1000 (app) may not enter /root (mode 0700, owner 0:0)"
         )
     };
     assert_eq!(starts(&made(&["/bin/sh", "-c", "prog"])), missing("prog"));

@@ -101,7 +101,7 @@ fn as_user<'a>(ground: &Ground<'a>, argv: &[String]) -> Next<'a> {
     match ground.facts.user_of(user) {
         Ok(found) => {
             let capabilities = if ground.actor.overrides { Capabilities::Docker } else { Capabilities::None };
-            let mut ground = Ground { actor: Actor::of(&found, capabilities), ..ground.clone() };
+            let mut ground = Ground { actor: Actor::of(&found, capabilities), user: found.name, ..ground.clone() };
             ground.variables.set("HOME", &found.home);
             Next::Command { ground, words: words.to_vec() }
         }
