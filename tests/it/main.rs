@@ -16,6 +16,8 @@ mod hostile_documents;
 mod hostile_layers;
 mod image;
 mod judged;
+mod loader;
+mod loader_reality;
 mod model;
 mod notation;
 mod peers;

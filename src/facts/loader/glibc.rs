@@ -22,7 +22,6 @@ use crate::facts::shell::OPEN;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
 use crate::model::path;
-use crate::model::text::shown;
 use crate::model::text::shown_bytes;
 use crate::view::NodeId;
 use crate::view::Resolved;
