@@ -3,7 +3,9 @@
 //! In: words and who executes them. Out: a [`Proof`] of the whole chain. Not here: single steps (`lookup`, `exec`), texts and
 //! scripts of shells (`script`), programs whose work is to start others (`wrappers`).
 
+use crate::facts::access::Actor;
 use crate::facts::access::Capabilities;
+use crate::facts::loader;
 use crate::facts::proof::Fault;
 use crate::facts::proof::Proof;
 use crate::facts::proof::Started;
@@ -11,6 +13,7 @@ use crate::facts::proof::exec;
 use crate::facts::proof::exec::Executed;
 use crate::facts::proof::ground::DEFAULT_PATH;
 use crate::facts::proof::ground::Ground;
+use crate::facts::proof::ground::Lack;
 use crate::facts::proof::lookup;
 use crate::facts::proof::lookup::Miss;
 use crate::facts::proof::quoted;
@@ -21,6 +24,7 @@ use crate::facts::start::file_name;
 use crate::facts::start::is_shell;
 use crate::limits;
 use crate::model::finding::Undecided;
+use crate::model::program::Head;
 use crate::model::text::shown;
 use crate::view::NodeId;
 use crate::view::Resolved;
@@ -123,7 +127,8 @@ impl Prover {
     }
 
     /// A program was executed: what it needs, and what it starts.
-    fn started(&self, ground: &Ground<'_>, kernel: &crate::facts::access::Actor, started: Started, proof: &mut Proof) {
+    fn started(&self, ground: &Ground<'_>, kernel: &Actor, started: Started, proof: &mut Proof) {
+        self.libraries(ground, kernel, &started, proof);
         proof.started.push(started.clone());
         if proof.fails() {
             return;
@@ -152,6 +157,61 @@ impl Prover {
             Next::Open(question) => proof.open(question),
         }
     }
+
+    /// The machine that a program is made for, its loader, its libraries.
+    fn libraries(&self, ground: &Ground<'_>, kernel: &Actor, started: &Started, proof: &mut Proof) {
+        let Some(Head::Elf(elf)) = ground.view.head(started.program) else { return };
+        let architecture = &ground.facts.image().config.architecture;
+        let fault = |what: String, place| Fault {
+            subject: shown(file_name(&started.path)),
+            what,
+            place,
+            is_graced: false,
+            is_likely: false,
+            fix: None,
+        };
+        if loader::machine_fits(elf, architecture) == Some(false) {
+            let what = format!(
+                "{} is made for {}, and the image for {}",
+                ground.name(started.program),
+                loader::machine_name(elf),
+                shown(architecture)
+            );
+            return proof.fault(ground, fault(what, Some(started.program)));
+        }
+        let (ground, secure) = as_owner(ground, started.program);
+        let loaded = loader::load(&ground, started.program, kernel, secure);
+        if let Some(interpreter) = loaded.interpreter {
+            let libraries = match loaded.libraries.len() {
+                0 => "no library".to_string(),
+                1 => "1 library".to_string(),
+                many => format!("{many} libraries"),
+            };
+            let text = format!("loader {}, {libraries}", ground.name(interpreter));
+            proof.step(text, ground.view.stat(interpreter).and_then(|stat| stat.layer));
+        }
+        for Lack { what, place, .. } in loaded.lacks {
+            proof.fault(&ground, fault(what, place));
+        }
+        loaded.open.into_iter().for_each(|question| proof.open(question));
+    }
+}
+
+/// Who a program runs as whose file has set-id bits, and whether the loader takes it for privileged (ld.so(8),
+/// "secure-execution mode").
+fn as_owner<'a>(ground: &Ground<'a>, program: NodeId) -> (Ground<'a>, bool) {
+    let Some(stat) = ground.view.stat(program) else { return (ground.clone(), false) };
+    let mut owned = ground.clone();
+    if stat.mode & 0o4000 != 0 {
+        owned.actor.uid = stat.uid;
+        owned.actor.overrides |= stat.uid == 0;
+    }
+    if stat.mode & 0o2010 == 0o2010 {
+        owned.actor.gid = stat.gid;
+    }
+    let has_capabilities = ground.view.xattrs(program).iter().any(|xattr| &xattr.name[..] == b"security.capability");
+    let secure = owned.actor.uid != ground.actor.uid || owned.actor.gid != ground.actor.gid || has_capabilities;
+    (owned, secure)
 }
 
 /// Whether a link says that a busybox has an applet: distributions make one for each.
