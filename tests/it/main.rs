@@ -7,6 +7,7 @@ mod cli;
 mod corpus;
 mod corpus_facts;
 mod corpus_rules;
+mod corpus_start;
 mod docs;
 mod elf;
 mod formats;
