@@ -4,3 +4,4 @@
 //! which of it matters (`rules`).
 
 pub mod ground;
+pub mod lang;
