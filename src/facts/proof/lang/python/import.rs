@@ -88,10 +88,19 @@ impl Python {
 
     /// Whether `python -m name` finds something to run: a module, or a package with `__main__`.
     pub fn runnable(&self, ground: &Ground<'_>, name: &str, first: &[Vec<u8>]) -> Need {
-        match self.import(ground, name, first) {
+        let is_package = |imported: &Imported| matches!(imported.item, Some(Item::Package { .. } | Item::Portion(_)));
+        let imported = match self.import(ground, name, first) {
+            Ok(imported) if is_package(&imported) && !name.ends_with(".__main__") => {
+                self.import(ground, &format!("{name}.__main__"), first)
+            }
+            other => other,
+        };
+        match imported {
             Err(need) => need,
-            Ok(Imported { item: Some(Item::Package { .. } | Item::Portion(_)), .. }) => {
-                self.module(ground, &format!("{name}.__main__"), first)
+            Ok(imported) if is_package(&imported) => {
+                let subject = shown(name);
+                let what = format!("{} is a folder, and -m {subject} wants a file", ground.name(imported.node));
+                Need::Unmet(Lack { subject, what, place: Some(imported.node) })
             }
             Ok(imported) => Need::Met(imported.node),
         }
