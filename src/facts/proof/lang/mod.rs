@@ -3,4 +3,6 @@
 //! Pure functions over [`Ground`](crate::facts::proof::ground::Ground); each module names the documentation it follows.
 //! Not here: which program is started, and whether its interpreter can be executed.
 
+pub mod apps;
+pub mod options;
 pub mod python;
