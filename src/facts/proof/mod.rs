@@ -6,6 +6,7 @@
 mod exec;
 mod flow;
 pub mod ground;
+pub mod lang;
 mod launch;
 mod lookup;
 mod script;
