@@ -9,6 +9,7 @@ pub mod ground;
 pub mod lang;
 mod launch;
 mod lookup;
+mod programs;
 mod script;
 #[cfg(test)]
 mod tests;
