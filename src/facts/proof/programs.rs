@@ -33,6 +33,7 @@ fn python(ground: &Ground<'_>, started: &Started, proof: &mut Proof) {
     }
     let interpreter = match Python::of(ground, &ground.absolute(started.path.as_bytes()), call.flags) {
         Ok(interpreter) => interpreter,
+        Err(_) if proof.fails() => return,
         Err(question) => return proof.open(question),
     };
     let first = call.first(ground);
