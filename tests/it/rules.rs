@@ -10,6 +10,8 @@ use crate::notation::Mark;
 use crate::notation::Place;
 use crate::notation::Written;
 use crate::support;
+use plimsoll::model::finding::Level;
+use plimsoll::policy::builtin;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -142,6 +144,28 @@ fn fits(mark: &Mark, finding: &Value, fields: &[String]) -> bool {
 /// A path as the report's JSON spells it.
 fn spelled(path: &[u8]) -> String {
     plimsoll::model::text::exact_bytes(path).trim_matches('/').to_string()
+}
+
+/// The smallest images on each rule's page, under the policy `backend` where that names the rule.
+#[test]
+fn the_examples_on_the_pages_are_true() {
+    let mut wrong = Vec::new();
+    for rule in plimsoll::rules::ALL {
+        for (what, text) in [("breaks", rule.docs.breaks), ("keeps", rule.docs.keeps)] {
+            let text = format!("# row {}, {what}\n{text}\n", rule.rows[0]);
+            let mut case = case(format!("{}: what {what} it", rule.id), rule.id, &text);
+            if levels(rule.id)["backend"] != Level::Off {
+                (case.policy, case.lines) = ("backend".to_string(), Vec::new());
+            }
+            let image = support::audit(&case.written.image, &case.policy, &case.lines.join("\n"));
+            wrong.extend(compare(&case, &image).into_iter().map(|problem| format!("{}: {problem}", case.name)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn levels(rule: &str) -> BTreeMap<&'static str, Level> {
+    builtin::levels(rule, plimsoll::rules::ALL).unwrap().into_iter().collect()
 }
 
 #[test]
