@@ -9,9 +9,11 @@ use crate::facts::access::Actor;
 use crate::facts::access::Capabilities;
 use crate::facts::access::Reach;
 use crate::facts::access::Want;
+use crate::facts::accounts::User;
 use crate::facts::accounts::UserProblem;
 use crate::facts::shell::Variables;
 use crate::model::finding::Undecided;
+use crate::model::layer_facts::Kind;
 use crate::model::text::shown_bytes;
 use crate::view::NodeId;
 use crate::view::View;
@@ -59,9 +61,17 @@ pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bi
 impl<'a> Ground<'a> {
     /// Where the config's command and its health check start.
     pub fn of(facts: &'a Facts<'a>, capabilities: Capabilities) -> Result<Ground<'a>, UserProblem> {
+        Ok(Ground::as_user(facts, facts.view()?, &facts.user()?, capabilities))
+    }
+
+    /// The same where the user is not root; `None` for root, and for a user that no container starts with.
+    pub fn of_plain_user(facts: &'a Facts<'a>) -> Result<Option<Ground<'a>>, Undecided> {
         let view = facts.view()?;
+        Ok(facts.plain_user()?.map(|user| Ground::as_user(facts, view, &user, Capabilities::Docker)))
+    }
+
+    fn as_user(facts: &'a Facts<'a>, view: &'a View, user: &User, capabilities: Capabilities) -> Ground<'a> {
         let run = &facts.image().config.run;
-        let user = facts.user()?;
         let mut variables = Variables::new(run);
         if variables.get("PATH").is_none() {
             variables.set("PATH", DEFAULT_PATH);
@@ -70,7 +80,7 @@ impl<'a> Ground<'a> {
             variables.set("HOME", &user.home);
         }
         let cwd = format!("/{}", run.working_dir.trim_start_matches('/')).into_bytes();
-        Ok(Ground { facts, view, actor: Actor::of(&user, capabilities), cwd, variables })
+        Ground { facts, view, actor: Actor::of(user, capabilities), cwd, variables }
     }
 
     /// The working folder's node; `None` where the image has none, and the runtime makes an empty one.
@@ -98,6 +108,26 @@ impl<'a> Ground<'a> {
             Some(cwd) => access::reach(self.view, actor, cwd, path),
             None => Reach::Missing(None),
         }
+    }
+
+    /// The file that a command's first word names: by a path, or by a name that is looked up along PATH.
+    pub fn program(&self, word: &str) -> Option<NodeId> {
+        let file = |path: &[u8]| match self.reach(path) {
+            Reach::Found(node) if self.view.stat(node).is_some_and(|stat| stat.kind == Kind::File) => Some(node),
+            _ => None,
+        };
+        if word.contains('/') {
+            return file(word.as_bytes());
+        }
+        let is_program = |node: &NodeId| access::access(self.view, *node, &self.actor, Want::Execute) == Access::Yes;
+        let mut folders = self.search_path().take_while(|_| !self.view.is_exhausted());
+        folders.find_map(|folder| file(format!("{folder}/{word}").as_bytes()).filter(is_program))
+    }
+
+    /// The folders of PATH; an empty one means the working folder.
+    pub fn search_path(&self) -> impl Iterator<Item = &str> {
+        let folders = self.variables.get("PATH").unwrap_or("").split(':');
+        folders.map(|folder| if folder.is_empty() { "." } else { folder })
     }
 
     /// A path with a leading slash.

@@ -1,5 +1,4 @@
 //! Rules about the program that is started.
 
 pub mod binds_to_loopback;
-pub mod servers;
 pub mod shell_form_command;
