@@ -1,4 +1,5 @@
 //! Who the program runs as.
 
+pub mod non_numeric_user;
 pub mod root_user;
 pub mod unknown_user;
