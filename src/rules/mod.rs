@@ -309,6 +309,7 @@ pub const ALL: &[&Rule] = &[
     &start::shell_form_command::RULE,
     &ports::unexpected_port::RULE,
     &user::unknown_user::RULE,
+    &env::unusable_path_entry::RULE,
     &user::user_outside_group::RULE,
     &size::wasted_space::RULE,
     &rights::world_writable::RULE,
