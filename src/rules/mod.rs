@@ -312,6 +312,7 @@ pub const ALL: &[&Rule] = &[
     &env::unusable_path_entry::RULE,
     &user::user_outside_group::RULE,
     &size::wasted_space::RULE,
+    &rights::workdir_owner::RULE,
     &rights::world_writable::RULE,
 ];
 

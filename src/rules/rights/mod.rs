@@ -1,4 +1,5 @@
 //! What files let their callers and readers do.
 
 pub mod setuid_program;
+pub mod workdir_owner;
 pub mod world_writable;
