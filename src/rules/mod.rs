@@ -296,6 +296,7 @@ pub const ALL: &[&Rule] = &[
     &env::bad_env_value::RULE,
     &start::binds_to_loopback::RULE,
     &leftovers::build_tools_left::RULE,
+    &rights::code_writable_by_user::RULE,
     &leftovers::context_file_left::RULE,
     &base::floating_tag::RULE,
     &health::healthcheck_target::RULE,

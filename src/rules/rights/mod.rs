@@ -1,5 +1,6 @@
 //! What files let their callers and readers do.
 
+pub mod code_writable_by_user;
 pub mod setuid_program;
 pub mod workdir_owner;
 pub mod world_writable;
