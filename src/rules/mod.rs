@@ -302,6 +302,7 @@ pub const ALL: &[&Rule] = &[
     &health::healthcheck_target::RULE,
     &health::healthcheck_timing::RULE,
     &health::missing_healthcheck::RULE,
+    &start::missing_init::RULE,
     &user::non_numeric_user::RULE,
     &leftovers::package_cache_left::RULE,
     &user::root_user::RULE,
