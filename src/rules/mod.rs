@@ -305,6 +305,7 @@ pub const ALL: &[&Rule] = &[
     &start::missing_init::RULE,
     &user::non_numeric_user::RULE,
     &leftovers::package_cache_left::RULE,
+    &ports::port_mismatch::RULE,
     &user::root_user::RULE,
     &secrets::secret_in_env::RULE,
     &rights::setuid_program::RULE,
