@@ -51,7 +51,7 @@ mod tests {
             bad-env-value - e w        context-file-left n e e    package-cache-left w e e
             build-tools-left n e e     setuid-program w e e       world-writable w e e
             wasted-space n w w         floating-tag w w w         ambiguous-config w w w
-            ambiguous-layer w w w      port-mismatch w e e
+            ambiguous-layer w w w      port-mismatch w e e        healthcheck-localhost w w w
             missing-init - - e         user-outside-group - - w   unusable-path-entry w w w
             workdir-owner n w w        non-numeric-user - - -     code-writable-by-user n w w";
         let words: Vec<&str> = table.split_whitespace().collect();

@@ -299,6 +299,7 @@ pub const ALL: &[&Rule] = &[
     &rights::code_writable_by_user::RULE,
     &leftovers::context_file_left::RULE,
     &base::floating_tag::RULE,
+    &health::healthcheck_localhost::RULE,
     &health::healthcheck_target::RULE,
     &health::healthcheck_timing::RULE,
     &health::missing_healthcheck::RULE,
