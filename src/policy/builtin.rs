@@ -53,7 +53,8 @@ mod tests {
             wasted-space n w w         floating-tag w w w         ambiguous-config w w w
             ambiguous-layer w w w      port-mismatch w e e        healthcheck-localhost w w w
             missing-init - - e         user-outside-group - - w   unusable-path-entry w w w
-            workdir-owner n w w        non-numeric-user - - -     code-writable-by-user n w w";
+            workdir-owner n w w        non-numeric-user - - -     code-writable-by-user n w w
+            needs-writable-root - n n";
         let words: Vec<&str> = table.split_whitespace().collect();
         let rules = rules::ALL;
         for (column, (name, _)) in ALL.iter().enumerate() {

@@ -304,6 +304,7 @@ pub const ALL: &[&Rule] = &[
     &health::healthcheck_timing::RULE,
     &health::missing_healthcheck::RULE,
     &start::missing_init::RULE,
+    &rights::needs_writable_root::RULE,
     &user::non_numeric_user::RULE,
     &leftovers::package_cache_left::RULE,
     &ports::port_mismatch::RULE,
