@@ -66,6 +66,7 @@ fn param(param: &Param) -> ParamEntry<'_> {
         ParamKind::Text => "text",
         ParamKind::Texts => "texts",
         ParamKind::Lists => "lists",
+        ParamKind::Flag => "flag",
     };
     ParamEntry { name: param.name, kind, about: param.about }
 }

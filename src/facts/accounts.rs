@@ -48,7 +48,11 @@ impl From<Undecided> for UserProblem {
 impl Facts<'_> {
     /// The uid that the config's `User` is, by number or by name. Needs passwd only for names.
     pub fn uid(&self) -> Result<u32, UserProblem> {
-        let (user, _) = split(&self.image().config.run.user);
+        self.uid_of(&self.image().config.run.user)
+    }
+
+    fn uid_of(&self, spec: &str) -> Result<u32, UserProblem> {
+        let (user, _) = split(spec);
         match number(user) {
             _ if user.is_empty() => Ok(0),
             Some(uid) => id(uid, "uid"),
@@ -66,8 +70,13 @@ impl Facts<'_> {
 
     /// Everything about the config's `User`.
     pub fn user(&self) -> Result<User, UserProblem> {
-        let (user, group) = split(&self.image().config.run.user);
-        let mut out = User { uid: self.uid()?, gid: 0, groups: Vec::new(), name: None, home: "/".to_string() };
+        self.user_of(&self.image().config.run.user)
+    }
+
+    /// Everything about a user written as the config's `User` is: `name`, `uid`, `name:group`.
+    pub fn user_of(&self, spec: &str) -> Result<User, UserProblem> {
+        let (user, group) = split(spec);
+        let mut out = User { uid: self.uid_of(spec)?, gid: 0, groups: Vec::new(), name: None, home: "/".to_string() };
         let entry = match number(user) {
             None if !user.is_empty() => Some(self.entry(user)?),
             _ => self.lines(b"etc/passwd")?.into_iter().map(Entry::of).find(|entry| entry.uid == i64::from(out.uid)),

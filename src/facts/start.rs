@@ -143,36 +143,44 @@ pub fn is_entry_script(program: &str) -> bool {
     name.ends_with(".sh") || name.contains("entrypoint")
 }
 
-/// Programs that start the rest of their words: the words left when they are taken away.
-fn unwrapped(mut words: &[String]) -> &[String] {
-    while let Some((first, rest)) = words.split_first() {
-        let behind_options = |takes: &[&str]| skip_options(rest, takes);
-        words = match file_name(first) {
-            "exec" => skip_options(rest, &["-a"]),
-            "docker-init" | "podman-init" | "catatonit" => behind_options(&["-p", "-e"]),
-            name if name.starts_with("dumb-init") && is_init(name) => behind_options(&["-r", "--rewrite"]),
-            name if name.starts_with("tini") && is_init(name) => behind_options(&["-p", "-e"]),
-            "nohup" | "command" | "setsid" | "stdbuf" => behind_options(&["-i", "-o", "-e"]),
-            "nice" | "ionice" => behind_options(&["-n", "-c"]),
-            "env" => skip_assignments(behind_options(&["-u", "-C", "--unset", "--chdir"])),
-            "gosu" | "su-exec" => rest.get(1..).unwrap_or(&[]),
-            "npx" | "bunx" => behind_options(&["-p", "--package"]),
-            "poetry" | "pipenv" | "uv" | "pdm" | "hatch" if rest.first().is_some_and(|word| word == "run") => {
-                skip_options(&rest[1..], &["--with", "--extra", "--group", "--python", "-p"])
-            }
-            "pnpm" | "yarn" if rest.first().is_some_and(|word| word == "exec") => skip_options(&rest[1..], &[]),
-            _ if is_assignment(first) => rest,
-            _ => return words,
-        };
+/// The words left when programs that start the rest of their words are taken away.
+pub fn unwrapped(mut words: &[String]) -> &[String] {
+    while let Some(inner) = behind(words) {
+        words = inner;
     }
     words
+}
+
+/// The words of the command that a program starts whose work is to start another; `None` for any other program.
+pub fn behind(words: &[String]) -> Option<&[String]> {
+    let (first, rest) = words.split_first()?;
+    let behind_options = |takes: &[&str]| skip_options(rest, takes);
+    Some(match file_name(first) {
+        "exec" => skip_options(rest, &["-a"]),
+        "docker-init" | "podman-init" | "catatonit" => behind_options(&["-p", "-e"]),
+        name if name.starts_with("dumb-init") && is_init(name) => behind_options(&["-r", "--rewrite"]),
+        name if name.starts_with("tini") && is_init(name) => behind_options(&["-p", "-e"]),
+        "nohup" | "command" | "setsid" | "stdbuf" => behind_options(&["-i", "-o", "-e"]),
+        "nice" | "ionice" => behind_options(&["-n", "-c"]),
+        "timeout" => behind_options(&["-k", "-s", "--kill-after", "--signal"]).get(1..).unwrap_or(&[]),
+        "env" => skip_assignments(behind_options(&["-u", "-C", "--unset", "--chdir"])),
+        "gosu" | "su-exec" => rest.get(1..).unwrap_or(&[]),
+        "npx" | "bunx" => behind_options(&["-p", "--package"]),
+        "poetry" | "pipenv" | "uv" | "pdm" | "hatch" if rest.first().is_some_and(|word| word == "run") => {
+            skip_options(&rest[1..], &["--with", "--extra", "--group", "--python", "-p"])
+        }
+        "pnpm" | "yarn" if rest.first().is_some_and(|word| word == "exec") => skip_options(&rest[1..], &[]),
+        _ if is_assignment(first) => rest,
+        _ => return None,
+    })
 }
 
 fn skip_assignments(words: &[String]) -> &[String] {
     &words[words.iter().take_while(|word| is_assignment(word)).count()..]
 }
 
-fn is_assignment(word: &str) -> bool {
+/// Whether a word of a shell's command sets a variable.
+pub fn is_assignment(word: &str) -> bool {
     word.split_once('=').is_some_and(|(name, _)| {
         name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')

@@ -87,6 +87,8 @@ pub enum ParamKind {
     Texts,
     /// A table of lists of texts.
     Lists,
+    /// `true` or `false`.
+    Flag,
 }
 
 /// A parameter's value, as a policy set it.
@@ -104,6 +106,8 @@ pub enum ParamValue {
     Texts(Vec<String>),
     /// For [`ParamKind::Lists`].
     Lists(BTreeMap<String, Vec<String>>),
+    /// For [`ParamKind::Flag`].
+    Flag(bool),
 }
 
 /// What a policy says about one rule.
@@ -152,6 +156,11 @@ impl Settings {
             Some(ParamValue::Texts(value)) => Some(value),
             _ => None,
         }
+    }
+
+    /// Whether a flag is set, and to `true`.
+    pub fn flag(&self, name: &str) -> bool {
+        matches!(self.values.get(name), Some(ParamValue::Flag(true)))
     }
 
     /// A table of lists, if it is set.
@@ -297,8 +306,10 @@ pub const ALL: &[&Rule] = &[
     &start::binds_to_loopback::RULE,
     &leftovers::build_tools_left::RULE,
     &rights::code_writable_by_user::RULE,
+    &start::command_cannot_run::RULE,
     &leftovers::context_file_left::RULE,
     &base::floating_tag::RULE,
+    &health::healthcheck_cannot_run::RULE,
     &health::healthcheck_localhost::RULE,
     &health::healthcheck_target::RULE,
     &health::healthcheck_timing::RULE,

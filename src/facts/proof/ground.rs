@@ -13,7 +13,6 @@ use crate::facts::accounts::User;
 use crate::facts::accounts::UserProblem;
 use crate::facts::shell::Variables;
 use crate::model::finding::Undecided;
-use crate::model::layer_facts::Kind;
 use crate::model::text::shown_bytes;
 use crate::view::NodeId;
 use crate::view::View;
@@ -27,6 +26,8 @@ pub struct Ground<'a> {
     pub view: &'a View,
     /// The process.
     pub actor: Actor,
+    /// Its user's name in passwd.
+    pub user: Option<String>,
     /// The working folder, as a path with a leading slash.
     pub cwd: Vec<u8>,
     /// What it sees of variables; `PATH` and `HOME` are always among them.
@@ -80,7 +81,7 @@ impl<'a> Ground<'a> {
             variables.set("HOME", &user.home);
         }
         let cwd = format!("/{}", run.working_dir.trim_start_matches('/')).into_bytes();
-        Ground { facts, view, actor: Actor::of(user, capabilities), cwd, variables }
+        Ground { facts, view, actor: Actor::of(user, capabilities), user: user.name.clone(), cwd, variables }
     }
 
     /// The working folder's node; `None` where the image has none, and the runtime makes an empty one.
@@ -108,26 +109,6 @@ impl<'a> Ground<'a> {
             Some(cwd) => access::reach(self.view, actor, cwd, path),
             None => Reach::Missing(None),
         }
-    }
-
-    /// The file that a command's first word names: by a path, or by a name that is looked up along PATH.
-    pub fn program(&self, word: &str) -> Option<NodeId> {
-        let file = |path: &[u8]| match self.reach(path) {
-            Reach::Found(node) if self.view.stat(node).is_some_and(|stat| stat.kind == Kind::File) => Some(node),
-            _ => None,
-        };
-        if word.contains('/') {
-            return file(word.as_bytes());
-        }
-        let is_program = |node: &NodeId| access::access(self.view, *node, &self.actor, Want::Execute) == Access::Yes;
-        let mut folders = self.search_path().take_while(|_| !self.view.is_exhausted());
-        folders.find_map(|folder| file(format!("{folder}/{word}").as_bytes()).filter(is_program))
-    }
-
-    /// The folders of PATH; an empty one means the working folder.
-    pub fn search_path(&self) -> impl Iterator<Item = &str> {
-        let folders = self.variables.get("PATH").unwrap_or("").split(':');
-        folders.map(|folder| if folder.is_empty() { "." } else { folder })
     }
 
     /// A path with a leading slash.
@@ -170,9 +151,12 @@ impl<'a> Ground<'a> {
         }
     }
 
-    /// The process in words: `uid 1000`.
+    /// The process in words: `uid 1000 (app)`.
     pub fn who(&self) -> String {
-        format!("uid {}", self.actor.uid)
+        match &self.user {
+            Some(name) => format!("uid {} ({name})", self.actor.uid),
+            None => format!("uid {}", self.actor.uid),
+        }
     }
 
     /// A node's path in words, with a leading slash.

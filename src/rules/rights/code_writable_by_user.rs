@@ -34,7 +34,8 @@ pub const RULE: Rule = Rule {
         evidence: "Files of code that the config's `User` may change in the merged view: below WORKDIR, in node_modules, \
                    site-packages and dist-packages wherever they are, in the folders of PATH, and the program that the command \
                    starts. Code is told by its ending (.py, .pyc, .so, .js, .mjs, .cjs, .jsx, .ts, .tsx, .node, \
-                   .jar, .class, .rb, .php, .pl, .pm, .lua, .sh, .wasm); in the folders of PATH every file that may be executed is. \
+                   .jar, .class, .rb, .php, .pl, .pm, .lua, .sh, .wasm); files that may be executed \
+                   are code where they begin with `#!` or as ELF, and all of them in the folders of PATH. \
                    A user may change what it owns, what its class may write, and what lies in a folder in which it may rename \
                    (no sticky bit, or its own).",
         blind: "Access control lists are undecided. Volumes that are mounted over it, and a root filesystem that is mounted \
@@ -119,10 +120,15 @@ impl<'a> Search<'a> {
             _ => None,
         };
         let command = ground.facts.command();
+        let named = command.programs.iter().filter_map(|words| words.first()).collect::<BTreeSet<_>>().into_iter();
+        let path = ground.variables.get("PATH").unwrap_or_default();
         Search {
             ground,
-            on_path: ground.search_path().filter_map(folder).collect(),
-            programs: command.programs.iter().filter_map(|words| ground.program(words.first()?)).collect(),
+            on_path: path.split(':').filter_map(folder).collect(),
+            programs: named
+                .take_while(|_| !ground.view.is_exhausted())
+                .filter_map(|word| ground.program(word))
+                .collect(),
             workdir: ground.cwd_node().filter(|&node| node != PathTable::ROOT),
             found: BTreeMap::new(),
             open: BTreeSet::new(),
@@ -169,7 +175,8 @@ impl<'a> Search<'a> {
         let view = self.ground.view;
         let is_program = self.programs.contains(&node);
         let Some(top) = step.top.or(is_program.then_some(node)) else { return };
-        let may_be_called = self.on_path.contains(&step.folder) && stat.mode & 0o111 != 0;
+        let may_be_called =
+            stat.mode & 0o111 != 0 && (self.on_path.contains(&step.folder) || view.head(node).is_some());
         if !is_program && !may_be_called && !has_code_ending(view.name(node)) {
             return;
         }
