@@ -101,8 +101,30 @@ impl Facts<'_> {
         Ok(out)
     }
 
+    /// The config's user, where it is not root; `None` for root, and for a user that no container starts with.
+    pub fn plain_user(&self) -> Result<Option<User>, Undecided> {
+        match self.user() {
+            Ok(user) => Ok(Some(user).filter(|user| user.uid != 0)),
+            Err(UserProblem::Unknown(_)) => Ok(None),
+            Err(UserProblem::Undecided(question)) => Err(question),
+        }
+    }
+
+    /// The name that the config's `User` has for the user, where it has no number.
+    pub fn user_by_name(&self) -> Option<&str> {
+        let (user, _) = split(&self.image().config.run.user);
+        (!user.is_empty() && number(user).is_none()).then_some(user)
+    }
+
+    /// The first name that the group file has for a gid, harmless to show.
+    pub fn group_name(&self, gid: u32) -> Result<Option<String>, Undecided> {
+        let lines = self.lines(b"etc/group")?;
+        let mut fields = lines.iter().map(|line| line.split(|&b| b == b':').collect::<Vec<_>>());
+        Ok(fields.find(|fields| id_field(fields, 2) == i64::from(gid)).map(|fields| shown_bytes(fields[0])))
+    }
+
     /// The gid of a group given by name or number.
-    fn group(&self, group: &str) -> Result<u32, UserProblem> {
+    pub fn group(&self, group: &str) -> Result<u32, UserProblem> {
         if let Some(gid) = number(group) {
             return id(gid, "gid");
         }

@@ -6,9 +6,11 @@ pub mod access;
 pub mod accounts;
 pub mod health;
 pub mod loader;
+pub mod options;
 pub mod packages;
 pub mod ports;
 pub mod proof;
+pub mod servers;
 pub mod shell;
 pub mod start;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::facts::access::Actor;
 use crate::facts::access::Capabilities;
 use crate::facts::access::Reach;
 use crate::facts::access::Want;
+use crate::facts::accounts::User;
 use crate::facts::accounts::UserProblem;
 use crate::facts::shell::Variables;
 use crate::model::finding::Undecided;
@@ -61,9 +62,17 @@ pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bi
 impl<'a> Ground<'a> {
     /// Where the config's command and its health check start.
     pub fn of(facts: &'a Facts<'a>, capabilities: Capabilities) -> Result<Ground<'a>, UserProblem> {
+        Ok(Ground::as_user(facts, facts.view()?, &facts.user()?, capabilities))
+    }
+
+    /// The same where the user is not root; `None` for root, and for a user that no container starts with.
+    pub fn of_plain_user(facts: &'a Facts<'a>) -> Result<Option<Ground<'a>>, Undecided> {
         let view = facts.view()?;
+        Ok(facts.plain_user()?.map(|user| Ground::as_user(facts, view, &user, Capabilities::Docker)))
+    }
+
+    fn as_user(facts: &'a Facts<'a>, view: &'a View, user: &User, capabilities: Capabilities) -> Ground<'a> {
         let run = &facts.image().config.run;
-        let user = facts.user()?;
         let mut variables = Variables::new(run);
         if variables.get("PATH").is_none() {
             variables.set("PATH", DEFAULT_PATH);
@@ -72,7 +81,7 @@ impl<'a> Ground<'a> {
             variables.set("HOME", &user.home);
         }
         let cwd = format!("/{}", run.working_dir.trim_start_matches('/')).into_bytes();
-        Ok(Ground { facts, view, actor: Actor::of(&user, capabilities), user: user.name, cwd, variables })
+        Ground { facts, view, actor: Actor::of(user, capabilities), user: user.name.clone(), cwd, variables }
     }
 
     /// The working folder's node; `None` where the image has none, and the runtime makes an empty one.

@@ -40,6 +40,13 @@ pub enum Miss {
 /// Folders that a message lists.
 const FOLDERS_SHOWN: usize = 8;
 
+impl Ground<'_> {
+    /// The file that a command's first word names for the process itself, if there is one that it may execute.
+    pub fn program(&self, word: &str) -> Option<NodeId> {
+        Some(find(self, &self.actor, word, By::Program).ok()?.node)
+    }
+}
+
 /// Finds the program of a word as `actor`.
 pub fn find(ground: &Ground<'_>, actor: &Actor, word: &str, by: By) -> Result<Program, Miss> {
     if !shell::is_decided(word) {
