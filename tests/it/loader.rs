@@ -385,6 +385,14 @@ fn what_was_not_read_is_open() {
 }
 
 #[test]
+fn circles_end() {
+    let files = "e 0644 0:0 usr/lib/liba.so.1 soname=liba.so.1 needs=libb.so.1,liba.so.1
+                 e 0644 0:0 usr/lib/libb.so.1 soname=libb.so.1 needs=liba.so.1";
+    assert_eq!(debian("needs=liba.so.1", files).all().libraries.len(), 2);
+    assert_eq!(musl("user=0:0", "needs=liba.so.1", files).all().libraries.len(), 2);
+}
+
+#[test]
 fn very_many_names_end_in_a_bound() {
     let paths: Vec<String> = (0..2000).map(|n| format!("/opt/{n}")).collect();
     let names: Vec<String> = (0..300).map(|n| format!("lib{n}.so")).collect();
