@@ -120,3 +120,15 @@ pub const COMMAND_DEPTH: usize = 24;
 /// Times that layers are read once more because one file that was fetched so names another (a script, then the script
 /// that it starts).
 pub const SECOND_READINGS: usize = 4;
+/// Lines of a pyvenv.cfg. venv writes five.
+pub const VENV_LINES: usize = 1000;
+/// Folders of a search path (PATH, PYTHONPATH) that are looked at. Linux takes 128 KiB in one variable.
+pub const SEARCH_PATHS: usize = 4096;
+/// `.pth` files that are read for one module. A large environment has ten.
+pub const PTH_FILES: usize = 1000;
+/// Lines of one `.pth` file. easy-install wrote one a package.
+pub const PTH_LINES: usize = 10_000;
+/// Parts of a dotted module name. Deep packages have six.
+pub const MODULE_DEPTH: usize = 64;
+/// An `__init__.py` that is read to see whether it does anything, in bytes; of larger ones that is taken for granted.
+pub const INIT_BYTES: u64 = 64 << 10;

@@ -31,6 +31,8 @@ pub enum Executed {
     Started(Started),
     /// A file that is neither a script with a `#!` line nor an ELF file: the kernel refuses it, a shell reads it as a script.
     Plain(NodeId),
+    /// This interpreter runs, and cannot open its script; the proof says why.
+    Unread(Started),
     /// It does not run, or it is not known; the proof says why.
     Stopped,
 }
@@ -81,7 +83,7 @@ pub fn exec(ground: &Ground<'_>, kernel: &Actor, program: Program, argv: &[Strin
                         let is_folder = ground.view.stat(place).is_some_and(|stat| stat.kind == Kind::Dir);
                         let fix = is_folder.then(|| lookup::enter(ground, place));
                         proof.fault(ground, Fault { what, fix, ..broken(String::new(), place) });
-                        return Executed::Stopped;
+                        return Executed::Unread(Started { argv, path: current.path, program: current.node });
                     } else if let Need::Open(question) = need {
                         proof.open(question);
                     }

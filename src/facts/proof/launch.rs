@@ -16,6 +16,7 @@ use crate::facts::proof::ground::Ground;
 use crate::facts::proof::ground::Lack;
 use crate::facts::proof::lookup;
 use crate::facts::proof::lookup::Miss;
+use crate::facts::proof::programs;
 use crate::facts::proof::quoted;
 use crate::facts::proof::script;
 use crate::facts::proof::wrappers;
@@ -87,6 +88,8 @@ impl Prover {
         let (path, node) = (program.path.clone(), program.node);
         match exec::exec(ground, &kernel, program, argv, proof) {
             Executed::Stopped => {}
+            // What the script would need may be out of reach too: one look, one repair.
+            Executed::Unread(started) => programs::needs(ground, &started, proof),
             Executed::Started(started) => self.started(ground, &kernel, started, proof),
             Executed::Plain(_) if by == By::Shell => {
                 proof.step(
@@ -151,7 +154,7 @@ impl Prover {
             return script::shell(self, ground, argv, proof);
         }
         match wrappers::next(ground, argv) {
-            Next::None => {}
+            Next::None => programs::needs(ground, started, proof),
             Next::Command { ground, words } => proof.nest(self.launch(&ground, &words, By::Program)),
             Next::Fault(fault) => proof.fault(ground, fault),
             Next::Open(question) => proof.open(question),

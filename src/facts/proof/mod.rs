@@ -6,8 +6,10 @@
 mod exec;
 mod flow;
 pub mod ground;
+pub mod lang;
 mod launch;
 mod lookup;
+mod programs;
 mod script;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,453 @@
+//! Python's application servers: which module or file each of them loads before it serves.
+//!
+//! uvicorn: "Settings", `UVICORN_…` variables. gunicorn: "Running Gunicorn" and "Settings" (`chdir`, `pythonpath`,
+//! `worker_class`, `wsgi_app`, `GUNICORN_CMD_ARGS`). hypercorn: "How to configure". daphne: its README. granian: its
+//! README. waitress: "waitress-serve". Flask: "Application Discovery". FastAPI CLI: "FastAPI CLI". Celery: "Command Line
+//! Interface". Not here: on which address they listen (`rules`), and their own modules.
+
+use crate::facts::access::Reach;
+use crate::facts::proof::ground::Ground;
+use crate::facts::proof::ground::Lack;
+use crate::facts::proof::ground::Need;
+use crate::facts::proof::lang::options::Options;
+use crate::facts::proof::lang::options::Order;
+use crate::facts::proof::lang::python::Python;
+use crate::facts::shell;
+use crate::limits;
+use crate::model::finding::Undecided;
+use crate::model::layer_facts::Kind;
+use crate::model::path;
+use crate::model::text::shown;
+use crate::view::Resolved;
+
+#[cfg(test)]
+mod tests;
+
+// The options of each that take no value.
+const UVICORN: &str = "\
+    --reload --http2 --access-log --no-access-log --use-colors --no-use-colors --proxy-headers --no-proxy-headers \
+    --server-header --no-server-header --date-header --no-date-header --reset-contextvars --factory";
+const GUNICORN: &str = "\
+    --reload --spew --check-config --print-config --preload --no-sendfile --reuse-port -D --daemon --initgroups \
+    --disable-redirect-access-to-syslog --capture-output --log-syslog -R --enable-stdio-inheritance \
+    --enable-backlog-metric --suppress-ragged-eofs --do-handshake-on-connect --permit-obsolete-folding \
+    --strip-header-spaces --permit-unconventional-http-method --permit-unconventional-http-version \
+    --casefold-http-method --no-control-socket";
+const GRANIAN: &str = "\
+    --ws --no-ws --http1-keep-alive --no-http1-keep-alive --http1-pipeline-flush --no-http1-pipeline-flush \
+    --http2-adaptive-window --no-http2-adaptive-window --log --no-log --access-log --no-access-log \
+    --ssl-client-verify --no-ssl-client-verify --respawn-failed-workers --no-respawn-failed-workers --factory \
+    --no-factory --metrics --no-metrics --reload --no-reload --reload-ignore-worker-failure \
+    --no-reload-ignore-worker-failure";
+const HYPERCORN: &str = "-D --daemon --debug --reload";
+const DAPHNE: &str = "--proxy-headers --no-server-name";
+const WAITRESS: &str = "\
+    --call --ipv4 --no-ipv4 --ipv6 --no-ipv6 --log-untrusted-proxy-headers --no-log-untrusted-proxy-headers \
+    --clear-untrusted-proxy-headers --no-clear-untrusted-proxy-headers --log-socket-errors --no-log-socket-errors \
+    --expose-tracebacks --no-expose-tracebacks --asyncore-use-poll --no-asyncore-use-poll";
+const FASTAPI: &str = "--reload --no-reload --proxy-headers --no-proxy-headers --verbose -v";
+
+/// A server about to load an application.
+struct Server<'g, 'a> {
+    ground: &'g Ground<'a>,
+    python: &'g Python,
+    /// Folders at the front of `sys.path`.
+    first: Vec<Vec<u8>>,
+    name: &'static str,
+}
+
+/// What an application server loads, as its own words say; nothing for programs that are not known here. `program`: its
+/// name as a command or behind `-m`; `words`: those behind it; `first`: what comes first on `sys.path` when it starts.
+pub fn needs(ground: &Ground<'_>, python: &Python, first: &[Vec<u8>], program: &str, words: &[String]) -> Vec<Need> {
+    // It shows its help or its version, and ends.
+    if words.iter().any(|word| matches!(word.as_str(), "--help" | "--version")) {
+        return Vec::new();
+    }
+    let mut server = Server { ground, python, first: first.to_vec(), name: "" };
+    let (name, read) = match program {
+        "uvicorn" => ("uvicorn", Server::uvicorn as Reader<'_, '_>),
+        "gunicorn" => ("gunicorn", Server::gunicorn as _),
+        "hypercorn" => ("hypercorn", Server::hypercorn as _),
+        "daphne" => ("daphne", Server::daphne as _),
+        "granian" => ("granian", Server::granian as _),
+        "waitress" | "waitress-serve" => ("waitress", Server::waitress as _),
+        "flask" => ("flask", Server::flask as _),
+        "fastapi" => ("fastapi", Server::fastapi as _),
+        "celery" => ("celery", Server::celery as _),
+        _ => return Vec::new(),
+    };
+    server.name = name;
+    read(&mut server, words)
+}
+
+type Reader<'g, 'a> = fn(&mut Server<'g, 'a>, &[String]) -> Vec<Need>;
+
+impl<'g> Server<'g, '_> {
+    fn open(&self, reason: &str) -> Need {
+        Need::Open(Undecided::unknowable(self.name, reason))
+    }
+
+    fn lack(&self, what: String) -> Need {
+        Need::Unmet(Lack { subject: self.name.to_string(), what, place: None })
+    }
+
+    fn variable(&self, name: &str) -> Option<&'g str> {
+        self.ground.variables.get(name).filter(|value| !value.is_empty())
+    }
+
+    /// A folder comes before all others.
+    fn put_first(&mut self, folder: Vec<u8>) {
+        self.first.insert(0, folder);
+    }
+
+    fn module(&self, name: &str) -> Need {
+        match shell::is_decided(name) {
+            true => self.python.module(self.ground, name, &self.first),
+            false => self.open("its application is named when the container starts"),
+        }
+    }
+
+    /// The module of `module:attribute`.
+    fn with_attribute(&self, app: &str) -> Need {
+        match app.split_once(':') {
+            Some((module, attribute)) if !module.is_empty() && !attribute.is_empty() => self.module(module),
+            _ if !shell::is_decided(app) => self.module(app),
+            _ => self.lack(format!("{} wants its application as module:attribute, not {}", self.name, shown(app))),
+        }
+    }
+
+    /// The one word that names the application.
+    fn only<'w>(&self, options: &Options<'w>) -> Result<&'w str, Need> {
+        match options.rest[..] {
+            [app] => Ok(app),
+            [] => Err(self.lack(format!("{} is not told which application it is to run", self.name))),
+            _ => Err(self.open("it is not certain which of its words names the application")),
+        }
+    }
+
+    fn file(&self, path: &str, what: &str) -> Need {
+        match shell::is_decided(path) {
+            true => self.ground.readable(path.as_bytes(), what),
+            false => self.open("a file is named when the container starts"),
+        }
+    }
+
+    fn uvicorn(&mut self, words: &[String]) -> Vec<Need> {
+        let options = Options::read(words, UVICORN, Order::Mixed);
+        let app = match self.variable("UVICORN_APP").filter(|_| options.rest.is_empty()) {
+            Some(app) => app,
+            None => match self.only(&options) {
+                Ok(app) => app,
+                Err(need) => return vec![need],
+            },
+        };
+        let folder = options.last(&["--app-dir"]).or(self.variable("UVICORN_APP_DIR")).unwrap_or("");
+        if !shell::is_decided(folder) {
+            return vec![self.open("the folder of its application is named when the container starts")];
+        }
+        let mut needs = Vec::new();
+        for (option, variable, what) in [
+            ("--env-file", "UVICORN_ENV_FILE", "the file of --env-file"),
+            ("--log-config", "UVICORN_LOG_CONFIG", "the file of --log-config"),
+        ] {
+            if let Some(path) = options.last(&[option]).or(self.variable(variable)) {
+                needs.push(self.file(path, what));
+            }
+        }
+        self.put_first(in_folder(self.ground, folder));
+        needs.push(self.with_attribute(app));
+        needs
+    }
+
+    fn gunicorn(&mut self, words: &[String]) -> Vec<Need> {
+        let variable = self.variable("GUNICORN_CMD_ARGS").unwrap_or("");
+        if variable.contains(['\'', '"', '\\', shell::OPEN]) {
+            return vec![self.open("GUNICORN_CMD_ARGS is not read where it is quoted")];
+        }
+        let more: Vec<String> = variable.split_whitespace().map(str::to_string).collect();
+        let (own, more) = (Options::read(words, GUNICORN, Order::Mixed), Options::read(&more, GUNICORN, Order::Mixed));
+        let long = ["--config", "--chdir", "--pythonpath", "--paste", "--paster", "--worker-class"];
+        // With an optional value it is not certain which word is the application.
+        let is_unclear = |options: &Options<'_>| {
+            options.has_short_of(&long) || options.has(&["--paste", "--paster", "--proxy-protocol"])
+        };
+        if is_unclear(&own) || is_unclear(&more) {
+            return vec![self.open("its options do not tell which application it runs")];
+        }
+        let option = |names: &[&str]| own.last(names).or(more.last(names)).map(str::to_string);
+        let folders = [option(&["--chdir"]), option(&["--pythonpath"])];
+        if folders.iter().flatten().any(|folder| !shell::is_decided(folder)) {
+            return vec![self.open("the folder of its application is named when the container starts")];
+        }
+        let mut needs = Vec::new();
+        let doubt = self.gunicorn_config(option(&["-c", "--config"]), &mut needs);
+        let [folder, paths] = folders;
+        let mut ground = self.ground.clone();
+        if let Some(folder) = folder {
+            ground.cwd = ground.absolute(folder.as_bytes());
+            if ground.cwd_node().is_none() {
+                needs.push(self.lack(format!("the folder {} of --chdir does not exist", shown(&folder))));
+                return needs;
+            }
+        }
+        self.put_first(ground.cwd.clone());
+        for folder in paths.iter().flat_map(|paths| paths.split(',')).take(limits::SEARCH_PATHS) {
+            self.put_first(ground.absolute(folder.as_bytes()));
+        }
+        let soften = |need: Need| match (need, &doubt) {
+            (Need::Unmet(_), Some(doubt)) => Need::Open(doubt.clone()),
+            (need, _) => need,
+        };
+        if let Some(class) = option(&["-k", "--worker-class"]) {
+            needs.extend(self.worker(&class).map(soften));
+        }
+        needs.push(soften(match self.only(&own) {
+            // Without a colon it is called `application`.
+            Ok(app) => self.module(app.split_once(':').map_or(app, |(module, _)| module)),
+            Err(need) => need,
+        }));
+        needs
+    }
+
+    /// The configuration file of gunicorn is needed where it is named; what it may change comes back.
+    fn gunicorn_config(&self, named: Option<String>, needs: &mut Vec<Need>) -> Option<Undecided> {
+        let open = || Undecided::unknowable(self.name, "its configuration file may say which application it runs");
+        let (node, named) = match named.as_deref() {
+            Some(module) if module.starts_with("python:") => {
+                needs.push(self.module(&module["python:".len()..]));
+                return Some(open());
+            }
+            Some(file) => (None, Some(self.file(file.strip_prefix("file:").unwrap_or(file), "its configuration file"))),
+            None => match self.ground.reach(b"gunicorn.conf.py") {
+                Reach::Found(node) => (Some(node), None),
+                _ => return None,
+            },
+        };
+        let node = match named {
+            Some(Need::Met(node)) => Some(node),
+            _ => node,
+        };
+        needs.extend(named);
+        let says = |code: &[u8], word: &str| code.windows(word.len()).any(|window| window == word.as_bytes());
+        match self.ground.facts.content(node?) {
+            Ok(code) if !["chdir", "path", "wsgi_app", "paste", "exec"].iter().any(|word| says(code, word)) => None,
+            Ok(_) => Some(open()),
+            Err(undecided) => Some(undecided),
+        }
+    }
+
+    /// The module of a worker class, which gunicorn loads before any worker starts.
+    fn worker(&self, class: &str) -> Option<Need> {
+        match class {
+            "gevent" | "gevent_wsgi" | "gevent_pywsgi" => Some(self.module("gevent")),
+            "eventlet" | "tornado" => Some(self.module(class)),
+            class if class.starts_with("egg:") => None,
+            class => class.rsplit_once('.').map(|(module, _)| self.module(module)),
+        }
+    }
+
+    fn hypercorn(&mut self, words: &[String]) -> Vec<Need> {
+        let options = Options::read(words, HYPERCORN, Order::Mixed);
+        let mut needs = Vec::new();
+        match options.last(&["-c", "--config"]) {
+            Some(module) if module.starts_with("python:") => {}
+            Some(file) => {
+                needs.push(self.file(file.strip_prefix("file:").unwrap_or(file), "its configuration file"));
+            }
+            None => {}
+        }
+        let app = match self.only(&options) {
+            Ok(app) => app,
+            Err(need) => return vec![need],
+        };
+        let app = if app.matches(':').count() == 2 { app.split_once(':').map_or(app, |(_, app)| app) } else { app };
+        let module = app.split_once(':').map_or(app, |(module, _)| module);
+        if !shell::is_decided(module) {
+            needs.push(self.module(module));
+            return needs;
+        }
+        // A path: its folder comes first, its name is the module's.
+        let real = real_path(self.ground, &in_folder(self.ground, module));
+        let name = String::from_utf8_lossy(path::base(&real)).into_owned();
+        let is_file = self.ground.view.at(&real[1..]).and_then(|node| self.ground.view.stat(node));
+        let name = match name.rsplit_once('.') {
+            Some((stem, _)) if is_file.is_some_and(|stat| stat.kind == Kind::File) => stem.to_string(),
+            _ => name,
+        };
+        self.put_first(path::parent(&real).to_vec());
+        needs.push(self.module(&name));
+        needs
+    }
+
+    fn daphne(&mut self, words: &[String]) -> Vec<Need> {
+        let options = Options::read(words, DAPHNE, Order::Mixed);
+        self.put_first(self.ground.cwd.clone());
+        vec![self.only(&options).map_or_else(|need| need, |app| self.with_attribute(app))]
+    }
+
+    fn waitress(&mut self, words: &[String]) -> Vec<Need> {
+        let options = Options::read(words, WAITRESS, Order::First);
+        self.put_first(self.ground.cwd.clone());
+        let module = |app: &str| match app.split_once(':') {
+            Some((module, _)) => self.module(module),
+            // How much of the name is a module shows only when it is imported.
+            None => self.module(app.split('.').next().unwrap_or(app)),
+        };
+        vec![self.only(&options).map_or_else(|need| need, module)]
+    }
+
+    fn granian(&mut self, words: &[String]) -> Vec<Need> {
+        let options = Options::read(words, GRANIAN, Order::Mixed);
+        let app = match self.only(&options) {
+            Ok(app) => app,
+            Err(need) => return vec![need],
+        };
+        let folder = options.last(&["--working-dir"]).or(self.variable("GRANIAN_WORKING_DIR"));
+        let folder = in_folder(self.ground, folder.unwrap_or(""));
+        self.put_first(folder);
+        vec![self.by_path(app)]
+    }
+
+    fn flask(&mut self, words: &[String]) -> Vec<Need> {
+        let options = Options::read(words, "--debug --no-debug", Order::First);
+        if options.rest.first() != Some(&"run") {
+            return Vec::new();
+        }
+        if let Some(app) = options.last(&["-A", "--app"]).or(self.variable("FLASK_APP")) {
+            return vec![self.by_path(app)];
+        }
+        if options.has(&["-e", "--env-file"]) || self.has_dotenv() {
+            return vec![self.open("a file of variables may say which application it runs")];
+        }
+        let [wsgi, app] = ["wsgi.py", "app.py"].map(|file| self.by_path(file));
+        match (wsgi, app) {
+            (met @ Need::Met(_), _) | (Need::Unmet(_), met @ Need::Met(_)) => vec![met],
+            (open @ Need::Open(_), _) | (_, open @ Need::Open(_)) => vec![open],
+            _ => {
+                let folder = shown(&String::from_utf8_lossy(&self.ground.cwd));
+                vec![self.lack(format!("flask finds no application: there is neither wsgi.py nor app.py in {folder}"))]
+            }
+        }
+    }
+
+    /// Whether a `.env` or `.flaskenv` lies in the working folder or above it.
+    fn has_dotenv(&self) -> bool {
+        let mut folder = &self.ground.cwd[..];
+        loop {
+            folder = folder.strip_suffix(b"/").unwrap_or(folder);
+            let is_there = |name: &[u8]| self.ground.view.resolve(&[folder, b"/", name].concat(), true);
+            if [&b".env"[..], b".flaskenv"].iter().any(|name| matches!(is_there(name), Resolved::Found(_))) {
+                return true;
+            }
+            if folder.is_empty() {
+                return false;
+            }
+            folder = path::parent(folder);
+        }
+    }
+
+    /// Flask's and granian's way: a path or a dotted name; the folder above the outermost package comes first.
+    fn by_path(&mut self, app: &str) -> Need {
+        if !shell::is_decided(app) {
+            return self.module(app);
+        }
+        let module = app.split_once(':').map_or(app, |(module, _)| module);
+        let mut real = real_path(self.ground, &in_folder(self.ground, module));
+        if let Some(stem) = real.strip_suffix(b".py") {
+            real = stem.to_vec();
+        }
+        if path::base(&real) == b"__init__" {
+            real = path::parent(&real).to_vec();
+        }
+        let mut names = Vec::new();
+        let mut folder = &real[..];
+        for _ in 0..limits::MODULE_DEPTH {
+            names.push(String::from_utf8_lossy(path::base(folder)).into_owned());
+            folder = path::parent(folder);
+            let is_package = matches!(self.ground.reach(&[folder, b"/__init__.py"].concat()), Reach::Found(_));
+            if folder.is_empty() || !is_package {
+                break;
+            }
+        }
+        names.reverse();
+        let folder = if folder.is_empty() { b"/".to_vec() } else { folder.to_vec() };
+        self.put_first(folder);
+        self.module(&names.join("."))
+    }
+
+    fn fastapi(&mut self, words: &[String]) -> Vec<Need> {
+        let Some((verb, words)) = words.split_first().filter(|(verb, _)| matches!(verb.as_str(), "run" | "dev")) else {
+            return Vec::new();
+        };
+        let options = Options::read(words, FASTAPI, Order::Mixed);
+        // The command is only a front for these; `fastapi` alone does not bring them.
+        let mut needs = vec![self.module("fastapi_cli"), self.module("uvicorn")];
+        self.name = if verb == "run" { "fastapi run" } else { "fastapi dev" };
+        if let Some(entry) = options.last(&["-e", "--entrypoint"]) {
+            self.put_first(self.ground.cwd.clone());
+            needs.push(self.with_attribute(entry));
+            return needs;
+        }
+        if let [file] = options.rest[..] {
+            needs.push(self.file(file, "the application"));
+            return needs;
+        }
+        needs.push(self.fastapi_default());
+        needs
+    }
+
+    /// What `fastapi run` finds by itself: what pyproject.toml names, or the first of six files.
+    fn fastapi_default(&self) -> Need {
+        if let Reach::Found(project) = self.ground.reach(b"pyproject.toml") {
+            match self.ground.facts.content(project) {
+                Ok(text) if !text.windows(12).any(|window| window == b"tool.fastapi") => {}
+                Ok(_) => return self.open("pyproject.toml names its application"),
+                Err(undecided) => return Need::Open(undecided),
+            }
+        }
+        let files = ["main.py", "app.py", "api.py", "app/main.py", "app/app.py", "app/api.py"];
+        let found = files.iter().find(|file| matches!(self.ground.reach(file.as_bytes()), Reach::Found(_)));
+        match found {
+            Some(file) => self.file(file, "the application"),
+            None => {
+                let folder = shown(&String::from_utf8_lossy(&self.ground.cwd));
+                self.lack(format!(
+                    "{} finds no application in {folder}: there is none of {}",
+                    self.name,
+                    files.join(", ")
+                ))
+            }
+        }
+    }
+
+    fn celery(&mut self, words: &[String]) -> Vec<Need> {
+        let options = Options::read(words, "-C --no-color -q --quiet --skip-checks", Order::First);
+        let Some(app) = options.last(&["-A", "--app"]).or(self.variable("APP")) else { return Vec::new() };
+        let folder = options.last(&["--workdir"]).unwrap_or("");
+        if !shell::is_decided(folder) {
+            return vec![self.open("the folder of its application is named when the container starts")];
+        }
+        // The last part of a dotted name may be an attribute.
+        let module = app.split_once(':').or_else(|| app.rsplit_once('.')).map_or(app, |(module, _)| module);
+        self.put_first(in_folder(self.ground, folder));
+        vec![self.module(module)]
+    }
+}
+
+/// A path from the working folder; the working folder itself where it is empty.
+fn in_folder(ground: &Ground<'_>, path: &str) -> Vec<u8> {
+    if path.is_empty() { ground.cwd.clone() } else { ground.absolute(path.as_bytes()) }
+}
+
+/// A path with its links followed as far as it leads, absolute and without dots.
+fn real_path(ground: &Ground<'_>, path: &[u8]) -> Vec<u8> {
+    let clean = path::clean(path).0;
+    let real = |path: &[u8]| match ground.view.resolve(path, true) {
+        Resolved::Found(node) => Some([b"/", &ground.view.path(node)[..]].concat()),
+        _ => None,
+    };
+    real(&clean).unwrap_or_else(|| match real(path::parent(&clean)) {
+        Some(folder) => [folder.strip_suffix(b"/").unwrap_or(&folder), b"/", path::base(&clean)].concat(),
+        None => [b"/", &clean[..]].concat(),
+    })
+}

@@ -1,0 +1,147 @@
+//! Python's own command line: what it is told to run, and how it is told to look for modules.
+//!
+//! "Command line and environment" of CPython's documentation: options end at `-c`, `-m`, `-` or the first word that is
+//! none. Not here: whether what it runs is there.
+
+use crate::facts::proof::ground::Ground;
+use crate::facts::shell;
+use crate::model::layer_facts::Kind;
+use crate::view::Resolved;
+
+/// Options that change where modules are looked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// `-E`, `-I`: variables that begin with `PYTHON` do not count.
+    pub ignores_environment: bool,
+    /// `-s`, `-I`: no user site.
+    pub no_user_site: bool,
+    /// `-S`: no site-packages at all.
+    pub no_site: bool,
+    /// `-P`, `-I`: neither the script's folder nor the working folder comes first.
+    pub safe_path: bool,
+}
+
+/// What is run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Runs {
+    /// `-m name`.
+    Module(String),
+    /// `-c code`.
+    Code(String),
+    /// A script, a folder or an archive with `__main__`.
+    Script(String),
+    /// Standard input.
+    Interactive,
+    /// Nothing: it shows its version or its help, or refuses an option.
+    Nothing,
+    /// What only a running shell knows.
+    Open,
+}
+
+/// Python's command line, read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PythonCall<'w> {
+    /// Its options.
+    pub flags: Flags,
+    /// What it runs.
+    pub runs: Runs,
+    /// The words behind that: the program's own.
+    pub rest: &'w [String],
+}
+
+/// Reads the words of a Python command; the first is the interpreter.
+pub fn command(words: &[String]) -> PythonCall<'_> {
+    let mut call = PythonCall { flags: Flags::default(), runs: Runs::Interactive, rest: &[] };
+    let mut at = 1;
+    while let Some(word) = words.get(at) {
+        let rest = &words[at + 1..];
+        if word == "-" {
+            return PythonCall { rest, ..call };
+        }
+        let Some(letters) = word.strip_prefix('-') else {
+            return PythonCall { runs: script(word), rest, ..call };
+        };
+        if let Some(long) = letters.strip_prefix('-') {
+            match long {
+                "check-hash-based-pycs" => at += 2,
+                "" => {
+                    // `--` ends the options (getopt).
+                    let Some((word, rest)) = rest.split_first() else { return call };
+                    return PythonCall { runs: script(word), rest, ..call };
+                }
+                _ => return PythonCall { runs: Runs::Nothing, rest, ..call },
+            }
+            continue;
+        }
+        match cluster(letters, rest, &mut call.flags) {
+            Cluster::Options(skip) => at += 1 + skip,
+            Cluster::Ends(runs, used) => return PythonCall { runs, rest: rest.get(used..).unwrap_or(&[]), ..call },
+        }
+    }
+    call
+}
+
+fn script(word: &str) -> Runs {
+    if shell::is_decided(word) { Runs::Script(word.to_string()) } else { Runs::Open }
+}
+
+enum Cluster {
+    /// Options; so many words behind it are their values.
+    Options(usize),
+    /// This is run; so many words behind it are used up.
+    Ends(Runs, usize),
+}
+
+/// Letters behind one dash.
+fn cluster(letters: &str, rest: &[String], flags: &mut Flags) -> Cluster {
+    let value = |tail: &str| if tail.is_empty() { rest.first().cloned() } else { Some(tail.to_string()) };
+    for (at, letter) in letters.char_indices() {
+        let tail = &letters[at + letter.len_utf8()..];
+        let used = usize::from(tail.is_empty());
+        match letter {
+            'E' => flags.ignores_environment = true,
+            's' => flags.no_user_site = true,
+            'S' => flags.no_site = true,
+            'P' => flags.safe_path = true,
+            'I' => {
+                *flags = Flags { ignores_environment: true, no_user_site: true, safe_path: true, ..*flags };
+            }
+            'b' | 'B' | 'd' | 'i' | 'O' | 'q' | 'R' | 't' | 'u' | 'v' | 'x' => {}
+            'W' | 'X' => return Cluster::Options(used),
+            'm' | 'c' => {
+                let Some(value) = value(tail) else { return Cluster::Ends(Runs::Nothing, 0) };
+                let runs = match letter {
+                    'c' => Runs::Code(value),
+                    _ if shell::is_decided(&value) => Runs::Module(value),
+                    _ => Runs::Open,
+                };
+                return Cluster::Ends(runs, used);
+            }
+            shell::OPEN => return Cluster::Ends(Runs::Open, 0),
+            _ => return Cluster::Ends(Runs::Nothing, 0),
+        }
+    }
+    Cluster::Options(0)
+}
+
+impl PythonCall<'_> {
+    /// The folders that come before all others on `sys.path`: the script's own, links followed, or the working folder.
+    pub fn first(&self, ground: &Ground<'_>) -> Vec<Vec<u8>> {
+        let by_variable = ground.variables.get("PYTHONSAFEPATH").is_some_and(|value| !value.is_empty());
+        if self.flags.safe_path || by_variable && !self.flags.ignores_environment {
+            return Vec::new();
+        }
+        match &self.runs {
+            Runs::Script(script) => script_folder(ground, script.as_bytes()).into_iter().collect(),
+            _ => vec![ground.cwd.clone()],
+        }
+    }
+}
+
+/// Where a script lies, links followed; a folder that is run is its own.
+fn script_folder(ground: &Ground<'_>, script: &[u8]) -> Option<Vec<u8>> {
+    let Resolved::Found(node) = ground.view.resolve(&ground.absolute(script), true) else { return None };
+    let is_folder = ground.view.stat(node).is_some_and(|stat| stat.kind == Kind::Dir);
+    let folder = if is_folder { node } else { ground.view.parent(node) };
+    Some([b"/", &ground.view.path(folder)[..]].concat())
+}

@@ -1,0 +1,117 @@
+//! A module that is nowhere on the path: whether that is certain, and what is said of it.
+//!
+//! The site module's documentation for `sitecustomize`. Not here: the search (`import`).
+
+use crate::facts::access;
+use crate::facts::access::Reach;
+use crate::facts::proof::ground::Ground;
+use crate::facts::proof::ground::Lack;
+use crate::facts::proof::ground::Need;
+use crate::facts::proof::lang::python::Python;
+use crate::facts::proof::lang::python::UserSite;
+use crate::facts::proof::lang::python::import::Item;
+use crate::facts::proof::lang::python::import::Search;
+use crate::facts::proof::lang::python::stdlib;
+use crate::model::finding::Undecided;
+use crate::model::layer_facts::Kind;
+use crate::model::text::shown;
+use crate::model::text::shown_bytes;
+use crate::view::NodeId;
+
+impl Python {
+    /// A top-level module that was not found.
+    pub(super) fn nowhere(&self, ground: &Ground<'_>, name: &str, search: Search, first: &[Vec<u8>]) -> Need {
+        let doubt = self.doubts.iter().cloned().chain(search.doubts).next().or_else(|| self.customized(ground));
+        if let Some(doubt) = doubt {
+            return Need::Open(doubt);
+        }
+        let subject = shown(name);
+        if stdlib::is_compiled(name) {
+            return Need::Open(Undecided::unknowable(subject, "it may be built into the interpreter"));
+        }
+        let (what, place) = if let Some(passed) = search.passed {
+            let item = ground.name(passed.item);
+            (
+                format!("there is no module {subject} to be seen: {item} is there, but {}", passed.why),
+                Some(passed.place),
+            )
+        } else if let Some(item) = elsewhere(ground, name) {
+            let (why, place) = self.why_not(ground, item);
+            let item = ground.name(item);
+            (format!("there is no module {subject} on sys.path: {item} is there, but {why}"), Some(place))
+        } else {
+            let python = self.name();
+            let first = first.first().map_or(String::new(), |folder| format!(" in {}, nor", shown_bytes(folder)));
+            (format!("there is no module {subject}{first} where {python} looks for modules"), None)
+        };
+        Need::Unmet(Lack { subject, what, place })
+    }
+
+    /// Why a module that some site-packages holds is not found, and what is to blame.
+    fn why_not(&self, ground: &Ground<'_>, item: NodeId) -> (String, NodeId) {
+        let path = ground.view.path(item);
+        let (who, python) = (ground.who(), self.name());
+        let is_user_site = path.windows(12).any(|window| window == b"/.local/lib/");
+        let mut why = match &self.user_site {
+            UserSite::On(_) if is_user_site => {
+                let base = match ground.variables.get("PYTHONUSERBASE").filter(|value| !value.is_empty()) {
+                    Some(base) => format!("PYTHONUSERBASE is {}", shown(base)),
+                    None => format!("HOME is {}", shown(ground.variables.get("HOME").unwrap_or("/"))),
+                };
+                format!("that is not on sys.path for {who} ({base})")
+            }
+            UserSite::Off(why) if is_user_site => why.to_string(),
+            _ => format!("{python} does not look there"),
+        };
+        let absolute = [b"/", &path[..]].concat();
+        let Reach::Closed(folder) = access::reach(ground.view, &ground.actor, 0, &absolute) else {
+            return (why, item);
+        };
+        why.push_str(&format!(", and {who} may not enter {}", ground.describe(folder)));
+        (why, folder)
+    }
+
+    /// Whether code that the site module runs may change where modules are found.
+    fn customized(&self, ground: &Ground<'_>) -> Option<Undecided> {
+        for name in ["sitecustomize", "usercustomize"] {
+            let mut search = Search::default();
+            if self.paths.iter().any(|path| path.is_site) {
+                for path in &self.paths {
+                    self.look_at(ground, &path.path, name, &mut search);
+                }
+            }
+            let Some(item) = search.hit else { continue };
+            let open = |node| {
+                let reason = format!("the code in {} may change where modules are found", ground.name(node));
+                Some(Undecided::unknowable(name, reason))
+            };
+            let Item::Module(file) = item else { return open(item.node()) };
+            match ground.facts.content(file) {
+                // Debian's own only asks for a hook that reports crashes.
+                Ok(code) if is_harmless(code) => {}
+                Ok(_) => return open(file),
+                Err(undecided) => return Some(undecided),
+            }
+        }
+        None
+    }
+}
+
+/// Whether code says nothing of what tells where modules are: `sys.path`, `sys.modules`, finders, other code.
+fn is_harmless(code: &[u8]) -> bool {
+    let words: [&[u8]; 6] = [b"path", b"modules", b"site", b"exec", b"eval", b"__import__"];
+    !words.iter().any(|word| code.windows(word.len()).any(|window| window == *word))
+}
+
+/// The module in the site-packages of whomever, the first by its path.
+fn elsewhere(ground: &Ground<'_>, name: &str) -> Option<NodeId> {
+    let file = format!("{name}.py");
+    let is_it = |node: NodeId, kind| match kind {
+        Kind::Dir => ground.view.name(node) == name.as_bytes(),
+        Kind::File => ground.view.name(node) == file.as_bytes(),
+        _ => false,
+    };
+    let in_site = |node| matches!(ground.view.name(ground.view.parent(node)), b"site-packages" | b"dist-packages");
+    let found = ground.view.walk().filter(|(node, stat)| is_it(*node, stat.kind) && in_site(*node));
+    found.map(|(node, _)| (ground.view.path(node), node)).min().map(|(_, node)| node)
+}

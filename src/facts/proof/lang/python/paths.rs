@@ -1,0 +1,213 @@
+//! The folders on `sys.path`, and the `.pth` files that add to them.
+//!
+//! CPython's documentation of `sys.path` and of the site module; Debian's Python policy, 2.5 ("dist-packages"); Fedora's
+//! change "Making sudo pip safe" (`/usr/local` beside `/usr`). Folders that the program itself puts first are not among
+//! them. Not here: what lies in the folders (`import`).
+
+use crate::facts::access;
+use crate::facts::access::Access;
+use crate::facts::access::Reach;
+use crate::facts::access::Want;
+use crate::facts::proof::ground::Ground;
+use crate::facts::proof::lang::python::Base;
+use crate::facts::proof::lang::python::Python;
+use crate::facts::proof::lang::python::SearchPath;
+use crate::facts::proof::lang::python::UserSite;
+use crate::facts::proof::lang::python::Venv;
+use crate::facts::proof::lang::python::call::Flags;
+use crate::facts::shell;
+use crate::limits;
+use crate::model::finding::Undecided;
+use crate::model::path;
+use crate::view::Resolved;
+use std::collections::BTreeSet;
+
+/// Folders that `.pth` files add, and why more may be added.
+#[derive(Default)]
+pub struct Added {
+    /// Absolute paths, in order.
+    pub paths: Vec<Vec<u8>>,
+    /// What the files leave open.
+    pub doubts: Vec<Undecided>,
+}
+
+impl Python {
+    /// Everything that is on `sys.path` before `.pth` files are read.
+    pub(super) fn fill_paths(&mut self, ground: &Ground<'_>, base: &Base, venv: Option<&Venv>, flags: Flags) {
+        let variable = |name: &str| match flags.ignores_environment {
+            true => None,
+            false => ground.variables.get(name).filter(|value| !value.is_empty()),
+        };
+        if let Some(value) = variable("PYTHONPATH") {
+            if !shell::is_decided(value) {
+                self.doubts.push(Undecided::unknowable("PYTHONPATH", "it is set when the container starts"));
+            }
+            for entry in value.split(':').take(limits::SEARCH_PATHS) {
+                self.add(ground.absolute(entry.as_bytes()), false);
+            }
+        }
+        let version = format!("python{}", base.version);
+        let at = |prefix: &[u8], parts: &[&str]| {
+            parts.iter().fold(prefix.to_vec(), |path, part| [&path[..], b"/", part.as_bytes()].concat())
+        };
+        let stdlib = at(&base.prefix, &[base.libdir, &version]);
+        self.add(at(&base.prefix, &[base.libdir, &format!("python{}.zip", base.version.replace('.', ""))]), false);
+        self.add(stdlib.clone(), false);
+        // Fedora's packages and Debian's keep the compiled modules in the same place.
+        self.add(at(&stdlib, &["lib-dynload"]), false);
+        self.extension = extension(ground, &at(&stdlib, &["lib-dynload"]), &base.version);
+        self.user_site = match () {
+            () if flags.no_site => UserSite::Off("-S turns site off"),
+            () if flags.no_user_site => UserSite::Off("-s or -I turns the user site off"),
+            () if venv.is_some_and(|venv| !venv.shares) => UserSite::Off("a virtual environment has no user site"),
+            () if variable("PYTHONNOUSERSITE").is_some_and(|value| value.parse::<i64>() != Ok(0)) => {
+                UserSite::Off("PYTHONNOUSERSITE turns the user site off")
+            }
+            () => {
+                let home = ground.variables.get("HOME").unwrap_or("/");
+                let folder = match variable("PYTHONUSERBASE") {
+                    Some(folder) => ground.absolute(folder.as_bytes()),
+                    None => ground.absolute(&at(home.trim_end_matches('/').as_bytes(), &[".local"])),
+                };
+                if !shell::is_decided(&String::from_utf8_lossy(&folder)) {
+                    self.doubts.push(Undecided::unknowable("HOME", "it is set when the container starts"));
+                }
+                UserSite::On(at(&folder, &["lib", &version, "site-packages"]))
+            }
+        };
+        if flags.no_site {
+            return;
+        }
+        let libdirs: &[&str] = if base.libdir == "lib64" { &["lib64", "lib"] } else { &["lib"] };
+        if let Some(venv) = venv {
+            for libdir in libdirs {
+                self.add(at(&venv.folder, &[libdir, &version, "site-packages"]), true);
+            }
+        }
+        if let UserSite::On(folder) = &self.user_site {
+            self.add(folder.clone(), true);
+        }
+        if venv.is_some_and(|venv| !venv.shares) {
+            return;
+        }
+        let debian = [at(b"/usr/local/lib", &[&version, "dist-packages"]), b"/usr/lib/python3/dist-packages".to_vec()];
+        let is_debian = base.prefix == b"/usr"
+            && debian.iter().any(|folder| matches!(ground.view.resolve(folder, true), Resolved::Found(_)));
+        if is_debian {
+            // Only a virtual environment sees Debian's site-packages.
+            if venv.is_some() {
+                self.add(at(&base.prefix, &["lib", &version, "site-packages"]), true);
+            }
+            for folder in debian {
+                self.add(folder, true);
+            }
+            self.add(at(&base.prefix, &["lib", &version, "dist-packages"]), true);
+            return;
+        }
+        let prefixes: &[&[u8]] =
+            if base.prefix == b"/usr" && base.libdir == "lib64" { &[b"/usr/local", b"/usr"] } else { &[&base.prefix] };
+        for prefix in prefixes {
+            for libdir in libdirs {
+                self.add(at(prefix, &[libdir, &version, "site-packages"]), true);
+            }
+        }
+    }
+
+    fn add(&mut self, path: Vec<u8>, is_site: bool) {
+        self.paths.push(SearchPath { path, is_site });
+    }
+
+    /// What the `.pth` files in its site folders add. `name` is the top-level module that is looked for: some files
+    /// matter to few modules only.
+    pub(super) fn added(&self, ground: &Ground<'_>, name: &str) -> Added {
+        let mut added = Added::default();
+        let mut files = limits::PTH_FILES;
+        for site in self.paths.iter().filter(|path| path.is_site) {
+            let Reach::Found(folder) = ground.reach(&site.path) else { continue };
+            if access::access(ground.view, folder, &ground.actor, Want::Read) == Access::No {
+                continue;
+            }
+            let mut names: Vec<&[u8]> = ground.view.children(folder).map(|child| ground.view.name(child)).collect();
+            names.retain(|name| name.ends_with(b".pth"));
+            names.sort_unstable();
+            for file in names {
+                files = files.saturating_sub(1);
+                if files == 0 {
+                    let reason = "there are too many .pth files in its folders (limit: .pth files)";
+                    added.doubts.push(Undecided::denied(self.name(), reason));
+                    return added;
+                }
+                added.read(ground, &site.path, file, name);
+            }
+        }
+        added
+    }
+}
+
+impl Added {
+    fn read(&mut self, ground: &Ground<'_>, folder: &[u8], file: &[u8], name: &str) {
+        let Reach::Found(node) = ground.reach(&[folder, b"/", file].concat()) else { return };
+        // What may not be read is passed over.
+        match access::access(ground.view, node, &ground.actor, Want::Read) {
+            Access::Yes => {}
+            Access::No => return,
+            Access::Acl => return self.doubts.push(ground.acl(node)),
+        }
+        let content = match ground.facts.content(node) {
+            Ok(content) => content,
+            Err(undecided) => return self.doubts.push(undecided),
+        };
+        let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
+        for (number, line) in content.split(|&b| b == b'\n' || b == b'\r').enumerate() {
+            if number >= limits::PTH_LINES {
+                let reason = "it has too many lines (limit: lines of a .pth file)";
+                return self.doubts.push(Undecided::denied(ground.name(node), reason));
+            }
+            if line.starts_with(b"#") || line.trim_ascii().is_empty() {
+                continue;
+            }
+            if line.starts_with(b"import ") || line.starts_with(b"import\t") {
+                if may_matter(line, name) {
+                    let reason = format!("the code in {} may change where modules are found", ground.name(node));
+                    self.doubts.push(Undecided::unknowable(name, reason));
+                }
+                continue;
+            }
+            let line = line.trim_ascii_end();
+            let path = if line.starts_with(b"/") { line.to_vec() } else { [folder, b"/", line].concat() };
+            self.paths.push([b"/", &path::clean(&path).0[..]].concat());
+        }
+    }
+}
+
+/// Whether a line of code in a `.pth` file may make a module importable. Known ones: setuptools' stand-in for distutils,
+/// its namespace packages (which are found as folders too) and easy-install's sorting, virtualenv's patch of distutils,
+/// coverage's hooks.
+fn may_matter(line: &[u8], name: &str) -> bool {
+    let says = |text: &str| line.windows(text.len()).any(|window| window == text.as_bytes());
+    if says("_distutils_hack") {
+        return name == "distutils";
+    }
+    if says("_getframe(1).f_locals['sitedir']") {
+        return says(&format!("'{name}'"));
+    }
+    let is_known = says("sys.__plen")
+        || line.trim_ascii_end() == b"import _virtualenv"
+        || says("COVERAGE_PROCESS_")
+        || says("coverage.process_startup")
+        || says("COV_CORE_SOURCE");
+    !is_known
+}
+
+/// How the interpreter's own compiled modules end, all but their name.
+fn extension(ground: &Ground<'_>, folder: &[u8], version: &str) -> Option<Vec<u8>> {
+    let Reach::Found(folder) = ground.reach(folder) else { return None };
+    let tag = format!(".cpython-{}-", version.replace('.', ""));
+    let names = ground.view.children(folder).map(|child| ground.view.name(child));
+    let ends = names.filter_map(|name| {
+        let at = name.iter().position(|&b| b == b'.')?;
+        (name[at..].starts_with(tag.as_bytes()) && name.ends_with(b".so")).then(|| name[at..].to_vec())
+    });
+    let ends: BTreeSet<Vec<u8>> = ends.collect();
+    ends.first().filter(|_| ends.len() == 1).cloned()
+}

@@ -1,0 +1,86 @@
+//! Python scripts: the file that is run, and the modules that it imports before it does anything else.
+//!
+//! The Python Language Reference, "Lexical analysis" and "The import statement"; packaging.python.org, "Entry points
+//! specification" for the scripts that installers write. Not here: whether the modules are there (`import`).
+
+use crate::facts::proof::ground::Ground;
+use crate::facts::proof::ground::Lack;
+use crate::facts::proof::ground::Need;
+use crate::facts::proof::lang::python::stdlib;
+use crate::model::layer_facts::Kind;
+
+/// The file that `python script` reads; of a folder its `__main__`.
+pub fn script(ground: &Ground<'_>, path: &[u8]) -> Need {
+    let need = ground.readable(path, "the script");
+    let Need::Met(node) = need else { return need };
+    if ground.view.stat(node).is_none_or(|stat| stat.kind != Kind::Dir) {
+        return need;
+    }
+    for name in ["__main__.py", "__main__.pyc"] {
+        if ground.view.child(node, name.as_bytes()).is_some() {
+            return ground.readable(&[path, b"/", name.as_bytes()].concat(), "the script");
+        }
+    }
+    let subject = ground.name(node);
+    let what = format!("{subject} is a folder without __main__.py, and cannot be run");
+    Need::Unmet(Lack { subject, what, place: Some(node) })
+}
+
+/// The modules that a script imports for certain before its other code runs: those of its first statements, up to the
+/// first one that is not the standard library's, for its code may change where the rest is found.
+pub fn console_script_imports(text: &str) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    let mut lines = text.trim_start_matches('\u{feff}').lines();
+    while let Some(line) = lines.next() {
+        let quotes = ["\"\"\"", "'''"].into_iter().find(|quotes| line.starts_with(quotes));
+        if let Some(quotes) = quotes {
+            // A docstring; nothing may stand behind its end.
+            let mut rest = &line[3..];
+            while !rest.contains(quotes) {
+                let Some(next) = lines.next() else { return out };
+                rest = next;
+            }
+            if !rest.trim_end().ends_with(quotes) {
+                return out;
+            }
+            continue;
+        }
+        if line.trim().is_empty() || line.trim_start().starts_with('#') {
+            continue;
+        }
+        let code = line.split('#').next().unwrap_or(line);
+        let Some(modules) = imported(code) else { return out };
+        for module in modules {
+            let is_standard = stdlib::is_standard(module.split('.').next().unwrap_or(module));
+            out.push(module.to_string());
+            if !is_standard {
+                return out;
+            }
+        }
+        if code.trim_end().ends_with('\\') {
+            return out;
+        }
+        // What stands in brackets is not needed to know the module.
+        if code.contains('(') && !code.contains(')') && !lines.any(|line| line.contains(')')) {
+            return out;
+        }
+    }
+    out
+}
+
+/// The modules of an import statement that stands alone on its line; `None` for anything else.
+fn imported(code: &str) -> Option<Vec<&str>> {
+    let is_name = |name: &&str| {
+        !name.is_empty()
+            && name.split('.').all(|part| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '_'))
+    };
+    if code.contains(';') {
+        return None;
+    }
+    if let Some(rest) = code.strip_prefix("from ") {
+        let (module, _) = rest.trim_start().split_once(" import")?;
+        return Some(module.trim()).filter(is_name).map(|module| vec![module]);
+    }
+    let rest = code.strip_prefix("import ")?;
+    rest.split(',').map(|part| part.split_whitespace().next().filter(is_name)).collect()
+}
