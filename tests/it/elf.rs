@@ -299,7 +299,7 @@ impl Strings {
 }
 
 /// The hash of System V's symbol tables, which version tables carry.
-fn hash(name: &str) -> u32 {
+pub fn hash(name: &str) -> u32 {
     let mut hash = 0u32;
     for byte in name.bytes() {
         hash = (hash << 4).wrapping_add(u32::from(byte));

@@ -13,6 +13,7 @@ use plimsoll::facts::loader;
 use plimsoll::facts::loader::Loaded;
 use plimsoll::facts::proof::ground::Ground;
 use plimsoll::view::NodeId;
+use plimsoll::view::Resolved;
 use plimsoll::view::View;
 
 /// glibc where Debian puts it, and where Fedora puts it.
@@ -92,7 +93,7 @@ fn of_image(image: &Image, secure: bool) -> Told {
     let view = examined.view.unwrap();
     let facts = Facts::new(&examined.image, Ok(&view));
     let ground = Ground::of(&facts, Capabilities::Docker).unwrap();
-    let program = view.at(b"bin/server").expect("the program");
+    let Resolved::Found(program) = view.resolve(b"bin/server", true) else { panic!("the program") };
     Told::of(&view, &loader::load(&ground, program, &ground.actor, secure))
 }
 
@@ -228,9 +229,8 @@ fn tokens() {
     // The program's is the one of the file itself.
     let program =
         format!("l bin/server -> /opt/server\ne 0755 0:0 opt/server {INTERP} runpath=$ORIGIN needs=liba.so.1");
-    let text = format!("layer x\n{program}{DEBIAN}\ne 0644 0:0 opt/liba.so.1 soname=liba.so.1");
-    let image = notation::image(&text.replace("bin/server ->", "bin/link ->").replace("opt/server", "bin/server"));
-    assert_eq!(of_image(&image, false).lacks.len(), 1);
+    let library = "e 0644 0:0 opt/liba.so.1 soname=liba.so.1";
+    load("user=0:0", &format!("{program}\n{DEBIAN}{library}")).all();
 }
 
 #[test]
@@ -382,6 +382,14 @@ fn what_was_not_read_is_open() {
     let at = library.data.windows(9).position(|part| part == b"libb.so.1").unwrap();
     library.data[at..at + 9].fill(0);
     of_image(&image, false).opens(&["/usr/lib/liba.so.1", "which libraries it needs"]);
+}
+
+#[test]
+fn circles_end() {
+    let files = "e 0644 0:0 usr/lib/liba.so.1 soname=liba.so.1 needs=libb.so.1,liba.so.1
+                 e 0644 0:0 usr/lib/libb.so.1 soname=libb.so.1 needs=liba.so.1";
+    assert_eq!(debian("needs=liba.so.1", files).all().libraries.len(), 2);
+    assert_eq!(musl("user=0:0", "needs=liba.so.1", files).all().libraries.len(), 2);
 }
 
 #[test]

@@ -9,6 +9,8 @@ const HEADER: usize = 48;
 const ENTRY: usize = 24;
 /// A name or path; the cache is a stranger's, too.
 const NAME_MAX: usize = 4096;
+/// Files for one name: one for each machine and set of CPU features. ldconfig knows of 64 sets.
+const LISTED_MAX: usize = 128;
 
 /// A cache.
 pub struct Cache<'a> {
@@ -61,7 +63,10 @@ impl<'a> Cache<'a> {
             }
         }
         let mut out = Vec::new();
-        while from < self.count && self.name(from).is_some_and(|key| compare(name, key).is_eq()) {
+        while from < self.count
+            && out.len() < LISTED_MAX
+            && self.name(from).is_some_and(|key| compare(name, key).is_eq())
+        {
             let entry = HEADER + from * ENTRY;
             // The type's low byte: 1 for any ELF library, 3 for one of glibc's; the rest tells machines apart, and so do
             // the files themselves.

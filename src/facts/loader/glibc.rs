@@ -11,6 +11,7 @@ use crate::facts::loader::Loaded;
 use crate::facts::loader::cache::Cache;
 use crate::facts::loader::link::Linker;
 use crate::facts::loader::link::Loader;
+use crate::facts::loader::link::PATH_MAX;
 use crate::facts::loader::link::PROGRAM;
 use crate::facts::loader::link::Search;
 use crate::facts::loader::link::Sought;
@@ -25,6 +26,9 @@ use crate::model::path;
 use crate::model::text::shown_bytes;
 use crate::view::NodeId;
 use crate::view::Resolved;
+
+/// Subfolders of `glibc-hwcaps` that are looked at; glibc knows of four.
+const HWCAPS: usize = 16;
 
 /// Loads everything that a program needs.
 pub fn load<'g, 'a>(mut linker: Linker<'g, 'a>, path: &[u8], interpreter: NodeId) -> Loaded {
@@ -41,13 +45,18 @@ pub fn load<'g, 'a>(mut linker: Linker<'g, 'a>, path: &[u8], interpreter: NodeId
 /// What one process's ld.so looks at.
 struct Glibc<'a> {
     defaults: Defaults,
-    /// `LD_LIBRARY_PATH`, spelled out.
-    environment: Vec<Folder>,
+    /// `LD_LIBRARY_PATH`.
+    environment: String,
     cache: Result<Option<Cache<'a>>, Undecided>,
 }
 
-/// A folder to search, or why it is not known.
-type Folder = Result<Vec<u8>, Undecided>;
+/// A list of folders, as it stands.
+struct List<'a> {
+    text: &'a [u8],
+    separators: &'static [u8],
+    /// Whose `$ORIGIN` is meant.
+    object: usize,
+}
 
 /// The folders that are built into a loader.
 struct Defaults {
@@ -61,15 +70,13 @@ struct Defaults {
 impl<'a> Glibc<'a> {
     fn new(linker: &Linker<'_, 'a>, interpreter: NodeId) -> Glibc<'a> {
         let ground = linker.ground;
-        let defaults = Defaults::of(ground, interpreter);
-        let mut glibc = Glibc {
-            defaults,
-            environment: Vec::new(),
-            cache: cache(ground, linker.objects[PROGRAM].elf.is_big_endian),
-        };
-        let variable = ground.variables.get("LD_LIBRARY_PATH").filter(|text| !linker.secure && !text.is_empty());
-        glibc.environment = variable.map_or(Vec::new(), |text| glibc.folders(linker, PROGRAM, text.as_bytes(), b":;"));
-        glibc
+        let variable = ground.variables.get("LD_LIBRARY_PATH").filter(|_| !linker.secure);
+        let is_big_endian = linker.objects[PROGRAM].elf.is_big_endian;
+        Glibc {
+            defaults: Defaults::of(ground, interpreter),
+            environment: variable.unwrap_or_default().to_string(),
+            cache: content(ground, b"/etc/ld.so.cache").map(|bytes| Cache::read(bytes?, is_big_endian)),
+        }
     }
 
     /// `LD_PRELOAD` and `/etc/ld.so.preload`. What is not there is told by ld.so and left out; what is there can be what a
@@ -77,12 +84,9 @@ impl<'a> Glibc<'a> {
     fn preload(&self, linker: &mut Linker<'_, 'a>) {
         let ground = linker.ground;
         let variable = ground.variables.get("LD_PRELOAD").filter(|_| !linker.secure).unwrap_or_default();
-        let file = match ground.view.resolve(b"etc/ld.so.preload", true) {
-            Resolved::Found(node) => match ground.facts.content(node) {
-                Ok(bytes) => bytes,
-                Err(question) => return linker.loaded.open.push(question),
-            },
-            _ => b"",
+        let file = match content(ground, b"/etc/ld.so.preload") {
+            Ok(bytes) => bytes.unwrap_or_default(),
+            Err(question) => return linker.loaded.open.push(question),
         };
         let names = variable.as_bytes().split(|b| b" :".contains(b));
         let names = names.chain(file.split(|b| b" :\t\n".contains(b)));
@@ -93,16 +97,13 @@ impl<'a> Glibc<'a> {
         }
     }
 
-    /// The folders of a search path, as an object spells them.
-    fn folders(&self, linker: &Linker<'_, '_>, object: usize, list: &[u8], separators: &[u8]) -> Vec<Folder> {
-        let parts = list.split(|b| separators.contains(b));
-        parts.filter_map(|part| self.expand(linker, object, part).transpose()).collect()
-    }
-
     /// `$ORIGIN`, `$LIB` and `$PLATFORM` spelled out (ld.so(8), "Dynamic string tokens"); `None` where ld.so leaves it out.
     fn expand(&self, linker: &Linker<'_, '_>, object: usize, text: &[u8]) -> Result<Option<Vec<u8>>, Undecided> {
+        if text.len() >= PATH_MAX {
+            return Ok(None);
+        }
         let unknown = |why: &str| Err(Undecided::unknowable(shown_bytes(text), why));
-        if shown_open(text) {
+        if std::str::from_utf8(text).is_ok_and(|text| text.contains(OPEN)) {
             return unknown("the variable's value is not known");
         }
         let mut out = Vec::new();
@@ -118,10 +119,8 @@ impl<'a> Glibc<'a> {
             match token {
                 b"ORIGIN" => {
                     let path = linker.ground.absolute(&linker.objects[object].path);
-                    out.extend_from_slice(match path::parent(&path) {
-                        b"" => b"/",
-                        folder => folder,
-                    });
+                    let folder = path::parent(&path);
+                    out.extend_from_slice(if folder.is_empty() { b"/" } else { folder });
                     must_be_trusted = linker.secure && object == PROGRAM;
                 }
                 b"LIB" => match &self.defaults.lib {
@@ -132,32 +131,54 @@ impl<'a> Glibc<'a> {
             }
         }
         // `is_trusted_path_normalize`
-        let clean = [b"/", &path::clean(&out).0[..], b"/"].concat();
-        let is_trusted = self.defaults.folders.iter().any(|folder| clean.starts_with(&in_folder(folder, b"")));
-        Ok((!must_be_trusted || is_trusted).then_some(out))
+        let is_trusted = || {
+            let clean = [b"/", &path::clean(&out).0[..], b"/"].concat();
+            self.defaults.folders.iter().any(|folder| clean.starts_with(&in_folder(folder, b"")))
+        };
+        Ok((!must_be_trusted || is_trusted()).then_some(out))
     }
 
-    /// Looks in one folder; `None` where the search goes on.
-    fn try_folder(
+    /// Looks in the folders of a list; `None` where the search goes on.
+    fn try_list(
         &self,
         linker: &mut Linker<'_, 'a>,
-        folder: &Folder,
+        list: &List<'_>,
         name: &[u8],
         search: &mut Search,
     ) -> Option<Sought> {
-        let folder = match folder {
-            Ok(folder) => folder,
-            Err(doubt) => {
-                search.doubts.push(doubt.clone());
-                return None;
+        if list.text.is_empty() {
+            return None;
+        }
+        for part in list.text.split(|b| list.separators.contains(b)) {
+            if !linker.spend(name, search) {
+                return Some(Sought::Nowhere);
             }
-        };
+            let sought = match self.expand(linker, list.object, part) {
+                Ok(folder) => folder.and_then(|folder| self.try_folder(linker, &folder, name, search)),
+                Err(doubt) => {
+                    search.doubts.push(doubt);
+                    None
+                }
+            };
+            if sought.is_some() {
+                return sought;
+            }
+        }
+        None
+    }
+
+    fn try_folder(
+        &self,
+        linker: &mut Linker<'_, 'a>,
+        folder: &[u8],
+        name: &[u8],
+        search: &mut Search,
+    ) -> Option<Sought> {
         // Subfolders for CPUs with more than the baseline come first (ld.so(8), "glibc-hwcaps").
-        let hwcaps = in_folder(folder, b"glibc-hwcaps");
-        if let Reach::Found(node) = linker.ground.reach(&hwcaps) {
+        if let Reach::Found(node) = linker.ground.reach(&in_folder(folder, b"glibc-hwcaps")) {
             let view = linker.ground.view;
-            let has = |child: NodeId| view.child(child, name).is_some();
-            if let Some(child) = view.children(node).filter(|&child| has(child)).min() {
+            let has = |child: &NodeId| view.child(*child, name).is_some();
+            if let Some(child) = view.children(node).take(HWCAPS).filter(has).min() {
                 let folder = linker.ground.name(child);
                 search.doubts.push(Undecided::unknowable(folder, "only some CPUs are given the libraries in there"));
             }
@@ -225,27 +246,25 @@ impl<'g, 'a> Loader<'g, 'a> for Glibc<'a> {
             };
             return self.try_path(linker, path, search).unwrap_or(Sought::Nowhere);
         }
-        let linking = linker.objects[asker].linking();
-        let runpath = linking.and_then(|linking| linking.runpath.as_deref()).filter(|path| !path.is_empty());
-        let mut folders = Vec::new();
-        if linking.is_none_or(|linking| linking.runpath.is_none()) {
+        let asking = linker.objects[asker].linking();
+        let no_default = asking.is_some_and(|linking| linking.no_default);
+        let environment = List { text: self.environment.as_bytes(), separators: b":;", object: PROGRAM };
+        let runpath = asking.and_then(|linking| linking.runpath.as_deref());
+        let mut lists = Vec::new();
+        if runpath.is_none() {
             // Of the one that asks and of those that brought it in; each without where it has a RUNPATH.
             let mut next = Some(asker);
-            while let Some(at) = next {
-                let linking = linker.objects[at].linking().filter(|linking| linking.runpath.is_none());
-                if let Some(rpath) =
-                    linking.and_then(|linking| linking.rpath.as_deref()).filter(|path| !path.is_empty())
-                {
-                    folders.extend(self.folders(linker, at, rpath, b":"));
-                }
-                next = linker.objects[at].loader;
+            while let Some(object) = next {
+                let linking = linker.objects[object].linking().filter(|linking| linking.runpath.is_none());
+                let rpath = linking.and_then(|linking| linking.rpath.as_deref());
+                lists.extend(rpath.map(|text| List { text, separators: b":", object }));
+                next = linker.objects[object].loader;
             }
         }
-        folders.extend(self.environment.iter().cloned());
-        folders.extend(runpath.map_or(Vec::new(), |runpath| self.folders(linker, asker, runpath, b":")));
-        let no_default = linking.is_some_and(|linking| linking.no_default);
-        for folder in &folders {
-            if let Some(sought) = self.try_folder(linker, folder, name, search) {
+        lists.push(environment);
+        lists.extend(runpath.map(|text| List { text, separators: b":", object: asker }));
+        for list in &lists {
+            if let Some(sought) = self.try_list(linker, list, name, search) {
                 return sought;
             }
         }
@@ -256,7 +275,7 @@ impl<'g, 'a> Loader<'g, 'a> for Glibc<'a> {
             return Sought::Nowhere;
         }
         for folder in &self.defaults.folders {
-            if let Some(sought) = self.try_folder(linker, &Ok(folder.clone()), name, search) {
+            if let Some(sought) = self.try_folder(linker, folder, name, search) {
                 return sought;
             }
         }
@@ -315,12 +334,12 @@ fn is_triplet(name: &[u8]) -> bool {
     !name.contains(&b'/') && name.windows(7).any(|part| part == b"-linux-")
 }
 
-/// The cache, as far as the process may read it.
-fn cache<'a>(ground: &Ground<'a>, is_big_endian: bool) -> Result<Option<Cache<'a>>, Undecided> {
-    match ground.reach(b"/etc/ld.so.cache") {
+/// What a file holds, where the process may read it.
+fn content<'a>(ground: &Ground<'a>, path: &[u8]) -> Result<Option<&'a [u8]>, Undecided> {
+    match ground.reach(path) {
         Reach::Found(node) if ground.view.stat(node).is_some_and(|stat| stat.kind == Kind::File) => {
             match access::access(ground.view, node, &ground.actor, Want::Read) {
-                Access::Yes => Ok(Cache::read(ground.facts.content(node)?, is_big_endian)),
+                Access::Yes => ground.facts.content(node).map(Some),
                 Access::No => Ok(None),
                 Access::Acl => Err(ground.acl(node)),
             }
@@ -344,9 +363,4 @@ fn token(text: &[u8]) -> Option<(&'static [u8], &[u8])> {
             }
         }
     })
-}
-
-/// Whether a shell put something there that is not known.
-fn shown_open(text: &[u8]) -> bool {
-    std::str::from_utf8(text).is_ok_and(|text| text.contains(OPEN))
 }

@@ -44,6 +44,11 @@ impl<'a> Object<'a> {
     }
 }
 
+/// A path with its NUL, as long as open(2) takes it.
+pub const PATH_MAX: usize = 4096;
+/// Of more lacks it is not looked for what lies elsewhere in the image: that takes a walk over all of it.
+const EXPLAINED: usize = 8;
+
 /// The program's place in [`Linker::objects`].
 pub const PROGRAM: usize = 0;
 
@@ -57,6 +62,8 @@ pub struct Linker<'g, 'a> {
     inodes: HashMap<u32, usize>,
     /// Names that were sought in vain, so that each is told once.
     failed: HashSet<Vec<u8>>,
+    /// Libraries that were told.
+    told: HashSet<NodeId>,
     /// The loader's own file, which needs nothing.
     own: Option<usize>,
     tries: usize,
@@ -110,6 +117,7 @@ impl<'g, 'a> Linker<'g, 'a> {
             names: HashMap::new(),
             inodes: HashMap::new(),
             failed: HashSet::new(),
+            told: HashSet::new(),
             own: None,
             tries: 0,
         };
@@ -177,7 +185,11 @@ impl<'g, 'a> Linker<'g, 'a> {
             return;
         }
         let mut search = Search::default();
-        match loader.find(self, asker, name, &mut search) {
+        let sought = match self.spend(name, &mut search) {
+            true => loader.find(self, asker, name, &mut search),
+            false => Sought::Nowhere,
+        };
+        match sought {
             Sought::Loaded(index) => self.tell(name, index),
             Sought::File(node, path) => {
                 self.add(asker, name, node, path, by_soname);
@@ -194,7 +206,8 @@ impl<'g, 'a> Linker<'g, 'a> {
                     self.loaded.open.push(Undecided { subject: asker, reason, cause: doubt.cause });
                 }
                 None => {
-                    let (what, place) = why::nowhere(self, asker, name, &search.passed);
+                    let explains = self.loaded.lacks.len() < EXPLAINED;
+                    let (what, place) = why::nowhere(self, asker, name, &search.passed, explains);
                     self.lack(name, what, place);
                 }
             },
@@ -226,18 +239,26 @@ impl<'g, 'a> Linker<'g, 'a> {
 
     fn tell(&mut self, name: &[u8], index: usize) {
         let node = self.objects[index].node;
-        if index != PROGRAM && !self.loaded.libraries.iter().any(|(_, known)| *known == node) {
+        if index != PROGRAM && self.told.insert(node) {
             self.loaded.libraries.push((name.to_vec(), node));
         }
+    }
+
+    /// Takes one step of the bound; where none is left, what is sought stays open.
+    pub fn spend(&mut self, what: &[u8], search: &mut Search) -> bool {
+        self.tries += 1;
+        let is_left = self.tries <= limits::LOADER_TRIES && self.objects.len() <= limits::LOADER_OBJECTS;
+        if !is_left {
+            search.doubts.push(Undecided::denied(shown_bytes(what), "over the limit (loader tries, loader objects)"));
+        }
+        is_left
     }
 
     /// Opens a path as the process.
     pub fn open(&mut self, path: &[u8], search: &mut Search) -> Tried {
         let ground = self.ground;
         let subject = || shown_bytes(path);
-        self.tries += 1;
-        if self.tries > limits::LOADER_TRIES || self.objects.len() > limits::LOADER_OBJECTS {
-            search.doubts.push(Undecided::denied(subject(), "over the limit (loader tries, loader objects)"));
+        if !self.spend(path, search) || path.len() >= PATH_MAX {
             return Tried::Absent;
         }
         let node = match ground.reach(path) {
@@ -289,7 +310,11 @@ impl<'g, 'a> Linker<'g, 'a> {
             }
             Some(Head::Elf(elf)) if elf.dynamic == Dynamic::None => no_library("is no shared library"),
             Some(Head::Elf(_)) => Tried::Elf(node, true),
-            Some(Head::BrokenElf(why)) => no_library(&format!("is a broken ELF file: {why}")),
+            Some(Head::BrokenElf(why)) => {
+                // It ends the search only where its header is sound enough to be for this machine.
+                search.passed.push((path.to_vec(), node, format!("is a broken ELF file: {why}")));
+                Tried::Absent
+            }
             Some(Head::Script(_)) | None => no_library("is no ELF file"),
             Some(Head::Unread(why)) => {
                 search.doubts.push(Undecided::denied(subject(), *why));

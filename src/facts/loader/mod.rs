@@ -255,3 +255,37 @@ fn fits(program: &Elf, library: &Elf) -> bool {
 fn who(actor: &Actor) -> String {
     format!("uid {}", actor.uid)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::elf;
+
+    #[test]
+    fn kernels_run_their_own_machines() {
+        let fits = |words: &str, architecture: &str| machine_fits(&elf(words), architecture);
+        assert_eq!(fits("machine=62", "amd64"), Some(true));
+        assert_eq!(fits("machine=3 class=32", "amd64"), Some(true));
+        assert_eq!(fits("machine=183", "amd64"), Some(false));
+        assert_eq!(fits("machine=62 class=32", "amd64"), None);
+        assert_eq!(fits("machine=40 class=32", "arm64"), None);
+        assert_eq!(fits("machine=183", "arm64"), Some(true));
+        assert_eq!(fits("machine=40 class=32", "arm"), Some(true));
+        assert_eq!(fits("machine=62", "arm"), Some(false));
+        // The files made here are little-endian.
+        assert_eq!(fits("machine=21", "ppc64le"), Some(true));
+        assert_eq!(fits("machine=21", "ppc64"), Some(false));
+        assert_eq!(fits("machine=22", "s390x"), Some(false));
+        assert_eq!(fits("machine=62", "wasm"), None);
+        assert_eq!(machine_name(&elf("machine=1000")), "the machine 1000");
+    }
+
+    #[test]
+    fn loaders_are_told_by_their_names() {
+        for name in ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib64/ld64.so.2", "/lib/ld.so.1"] {
+            assert_eq!(libc(name.as_bytes()), Some(Libc::Glibc), "{name}");
+        }
+        assert_eq!(libc(b"/lib/ld-musl-armhf.so.1"), Some(Libc::Musl));
+        assert_eq!(libc(b"/system/bin/linker64"), None);
+    }
+}

@@ -16,9 +16,13 @@ use crate::facts::loader::link::Tried;
 use crate::facts::loader::link::in_folder;
 use crate::facts::proof::ground::Ground;
 use crate::facts::shell::OPEN;
+use crate::limits;
 use crate::model::finding::Undecided;
 use crate::model::path;
 use crate::view::NodeId;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
 
 /// The folders where no file says otherwise.
 const DEFAULTS: &[u8] = b"/lib:/usr/local/lib:/usr/lib";
@@ -29,8 +33,8 @@ const OWN: [&[u8]; 7] = [b"libc.", b"libpthread.", b"librt.", b"libm.", b"libdl.
 pub fn load<'g, 'a>(mut linker: Linker<'g, 'a>, path: &[u8], interpreter: NodeId) -> Loaded {
     let own = linker.own(interpreter, path);
     let variable = |name: &str| linker.ground.variables.get(name).filter(|_| !linker.secure).unwrap_or_default();
-    let (environment, preload) = (variable("LD_LIBRARY_PATH"), variable("LD_PRELOAD"));
-    let musl = Musl { own, environment: environment.to_string(), system: system(linker.ground, path) };
+    let (environment, preload) = (variable("LD_LIBRARY_PATH").to_string(), variable("LD_PRELOAD"));
+    let musl = Musl { own, environment, system: system(linker.ground, path), paths: RefCell::default() };
     for name in preload.split(|c: char| c.is_ascii_whitespace() || c == ':').filter(|name| !name.is_empty()) {
         // What is not there is left out without a word.
         if let Sought::File(node, path) = musl.find(&mut linker, PROGRAM, name.as_bytes(), &mut Search::default()) {
@@ -47,12 +51,17 @@ struct Musl {
     environment: String,
     /// What stands for the default folders.
     system: Result<Vec<u8>, Undecided>,
+    /// The search paths of objects that have been asked, spelled out; none where there is none to use.
+    paths: RefCell<HashMap<usize, Option<Rc<[u8]>>>>,
 }
 
 impl Musl {
     /// Looks in the folders of one list; `None` where the search goes on.
     fn try_list(&self, linker: &mut Linker<'_, '_>, list: &[u8], name: &[u8], search: &mut Search) -> Option<Sought> {
         for folder in list.split(|b| b":\n".contains(b)).filter(|folder| !folder.is_empty()) {
+            if !linker.spend(name, search) {
+                return Some(Sought::Nowhere);
+            }
             let sought = self.try_path(linker, in_folder(folder, name), search);
             if sought.is_some() {
                 return sought;
@@ -72,6 +81,12 @@ impl Musl {
             Tried::Absent => None,
             Tried::NoLibrary(node, what) => Some(Sought::Unusable(node, what)),
         }
+    }
+
+    /// An object's own search path.
+    fn path(&self, linker: &Linker<'_, '_>, object: usize) -> Option<Rc<[u8]>> {
+        let mut paths = self.paths.borrow_mut();
+        paths.entry(object).or_insert_with(|| rpath(linker, object).map(Rc::from)).clone()
     }
 }
 
@@ -93,7 +108,8 @@ impl<'g, 'a> Loader<'g, 'a> for Musl {
         }
         let mut next = Some(asker);
         while let Some(at) = next {
-            if let Some(sought) = rpath(linker, at).and_then(|list| self.try_list(linker, &list, name, search)) {
+            let path = self.path(linker, at);
+            if let Some(sought) = path.and_then(|path| self.try_list(linker, &path, name, search)) {
                 return sought;
             }
             next = linker.objects[at].loader;
@@ -109,9 +125,9 @@ impl<'g, 'a> Loader<'g, 'a> for Musl {
 }
 
 /// An object's own search path: RUNPATH if it has one, else RPATH, `$ORIGIN` spelled out. One with any other `$` is not
-/// used at all.
-fn rpath(linker: &Linker<'_, '_>, at: usize) -> Option<Vec<u8>> {
-    let linking = linker.objects[at].linking()?;
+/// used at all, nor one that becomes longer than any head is kept.
+fn rpath(linker: &Linker<'_, '_>, object: usize) -> Option<Vec<u8>> {
+    let linking = linker.objects[object].linking()?;
     let list = linking.runpath.as_deref().or(linking.rpath.as_deref())?;
     let mut out = Vec::new();
     let mut rest = list;
@@ -122,8 +138,8 @@ fn rpath(linker: &Linker<'_, '_>, at: usize) -> Option<Vec<u8>> {
             continue;
         }
         rest = after.strip_prefix(b"ORIGIN").or_else(|| after.strip_prefix(b"{ORIGIN}"))?;
-        let path = &linker.objects[at].path;
-        if linker.secure && (at == PROGRAM || !path.starts_with(b"/")) {
+        let path = &linker.objects[object].path;
+        if linker.secure && (object == PROGRAM || !path.starts_with(b"/")) || out.len() > limits::HEAD_BYTES {
             return None;
         }
         out.extend_from_slice(if path.contains(&b'/') { path::parent(path) } else { b"." });

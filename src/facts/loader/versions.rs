@@ -6,39 +6,49 @@
 use crate::facts::loader::link::Linker;
 use crate::facts::loader::link::Object;
 use crate::facts::proof::ground::Lack;
+use crate::model::program::VersionNeed;
 use crate::model::program::Versions;
 use crate::model::text::shown_bytes;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::collections::HashSet;
 
-/// Checks all objects against each other.
+/// Checks all objects against each other. Of what one library lacks, the highest version is told.
 pub fn check(linker: &mut Linker<'_, '_>) {
-    let mut lacks = Vec::new();
-    let mut told = BTreeSet::new();
+    let mut lacking: BTreeMap<usize, (&Object<'_>, &VersionNeed)> = BTreeMap::new();
+    let mut defined: HashMap<usize, HashSet<&[u8]>> = HashMap::new();
     for object in &linker.objects {
-        let Some(versions) = versions(object) else { continue };
-        for need in versions.needs.iter().filter(|need| !need.is_weak) {
-            let library = linker.known(&need.library).and_then(|index| linker.objects.get(index));
-            let Some(library) = library else { continue };
-            let Some(provided) = self::versions(library).filter(|versions| !versions.defines.is_empty()) else {
-                continue;
-            };
-            if provided.defines.contains(&need.version) || !told.insert((library.node, &need.version)) {
+        let needs = versions(object).map_or(&[][..], |versions| &versions.needs);
+        for need in needs.iter().filter(|need| !need.is_weak) {
+            let Some(index) = linker.known(&need.library) else { continue };
+            let defines = || versions(&linker.objects[index]).map_or(&[][..], |versions| &versions.defines);
+            let defined = defined.entry(index).or_insert_with(|| defines().iter().map(|name| &name[..]).collect());
+            if defined.is_empty() || defined.contains(&need.version[..]) {
                 continue;
             }
-            let name = shown_bytes(&need.library);
-            let version = shown_bytes(&need.version);
-            let what = format!(
-                "{} needs {version} of {name}, and {} defines {}",
-                linker.ground.name(object.node),
-                linker.ground.name(library.node),
-                match latest(&provided.defines, &need.version) {
-                    Some(latest) => format!("up to {}", shown_bytes(latest)),
-                    None => "no such version".to_string(),
-                }
-            );
-            lacks.push(Lack { subject: format!("{name} {version}"), what, place: Some(library.node) });
+            let told = lacking.entry(index).or_insert((object, need));
+            if numbers(&need.version) > numbers(&told.1.version) {
+                *told = (object, need);
+            }
         }
     }
+    let ground = linker.ground;
+    let lack = |(index, (object, need)): (usize, (&Object<'_>, &VersionNeed))| {
+        let library = &linker.objects[index];
+        let defines = versions(library).map_or(&[][..], |versions| &versions.defines);
+        let (name, version) = (shown_bytes(&need.library), shown_bytes(&need.version));
+        let what = format!(
+            "{} needs {version} of {name}, and {} defines {}",
+            ground.name(object.node),
+            ground.name(library.node),
+            match latest(defines, &need.version) {
+                Some(latest) => format!("up to {}", shown_bytes(latest)),
+                None => "no such version".to_string(),
+            }
+        );
+        Lack { subject: format!("{name} {version}"), what, place: Some(library.node) }
+    };
+    let lacks: Vec<Lack> = lacking.into_iter().map(lack).collect();
     linker.loaded.lacks.extend(lacks);
 }
 

@@ -21,6 +21,7 @@ pub fn nowhere(
     asker: usize,
     name: &[u8],
     passed: &[(Vec<u8>, NodeId, String)],
+    looks_elsewhere: bool,
 ) -> (String, Option<NodeId>) {
     let asker = linker.ground.name(linker.objects[asker].node);
     let library = shown_bytes(name);
@@ -33,7 +34,8 @@ pub fn nowhere(
     if let Some((path, place, why)) = worst {
         return (format!("{what}; {} {why}", shown_bytes(path)), Some(*place));
     }
-    let Some(elsewhere) = elsewhere(linker, path::base(name)) else { return (what, None) };
+    let elsewhere = looks_elsewhere.then(|| elsewhere(linker, path::base(name))).flatten();
+    let Some(elsewhere) = elsewhere else { return (what, None) };
     let place = linker.ground.name(elsewhere);
     let folder = linker.ground.view.parent(elsewhere);
     let why = if configured(linker, folder) {
