@@ -4,6 +4,8 @@
 //! and whether its interpreter can be executed.
 
 pub mod apps;
+pub mod interpreters;
+pub mod java;
 pub mod json;
 pub mod next;
 pub mod node;

@@ -1,8 +1,9 @@
 //! Scripts of package.json: what `npm start` and its like run, in which folder, with which PATH.
 //!
 //! npm documentation, "npm run", "scripts" (pre and post scripts, `node server.js` where nothing else starts), "folders" and
-//! "config" (`prefix`: the nearest folder with package.json or node_modules); Yarn 1, "yarn run"; pnpm, "pnpm run". Later
-//! Yarns are known by their files, and only what they have in common with Yarn 1 is used. Not here: the shell text itself.
+//! "config" (`prefix`: the nearest folder with package.json or node_modules); Yarn 1, "yarn run"; pnpm, "pnpm run"; Bun,
+//! "bun run". Later Yarns are known by their files, and only what they have in common with Yarn 1 is used. Not here: the
+//! shell text itself.
 
 use crate::facts::access::Reach;
 use crate::facts::proof::ground::Ground;
@@ -48,6 +49,7 @@ enum Manager {
     Npm,
     Yarn,
     Pnpm,
+    Bun,
 }
 
 /// What was asked of a package manager.
@@ -74,9 +76,10 @@ struct Asked {
 pub fn run(ground: &Ground<'_>, program: &str, words: &[String]) -> Option<Result<PackageRun, Need>> {
     let asked = match program {
         "npm" => npm(words),
-        "npx" => npx(words).map(Some),
+        "npx" | "bunx" => npx(words).map(Some),
         "yarn" | "yarnpkg" => yarn(words),
         "pnpm" => pnpm(words),
+        "bun" => bun(words),
         _ => return None,
     };
     match asked {
@@ -89,6 +92,7 @@ fn open(subject: &str, reason: &str) -> Need {
     Need::Open(Undecided::unknowable(subject, reason))
 }
 
+const ELSEWHERE: &str = "it is in no node_modules/.bin, and would be looked for elsewhere";
 const UNCLEAR: &str = "its options do not tell which script it runs";
 /// Options of all of them that say only how much is told, or matter to installing.
 const QUIET: &str = " -s --silent -q --quiet -d --verbose --no-fund --no-audit --no-update-notifier --no-progress \
@@ -265,6 +269,32 @@ fn pnpm(words: &[String]) -> Read {
     Ok(None)
 }
 
+/// Bun's own commands, which come before scripts of their names.
+const BUN: &str = " a add audit build c ci completions create discord exec feedback getcompletes help i info init install link \
+    outdated patch patch-commit pm publish remove repl rm test unlink update upgrade why ";
+
+/// Files that Bun runs are not a package's scripts.
+fn bun(words: &[String]) -> Read {
+    let (mut folder, mut verb) = (None, None);
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        if let Some(value) = value(word, &["--cwd"], &mut words) {
+            folder = Some(value.ok_or(UNCLEAR)?.to_string());
+        } else if is_quiet(word) || matches!(word.as_str(), "--watch" | "--hot" | "--smol" | "--bun" | "-b") {
+        } else if word.starts_with('-') {
+            return Err(UNCLEAR);
+        } else if verb.is_none() && matches!(word.as_str(), "run" | "x") {
+            verb = Some(word.as_str());
+        } else if verb.is_none() && BUN.contains(&format!(" {word} ")) || word.contains(['.', '/']) {
+            return Ok(None);
+        } else {
+            let asked = asked(Manager::Bun, word, words.cloned().collect());
+            return Ok(Some(Asked { folder, is_program: verb == Some("x"), ..asked }));
+        }
+    }
+    Ok(None)
+}
+
 impl Asked {
     fn run(&self, ground: &Ground<'_>) -> Result<PackageRun, Need> {
         let named = [Some(&self.name), self.folder.as_ref()];
@@ -290,6 +320,7 @@ impl Asked {
         let file = [&folder[..], b"/package.json"].concat();
         let (node, package) = match node::package(&ground, &file) {
             Ok(package) => package,
+            Err(Need::Unmet(_)) if self.manager == Manager::Bun => return Err(open(&self.name, ELSEWHERE)),
             Err(Need::Unmet(lack)) if self.manager == Manager::Pnpm && self.has_other_form(&ground, &folder) => {
                 return Err(open(&lack.subject, "the package is described in another form"));
             }
@@ -305,7 +336,13 @@ impl Asked {
         let berry = self.manager == Manager::Yarn && is_later_yarn(&ground, &folder, &package);
         let main = match (script(&self.name), self.name.as_str()) {
             (Some(text), _) if !text.trim().is_empty() => text,
-            (None, "start") if !berry && is_file(&ground, &[&folder[..], b"/server.js"].concat()) => "node server.js",
+            (None, "start")
+                if self.manager != Manager::Bun
+                    && !berry
+                    && is_file(&ground, &[&folder[..], b"/server.js"].concat()) =>
+            {
+                "node server.js"
+            }
             (None, "restart") if self.manager == Manager::Npm => "npm stop --if-present && npm start",
             (Some(_), _) => return Err(open(&self.name, "the script is empty")),
             _ if self.manager != Manager::Npm && scripts.is_some_and(|scripts| scripts.get(&self.name).is_some()) => {
@@ -316,7 +353,7 @@ impl Asked {
             _ => return Err(self.soften(self.missing(&ground, node, scripts), berry)),
         };
         // Whether pnpm and later Yarns run what surrounds a script hangs on their version and settings.
-        let surrounds = !self.alone && (self.manager == Manager::Npm || self.manager == Manager::Yarn && !berry);
+        let surrounds = !self.alone && self.manager != Manager::Pnpm && !berry;
         let around = |front: &str| {
             let name = format!("{front}{}", self.name);
             let text = script(&name).filter(|text| surrounds && !text.is_empty())?.to_string();
@@ -328,7 +365,7 @@ impl Asked {
         Ok(run)
     }
 
-    /// The folder whose package it is: the nearest with a package.json or, but for Yarn, a node_modules folder. It need
+    /// The folder whose package it is: the nearest with a package.json or, for npm and pnpm, a node_modules folder. It need
     /// not be there.
     fn package_folder(&self, ground: &Ground<'_>, cwd: &[u8]) -> Vec<u8> {
         let own = cwd.strip_suffix(b"/").unwrap_or(cwd);
@@ -337,7 +374,8 @@ impl Asked {
         }
         let is_it = |folder: &[u8]| {
             let there = |name: &[u8]| matches!(ground.reach(&[folder, b"/", name].concat()), Reach::Found(_));
-            there(b"package.json") || self.manager != Manager::Yarn && there(b"node_modules")
+            let modules_count = matches!(self.manager, Manager::Npm | Manager::Pnpm);
+            there(b"package.json") || modules_count && there(b"node_modules")
         };
         node::upwards(cwd).take(limits::FOLDERS_UP).find(|folder| is_it(folder)).unwrap_or(own).to_vec()
     }
@@ -357,8 +395,11 @@ impl Asked {
             run.scripts.push(PackageScript { name: name.clone(), text: self.with_args(&quoted(name)) });
             return Ok(run);
         }
-        if self.is_program || ground.variables.get("PATH").is_some_and(|path| on_path(ground, path, name)) {
-            return Err(open(name, "it is in no node_modules/.bin, and would be looked for elsewhere"));
+        if self.is_program
+            || self.manager == Manager::Bun
+            || ground.variables.get("PATH").is_some_and(|path| on_path(ground, path, name))
+        {
+            return Err(open(name, ELSEWHERE));
         }
         let what = format!("there is neither a script {} in package.json nor a program of that name", shown(name));
         Err(Need::Unmet(Lack { subject: shown(name), what, place: run.package }))

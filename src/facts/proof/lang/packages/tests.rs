@@ -89,6 +89,12 @@ fn scripts_are_found_as_each_manager_finds_them() {
         ("pnpm exec next", "/app: next"),
         ("pnpm --filter web start", "? its options do not tell which script it runs"),
         ("pnpm install", "nothing"),
+        ("bun run start x", "/app: echo pre ; next start x ; echo post"),
+        ("bun --bun start", START),
+        ("bun x next", "/app: next"),
+        ("bun run index.ts", "nothing"),
+        ("bun install", "nothing"),
+        ("bun gone", "? it is in no node_modules/.bin, and would be looked for elsewhere"),
         ("make start", "nothing"),
     ] {
         assert_eq!(told_in("/app", text), expected, "{text}");
