@@ -6,10 +6,12 @@
 
 use crate::collect::Wants;
 use crate::facts;
+use crate::facts::Facts;
 use crate::image;
 use crate::image::Candidate;
 use crate::image::Listing;
 use crate::image::error::ImageError;
+use crate::limits;
 use crate::model::digest::Algorithm;
 use crate::model::digest::Digest;
 use crate::model::image::Image;
@@ -22,6 +24,7 @@ use crate::source::Source;
 use crate::source::reference::Reference;
 use crate::stream::blob::Blob;
 use crate::stream::fault::Fault;
+use crate::view::NodeId;
 use crate::view::View;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -227,8 +230,8 @@ fn verified(layer: &Layer, facts: &Arc<LayerFacts>) -> Result<Arc<LayerFacts>, S
     Ok(facts.clone())
 }
 
-/// Files that the facts read whole and that lie where no pass expects them (a passwd behind a symbolic link): their
-/// layers are read once more, digests and all.
+/// Files that the facts read whole and that no pass kept (a passwd behind a symbolic link, a script without a `#!` line):
+/// their layers are read once more, digests and all. What such a file says may lead to another.
 fn bring_needed(
     image: &Image,
     blobs: &[Result<Blob, String>],
@@ -236,12 +239,32 @@ fn bring_needed(
     view: &mut View,
     options: &Options,
 ) -> Result<(), String> {
+    bring(facts::needed(view), image, blobs, tasks, view, options)?;
+    for _ in 0..limits::SECOND_READINGS {
+        let wanted = Facts::new(image, Ok(view)).wanted();
+        if !bring(wanted, image, blobs, tasks, view, options)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Reads these files; false if all are there already.
+fn bring(
+    nodes: Vec<NodeId>,
+    image: &Image,
+    blobs: &[Result<Blob, String>],
+    tasks: &Tasks,
+    view: &mut View,
+    options: &Options,
+) -> Result<bool, String> {
     let mut wanted: BTreeMap<usize, BTreeSet<u32>> = BTreeMap::new();
-    for node in facts::needed(view) {
+    for node in nodes {
         if let (None, Some((layer, entry))) = (view.content(node), view.entry_at(node)) {
             wanted.entry(layer).or_default().insert(entry);
         }
     }
+    let has_brought = !wanted.is_empty();
     for (index, entries) in wanted {
         let layer = &image.layers[index];
         let Some(Ok(blob)) = blobs.get(index) else { continue };
@@ -257,5 +280,5 @@ fn bring_needed(
             }
         }
     }
-    Ok(())
+    Ok(has_brought)
 }

@@ -61,6 +61,29 @@ pub const SYMLINKS: usize = 40;
 pub const KEPT_FILE_BYTES: u64 = 16 << 20;
 /// All files kept from one layer, in bytes.
 pub const KEPT_LAYER_BYTES: u64 = 64 << 20;
+/// A file kept whole because the proof that an image starts reads it (scripts, `package.json`, `ld.so.conf`), in bytes.
+/// Start scripts have a few kilobytes; a longer one is read again if it is asked for.
+pub const TEXT_FILE_BYTES: u64 = 64 << 10;
+/// All such files kept from one layer, in bytes. A large Debian image has 3 MB of scripts.
+pub const TEXT_LAYER_BYTES: u64 = 16 << 20;
+/// The front of an ELF file held while it is read, in bytes. What a loader reads lies there: the string table of Debian's
+/// node, one of the longest, ends at 7.6 MB.
+pub const HEAD_FRONT_BYTES: usize = 8 << 20;
+/// An ELF file's program headers, dynamic section or version table, in bytes. Linux reads 64 KiB of program headers; the
+/// others have a few kilobytes.
+pub const ELF_TABLE_BYTES: u64 = 64 << 10;
+/// An ELF file's string table, in bytes. Names beyond are not read.
+pub const ELF_STRINGS_BYTES: u64 = 8 << 20;
+/// The names kept of one ELF file, in bytes. Programs with hundreds of libraries stay under 64 KiB.
+pub const HEAD_BYTES: usize = 1 << 20;
+/// All heads of scripts and ELF files kept from one layer, in bytes: enough for 100,000 of them.
+pub const HEADS_BYTES: usize = 64 << 20;
+/// Holes of sparse ELF files written out while they are read, in bytes for one layer.
+pub const HEAD_HOLE_BYTES: u64 = 64 << 20;
+/// Libraries of one program. Blender has 370.
+pub const LOADER_OBJECTS: usize = 4096;
+/// Names that are sought, and folders and paths looked at, while one program's libraries are found. Blender takes 2,000.
+pub const LOADER_TRIES: usize = 100_000;
 /// Holes of sparse files written out for a content digest, in bytes for one layer.
 pub const HASHED_HOLE_BYTES: u64 = 1 << 30;
 /// Findings of one rule that are listed one by one; the rest are counted in a last one.
@@ -90,6 +113,13 @@ pub const REDACTED_HEAD_BYTES: usize = 64;
 pub const REDACTED_MIN_BYTES: usize = 6;
 /// A value between escaped quotes in a text that is redacted, in bytes.
 pub const REDACTED_ESCAPED_BYTES: usize = 1 << 20;
+/// Commands proved for one question (can it start, can its health check run), those that start each other included.
+pub const COMMANDS_PROVED: usize = 1000;
+/// Commands that start each other, in depth: an init, a script, `env`, a shell and a program are five.
+pub const COMMAND_DEPTH: usize = 24;
+/// Times that layers are read once more because one file that was fetched so names another (a script, then the script
+/// that it starts).
+pub const SECOND_READINGS: usize = 4;
 /// Lines of a pyvenv.cfg. venv writes five.
 pub const VENV_LINES: usize = 1000;
 /// Folders of a search path (PATH, PYTHONPATH) that are looked at. Linux takes 128 KiB in one variable.

@@ -86,8 +86,14 @@ pub struct InspectArgs {
     #[arg(value_name = "IMAGE")]
     pub image: String,
     /// Read manifests and configs only, no layers
-    #[arg(long, required = true)]
+    #[arg(long, required_unless_present = "start", conflicts_with = "start")]
     pub no_layers: bool,
+    /// Show what becomes of the command and of the health check, step by step
+    #[arg(long)]
+    pub start: bool,
+    /// Look at this platform only
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]", value_parser = platform)]
+    pub platform: Option<String>,
     /// How to write what is found
     #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = format())]
     pub format: Format,

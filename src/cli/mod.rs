@@ -6,6 +6,7 @@
 pub mod args;
 mod inspect;
 mod rules;
+mod start;
 mod tree;
 
 use crate::audit;
@@ -197,7 +198,16 @@ fn audit(args: AuditArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
 }
 
 fn inspect(args: &InspectArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
-    let listing = examine::open(&args.image, None).map_err(|error| input(&args.image, &error))?.listing;
+    let platform = args.platform.as_deref();
+    let mut listing = examine::open(&args.image, platform).map_err(|error| input(&args.image, &error))?.listing;
+    if args.start {
+        let options = examine::Options { threads: cores(), sha256: false };
+        let images = examine::examine(std::mem::take(&mut listing.images), &options);
+        start::write(&args.image, &images, args.format, console.options.width, console.out)
+            .map_err(|error| Trouble::Output(None, error))?;
+        let is_whole = listing.broken.is_empty() && images.iter().all(|image| image.faults.is_empty());
+        return Ok(if is_whole { 0 } else { EXIT_TROUBLE });
+    }
     inspect::write(&args.image, &listing, args.format, console.out).map_err(|error| Trouble::Output(None, error))?;
     Ok(if listing.broken.is_empty() { 0 } else { EXIT_TROUBLE })
 }

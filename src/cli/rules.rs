@@ -66,6 +66,7 @@ fn param(param: &Param) -> ParamEntry<'_> {
         ParamKind::Text => "text",
         ParamKind::Texts => "texts",
         ParamKind::Lists => "lists",
+        ParamKind::Flag => "flag",
     };
     ParamEntry { name: param.name, kind, about: param.about }
 }
@@ -95,7 +96,7 @@ mod tests {
         crate::rules::ALL
             .iter()
             .copied()
-            .filter(|rule| rule.id.contains("user"))
+            .filter(|rule| ["root-user", "unknown-user"].contains(&rule.id))
             .map(|rule| (rule, level(rule.id)))
             .collect()
     }

@@ -1,13 +1,15 @@
 //! Takes from one layer, as its entries stream past, what the rules will ask for.
 //!
 //! In: entries and their content, in the order of the tar. Out: [`Collected`], which the pass makes into a layer's facts. A
-//! collector knows one layer only, and keeps nothing per byte of content: metadata and a hash of every entry, whole only
-//! the few files that rules read. Not here: what the entries mean on top of other layers (`view`).
+//! collector knows one layer only, and keeps nothing per byte of content: metadata and a hash of every entry, the heads of
+//! programs and scripts, whole only the few files that rules read. Not here: what the entries mean on top of other layers (`view`).
 
 pub mod content;
+pub mod heads;
 pub mod kept;
 
 use crate::collect::content::Content;
+use crate::collect::heads::Heads;
 use crate::collect::kept::Keep;
 use crate::limits;
 use crate::model::layer_facts::Counts;
@@ -45,6 +47,7 @@ pub struct Collector<'a> {
     texts: Vec<Box<[u8]>>,
     content: Content,
     keep: Keep,
+    heads: Heads,
     xattrs: BTreeMap<u32, Vec<Xattr>>,
     malformed: Vec<Malformed>,
     odd: Vec<String>,
@@ -92,6 +95,7 @@ impl<'a> Collector<'a> {
             texts: Vec::new(),
             content: Content::new(wants.sha256),
             keep: Keep::default(),
+            heads: Heads::default(),
             xattrs: BTreeMap::new(),
             malformed: Vec::new(),
             odd: Vec::new(),
@@ -112,7 +116,7 @@ impl<'a> Collector<'a> {
             texts: self.texts,
             content: self.content,
             kept: self.keep.finish(),
-            heads: BTreeMap::new(),
+            heads: self.heads.finish(),
             xattrs: self.xattrs,
             malformed: self.malformed,
             odd: self.odd,
@@ -265,6 +269,7 @@ impl Sink for Collector<'_> {
         if self.in_file {
             let forced = self.wants.entries.contains(&index);
             self.keep.begin(index, &role.path, header.size, forced);
+            self.heads.begin(index, header.size);
         }
         self.keep_xattrs(index, &header.name, header.xattrs);
         if self.held > limits::NAME_BYTES {
@@ -288,6 +293,7 @@ impl Sink for Collector<'_> {
         if self.in_file {
             self.content.data(bytes);
             self.keep.data(bytes);
+            self.heads.data(bytes);
         }
     }
 
@@ -295,6 +301,7 @@ impl Sink for Collector<'_> {
         if self.in_file {
             self.content.hole(bytes);
             self.keep.hole(bytes);
+            self.heads.hole(bytes);
         }
     }
 
@@ -302,6 +309,7 @@ impl Sink for Collector<'_> {
         if self.in_file {
             self.content.end();
             self.keep.end();
+            self.heads.end();
         }
         self.in_file = false;
     }

@@ -134,6 +134,6 @@ pub fn reach(view: &View, actor: &Actor, from: NodeId, path: &[u8]) -> Reach {
 
 /// Whether a runtime mounts its own over this folder, or over one above it (runtime-spec, config-linux.md, "Default
 /// Filesystems").
-fn is_mounted(view: &View, folder: NodeId) -> bool {
+pub fn is_mounted(view: &View, folder: NodeId) -> bool {
     view.parent(folder) == PathTable::ROOT && matches!(view.name(folder), b"proc" | b"sys" | b"dev")
 }

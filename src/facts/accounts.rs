@@ -48,7 +48,11 @@ impl From<Undecided> for UserProblem {
 impl Facts<'_> {
     /// The uid that the config's `User` is, by number or by name. Needs passwd only for names.
     pub fn uid(&self) -> Result<u32, UserProblem> {
-        let (user, _) = split(&self.image().config.run.user);
+        self.uid_of(&self.image().config.run.user)
+    }
+
+    fn uid_of(&self, spec: &str) -> Result<u32, UserProblem> {
+        let (user, _) = split(spec);
         match number(user) {
             _ if user.is_empty() => Ok(0),
             Some(uid) => id(uid, "uid"),
@@ -66,8 +70,13 @@ impl Facts<'_> {
 
     /// Everything about the config's `User`.
     pub fn user(&self) -> Result<User, UserProblem> {
-        let (user, group) = split(&self.image().config.run.user);
-        let mut out = User { uid: self.uid()?, gid: 0, groups: Vec::new(), name: None, home: "/".to_string() };
+        self.user_of(&self.image().config.run.user)
+    }
+
+    /// Everything about a user written as the config's `User` is: `name`, `uid`, `name:group`.
+    pub fn user_of(&self, spec: &str) -> Result<User, UserProblem> {
+        let (user, group) = split(spec);
+        let mut out = User { uid: self.uid_of(spec)?, gid: 0, groups: Vec::new(), name: None, home: "/".to_string() };
         let entry = match number(user) {
             None if !user.is_empty() => Some(self.entry(user)?),
             _ => self.lines(b"etc/passwd")?.into_iter().map(Entry::of).find(|entry| entry.uid == i64::from(out.uid)),
@@ -92,8 +101,30 @@ impl Facts<'_> {
         Ok(out)
     }
 
+    /// The config's user, where it is not root; `None` for root, and for a user that no container starts with.
+    pub fn plain_user(&self) -> Result<Option<User>, Undecided> {
+        match self.user() {
+            Ok(user) => Ok(Some(user).filter(|user| user.uid != 0)),
+            Err(UserProblem::Unknown(_)) => Ok(None),
+            Err(UserProblem::Undecided(question)) => Err(question),
+        }
+    }
+
+    /// The name that the config's `User` has for the user, where it has no number.
+    pub fn user_by_name(&self) -> Option<&str> {
+        let (user, _) = split(&self.image().config.run.user);
+        (!user.is_empty() && number(user).is_none()).then_some(user)
+    }
+
+    /// The first name that the group file has for a gid, harmless to show.
+    pub fn group_name(&self, gid: u32) -> Result<Option<String>, Undecided> {
+        let lines = self.lines(b"etc/group")?;
+        let mut fields = lines.iter().map(|line| line.split(|&b| b == b':').collect::<Vec<_>>());
+        Ok(fields.find(|fields| id_field(fields, 2) == i64::from(gid)).map(|fields| shown_bytes(fields[0])))
+    }
+
     /// The gid of a group given by name or number.
-    fn group(&self, group: &str) -> Result<u32, UserProblem> {
+    pub fn group(&self, group: &str) -> Result<u32, UserProblem> {
         if let Some(gid) = number(group) {
             return id(gid, "gid");
         }

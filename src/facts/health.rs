@@ -108,6 +108,12 @@ impl<'a> Facts<'a> {
     pub fn health_urls(&self, check: &Check<'_>) -> Vec<ProbeUrl> {
         self.health_commands(check).iter().flat_map(|words| urls(words)).collect()
     }
+
+    /// The commands of a health check that ask addresses, each with the addresses.
+    pub fn health_asks(&self, check: &Check<'_>) -> Vec<(Vec<String>, Vec<ProbeUrl>)> {
+        let asks = self.health_commands(check).into_iter().map(|words| (urls(&words), words));
+        asks.filter(|(urls, _)| !urls.is_empty()).map(|(urls, words)| (words, urls)).collect()
+    }
 }
 
 /// The addresses in the words of one command.

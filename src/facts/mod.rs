@@ -5,9 +5,12 @@
 pub mod access;
 pub mod accounts;
 pub mod health;
+pub mod loader;
+pub mod options;
 pub mod packages;
 pub mod ports;
 pub mod proof;
+pub mod servers;
 pub mod shell;
 pub mod start;
 #[cfg(test)]
@@ -15,6 +18,8 @@ pub mod testing;
 
 pub use crate::facts::accounts::needed;
 
+use crate::facts::access::Capabilities;
+use crate::facts::health::Health;
 use crate::facts::packages::Packages;
 use crate::model::finding::Scope;
 use crate::model::finding::Undecided;
@@ -67,6 +72,16 @@ impl<'a> Facts<'a> {
                 Err(Undecided::denied(subject(), "its content was not kept"))
             }
         }
+    }
+
+    /// Files that the proofs read and whose content no pass kept, as far as is known by now.
+    pub fn wanted(&'a self) -> Vec<NodeId> {
+        // What comes of them is asked again when the rules do.
+        let _ = self.start_proof(Capabilities::Docker);
+        if let Health::Check(check) = self.health() {
+            let _ = self.health_proof(&check, Capabilities::Docker);
+        }
+        self.wanted.borrow().iter().copied().collect()
     }
 
     /// What made a layer, where history tells.

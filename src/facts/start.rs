@@ -18,6 +18,8 @@ pub struct Command {
     /// The commands that run, each as its words: without init programs, `exec`, `env`, assignments and the like. Words that
     /// only a shell can tell hold [`shell::OPEN`].
     pub programs: Vec<Vec<String>>,
+    /// The init that is the first process, if one is.
+    pub init: Option<String>,
     /// The entry script that was handed `programs`; whether it starts them is its own affair.
     pub handed_by: Option<String>,
     /// `config.Entrypoint` or `config.Cmd`: where the program is named.
@@ -33,6 +35,15 @@ pub struct ShellForm {
     pub text: String,
     /// The shell makes room for the program at the end (`exec`).
     pub execs: bool,
+}
+
+impl Command {
+    /// A shell changes its folder on the way: relative paths need not start at the working folder.
+    pub fn moves(&self) -> bool {
+        self.shell_form.as_ref().is_some_and(|form| {
+            form.text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == "cd" || word == "pushd")
+        })
+    }
 }
 
 impl Facts<'_> {
@@ -51,16 +62,19 @@ impl Facts<'_> {
         }
         // The words that tell the program stand in Cmd where nothing of Entrypoint is left.
         let field = if words.len() > run.cmd.len() || run.cmd.is_empty() { "config.Entrypoint" } else { "config.Cmd" };
+        let init = init_of(&argv, words);
         let Some((name, text)) = shell_text(words) else {
             let programs = if words.is_empty() { Vec::new() } else { vec![words.to_vec()] };
-            return Command { programs, handed_by, field, argv, shell_form: None };
+            return Command { programs, init, handed_by, field, argv, shell_form: None };
         };
         let commands = shell::commands(text, &variables);
         let execs = commands.last().is_some_and(|words| words[0] == "exec");
         let shell_form = Some(ShellForm { shell: name.to_string(), text: text.to_string(), execs });
         let programs =
             commands.iter().map(|words| unwrapped(words).to_vec()).filter(|words| !words.is_empty()).collect();
-        Command { shell_form, programs, handed_by, field, argv }
+        let init =
+            init.or_else(|| commands.last().filter(|_| execs).and_then(|words| init_of(words, unwrapped(words))));
+        Command { shell_form, programs, init, handed_by, field, argv }
     }
 }
 
@@ -72,6 +86,38 @@ pub fn file_name(path: &str) -> &str {
 /// Whether a program is a shell that takes `-c`.
 pub fn is_shell(program: &str) -> bool {
     matches!(file_name(program), "sh" | "ash" | "bash" | "dash" | "zsh" | "ksh")
+}
+
+/// Whether a program is an init by its name: it reaps orphans and sees to it that a stop reaches what it started. tini,
+/// dumb-init, catatonit, Phusion's my_init, s6 (also as s6-overlay's `/init`), runit, systemd, busybox and others as `init`,
+/// and supervisord, which reaps whatever it is handed although its manual calls it no substitute for an init.
+pub fn is_init(program: &str) -> bool {
+    let name = file_name(program);
+    let is = |known: &str| name.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '_']));
+    is("tini")
+        || is("dumb-init")
+        || matches!(
+            name,
+            "docker-init"
+                | "podman-init"
+                | "catatonit"
+                | "init"
+                | "my_init"
+                | "s6-svscan"
+                | "runit"
+                | "runit-init"
+                | "systemd"
+                | "supervisord"
+        )
+}
+
+/// The init among the words that were taken away from the front of a command, or that is its program: also as the script
+/// of an interpreter (`python3 /usr/bin/supervisord`).
+fn init_of(words: &[String], unwrapped: &[String]) -> Option<String> {
+    let taken = words.len() - unwrapped.len();
+    let interprets = unwrapped.first().is_some_and(|word| is_shell(word) || file_name(word).starts_with("python"));
+    let program = unwrapped.iter().take(if interprets { 2 } else { 1 });
+    words[..taken].iter().chain(program).find(|word| is_init(word)).cloned()
 }
 
 /// The shell and the text of `/bin/bash -o pipefail -c text`.
@@ -92,40 +138,49 @@ fn shell_text(words: &[String]) -> Option<(&str, &str)> {
 }
 
 /// A script whose custom is to end in `exec "$@"`.
-fn is_entry_script(program: &str) -> bool {
+pub fn is_entry_script(program: &str) -> bool {
     let name = file_name(program);
     name.ends_with(".sh") || name.contains("entrypoint")
 }
 
-/// Programs that start the rest of their words: the words left when they are taken away.
-fn unwrapped(mut words: &[String]) -> &[String] {
-    while let Some((first, rest)) = words.split_first() {
-        let behind_options = |takes: &[&str]| skip_options(rest, takes);
-        words = match file_name(first) {
-            "exec" => skip_options(rest, &["-a"]),
-            "dumb-init" => behind_options(&["-r", "--rewrite"]),
-            "tini" | "tini-static" | "docker-init" | "catatonit" => behind_options(&["-p", "-e"]),
-            "nohup" | "command" | "setsid" | "stdbuf" => behind_options(&["-i", "-o", "-e"]),
-            "nice" | "ionice" => behind_options(&["-n", "-c"]),
-            "env" => skip_assignments(behind_options(&["-u", "-C", "--unset", "--chdir"])),
-            "gosu" | "su-exec" => rest.get(1..).unwrap_or(&[]),
-            "npx" | "bunx" => behind_options(&["-p", "--package"]),
-            "poetry" | "pipenv" | "uv" | "pdm" | "hatch" if rest.first().is_some_and(|word| word == "run") => {
-                skip_options(&rest[1..], &["--with", "--extra", "--group", "--python", "-p"])
-            }
-            "pnpm" | "yarn" if rest.first().is_some_and(|word| word == "exec") => skip_options(&rest[1..], &[]),
-            _ if is_assignment(first) => rest,
-            _ => return words,
-        };
+/// The words left when programs that start the rest of their words are taken away.
+pub fn unwrapped(mut words: &[String]) -> &[String] {
+    while let Some(inner) = behind(words) {
+        words = inner;
     }
     words
+}
+
+/// The words of the command that a program starts whose work is to start another; `None` for any other program.
+pub fn behind(words: &[String]) -> Option<&[String]> {
+    let (first, rest) = words.split_first()?;
+    let behind_options = |takes: &[&str]| skip_options(rest, takes);
+    Some(match file_name(first) {
+        "exec" => skip_options(rest, &["-a"]),
+        "docker-init" | "podman-init" | "catatonit" => behind_options(&["-p", "-e"]),
+        name if name.starts_with("dumb-init") && is_init(name) => behind_options(&["-r", "--rewrite"]),
+        name if name.starts_with("tini") && is_init(name) => behind_options(&["-p", "-e"]),
+        "nohup" | "command" | "setsid" | "stdbuf" => behind_options(&["-i", "-o", "-e"]),
+        "nice" | "ionice" => behind_options(&["-n", "-c"]),
+        "timeout" => behind_options(&["-k", "-s", "--kill-after", "--signal"]).get(1..).unwrap_or(&[]),
+        "env" => skip_assignments(behind_options(&["-u", "-C", "--unset", "--chdir"])),
+        "gosu" | "su-exec" => rest.get(1..).unwrap_or(&[]),
+        "npx" | "bunx" => behind_options(&["-p", "--package"]),
+        "poetry" | "pipenv" | "uv" | "pdm" | "hatch" if rest.first().is_some_and(|word| word == "run") => {
+            skip_options(&rest[1..], &["--with", "--extra", "--group", "--python", "-p"])
+        }
+        "pnpm" | "yarn" if rest.first().is_some_and(|word| word == "exec") => skip_options(&rest[1..], &[]),
+        _ if is_assignment(first) => rest,
+        _ => return None,
+    })
 }
 
 fn skip_assignments(words: &[String]) -> &[String] {
     &words[words.iter().take_while(|word| is_assignment(word)).count()..]
 }
 
-fn is_assignment(word: &str) -> bool {
+/// Whether a word of a shell's command sets a variable.
+pub fn is_assignment(word: &str) -> bool {
     word.split_once('=').is_some_and(|(name, _)| {
         name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
@@ -184,6 +239,20 @@ mod tests {
             assert_eq!(programs(&command), expected, "{entrypoint:?} {cmd:?}");
             assert_eq!(command.shell_form.is_some(), is_shell, "{entrypoint:?} {cmd:?}");
         }
+    }
+
+    #[test]
+    fn inits_are_told() {
+        let init = |entrypoint: &[&str], cmd: &[&str]| command(entrypoint, cmd, &[]).init.unwrap_or_default();
+        assert_eq!(init(&["/usr/bin/dumb-init", "--"], &["npm", "start"]), "/usr/bin/dumb-init");
+        assert_eq!(init(&["/tini-amd64", "-g", "--", "docker-entrypoint.sh"], &["node", "x"]), "/tini-amd64");
+        assert_eq!(init(&["docker-entrypoint.sh"], &["tini", "--", "node", "x"]), "tini");
+        assert_eq!(init(&["/init"], &["node", "x"]), "/init");
+        assert_eq!(init(&["/usr/bin/python3", "/usr/bin/supervisord"], &[]), "/usr/bin/supervisord");
+        assert_eq!(init(&[], &["sh", "-c", "a; exec tini -- b"]), "tini");
+        assert_eq!(init(&[], &["sh", "-c", "tini -- b"]), "");
+        assert_eq!(init(&["docker-entrypoint.sh"], &["node", "tini"]), "");
+        assert_eq!(init(&[], &[]), "");
     }
 
     #[test]

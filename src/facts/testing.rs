@@ -240,7 +240,7 @@ fn word<'a>(rest: &mut &'a str) -> &'a str {
     word
 }
 
-/// What stands between quotes; `\n`, `\t`, `\0` and `\xHH` as in Rust.
+/// What stands between quotes; `\n`, `\r`, `\t`, `\0` and `\xHH` as in Rust.
 fn unquote(text: &str) -> Vec<u8> {
     let inner = text.trim().strip_prefix('"').unwrap_or_else(|| panic!("no quotes: {text}"));
     let mut out = Vec::new();
@@ -250,6 +250,7 @@ fn unquote(text: &str) -> Vec<u8> {
             b'"' => return out,
             b'\\' => out.push(match bytes.next() {
                 Some(b'n') => b'\n',
+                Some(b'r') => b'\r',
                 Some(b't') => b'\t',
                 Some(b'0') => 0,
                 Some(b'x') => {

@@ -51,7 +51,10 @@ mod tests {
             bad-env-value - e w        context-file-left n e e    package-cache-left w e e
             build-tools-left n e e     setuid-program w e e       world-writable w e e
             wasted-space n w w         floating-tag w w w         ambiguous-config w w w
-            ambiguous-layer w w w";
+            ambiguous-layer w w w      port-mismatch w e e        healthcheck-localhost w w w
+            missing-init - - e         user-outside-group - - w   unusable-path-entry w w w
+            workdir-owner n w w        non-numeric-user - - -     code-writable-by-user n w w
+            needs-writable-root - n n";
         let words: Vec<&str> = table.split_whitespace().collect();
         let rules = rules::ALL;
         for (column, (name, _)) in ALL.iter().enumerate() {
@@ -77,6 +80,7 @@ mod tests {
         assert_eq!(of("unexpected-port").texts("ports"), Some(&["3000/tcp".to_string()][..]));
         assert_eq!(of("healthcheck-target").count("port"), Some(3000));
         assert_eq!(of("healthcheck-timing").duration("timeout"), Some(std::time::Duration::from_secs(3)));
+        assert_eq!(of("user-outside-group").text("group"), Some("nodejs"));
         assert_eq!(of("wasted-space").bytes("warn-over"), Some(20_000_000));
         let baseline = load_builtin("baseline", rules);
         let general = baseline.rules["context-file-left"].settings.texts("names").expect("set");

@@ -205,6 +205,7 @@ impl Reader<'_> {
             ParamKind::Text => "a text",
             ParamKind::Texts => "a list of texts",
             ParamKind::Lists => "a table of lists of texts",
+            ParamKind::Flag => "`true` or `false`",
         };
         let wanted = format!("`{}` is {wanted}", param.name);
         match (param.kind, value.get_ref()) {
@@ -220,6 +221,7 @@ impl Reader<'_> {
                 let parsed = self.parsed(value.span(), &wanted, parsed)?;
                 Some(if param.kind == ParamKind::Count { ParamValue::Count(parsed) } else { ParamValue::Bytes(parsed) })
             }
+            (ParamKind::Flag, DeValue::Boolean(value)) => Some(ParamValue::Flag(*value)),
             (ParamKind::Text, DeValue::String(text)) => Some(ParamValue::Text(text.to_string())),
             (ParamKind::Texts, DeValue::Array(_)) => {
                 let texts = self.texts(value, &wanted);

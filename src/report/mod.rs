@@ -6,7 +6,7 @@
 pub mod json;
 mod sizes;
 pub mod table;
-mod wrap;
+pub mod wrap;
 
 #[cfg(test)]
 mod sample;

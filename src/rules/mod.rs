@@ -87,6 +87,8 @@ pub enum ParamKind {
     Texts,
     /// A table of lists of texts.
     Lists,
+    /// `true` or `false`.
+    Flag,
 }
 
 /// A parameter's value, as a policy set it.
@@ -104,6 +106,8 @@ pub enum ParamValue {
     Texts(Vec<String>),
     /// For [`ParamKind::Lists`].
     Lists(BTreeMap<String, Vec<String>>),
+    /// For [`ParamKind::Flag`].
+    Flag(bool),
 }
 
 /// What a policy says about one rule.
@@ -152,6 +156,11 @@ impl Settings {
             Some(ParamValue::Texts(value)) => Some(value),
             _ => None,
         }
+    }
+
+    /// Whether a flag is set, and to `true`.
+    pub fn flag(&self, name: &str) -> bool {
+        matches!(self.values.get(name), Some(ParamValue::Flag(true)))
     }
 
     /// A table of lists, if it is set.
@@ -296,19 +305,30 @@ pub const ALL: &[&Rule] = &[
     &env::bad_env_value::RULE,
     &start::binds_to_loopback::RULE,
     &leftovers::build_tools_left::RULE,
+    &rights::code_writable_by_user::RULE,
+    &start::command_cannot_run::RULE,
     &leftovers::context_file_left::RULE,
     &base::floating_tag::RULE,
+    &health::healthcheck_cannot_run::RULE,
+    &health::healthcheck_localhost::RULE,
     &health::healthcheck_target::RULE,
     &health::healthcheck_timing::RULE,
     &health::missing_healthcheck::RULE,
+    &start::missing_init::RULE,
+    &rights::needs_writable_root::RULE,
+    &user::non_numeric_user::RULE,
     &leftovers::package_cache_left::RULE,
+    &ports::port_mismatch::RULE,
     &user::root_user::RULE,
     &secrets::secret_in_env::RULE,
     &rights::setuid_program::RULE,
     &start::shell_form_command::RULE,
     &ports::unexpected_port::RULE,
     &user::unknown_user::RULE,
+    &env::unusable_path_entry::RULE,
+    &user::user_outside_group::RULE,
     &size::wasted_space::RULE,
+    &rights::workdir_owner::RULE,
     &rights::world_writable::RULE,
 ];
 

@@ -62,6 +62,7 @@ pub fn kind(kind: ParamKind) -> &'static str {
         ParamKind::Text => "a text",
         ParamKind::Texts => "a list of texts",
         ParamKind::Lists => "a table of lists of texts",
+        ParamKind::Flag => "`true` or `false`",
     }
 }
 

@@ -11,6 +11,8 @@
 //!   f 0644 0:0 app/data =1000              # so many fixed bytes, drawn from the path
 //!   f 0644 0:0 app/more =1000@app/data     # the same bytes as app/data
 //!   f 0644 0:0 app/hole 0*1000             # zeros
+//!   e 0755 0:0 bin/server                  # an ELF program, static
+//!   e 0755 0:0 bin/tool interp=/lib/ld.so needs=libc.so.6,libm.so.6 version=libc.so.6:GLIBC_2.38
 //!   l app/link -> data
 //!   h app/hard -> app/data
 //!   c 0666 0:0 dev/null 1:3
@@ -20,9 +22,13 @@
 //!   o app/folder                           # an opaque marker
 //! ```
 //!
+//! An `e` line also takes `rpath=`, `runpath=`, `soname=`, `defines=VERSION,…`, `machine=NUMBER` and `class=32`.
+//!
 //! `#! RULE [shipped] [undecided]` marks a finding, several marks several findings. Only marks end a `layer`, `history`
 //! or `raw-config` line; elsewhere `#` opens a comment. In: text. Out: [`Image`] and [`Mark`]s.
 
+use crate::elf;
+use crate::elf::Elf;
 use crate::image::Entry;
 use crate::image::Image;
 use crate::image::Layer;
@@ -305,7 +311,7 @@ fn read_entry(layer: &mut Layer, kind: &str, rest: &str, line: usize) {
     let bad = |what: &str| -> ! { panic!("line {line}: {what}: {kind} {rest}") };
     let mut at = rest;
     let mut entry = Entry::new(kind.as_bytes()[0], 0o644, b"");
-    if let "f" | "d" | "c" = kind {
+    if let "f" | "d" | "c" | "e" = kind {
         let mode = word(&mut at);
         entry.mode = u32::from_str_radix(mode, 8).unwrap_or_else(|_| bad("a mode is octal"));
         let owner = word(&mut at);
@@ -322,6 +328,9 @@ fn read_entry(layer: &mut Layer, kind: &str, rest: &str, line: usize) {
     match kind {
         "f" => entry.data = read_content(at.trim(), &entry.path, line),
         "d" | "p" => {}
+        "e" => {
+            (entry.kind, entry.data) = (b'f', read_elf(at.trim(), line).bytes());
+        }
         "l" | "h" => {
             at = at.trim_start().strip_prefix("->").unwrap_or_else(|| bad("a link is PATH -> TARGET")).trim_start();
             entry.target = read_path(&mut at, line);
@@ -344,6 +353,35 @@ fn read_entry(layer: &mut Layer, kind: &str, rest: &str, line: usize) {
         _ => bad("no such entry"),
     }
     layer.entries.push(entry);
+}
+
+/// `interp=/lib/ld.so needs=a,b`: an ELF file, a static program where no word asks for more.
+fn read_elf(text: &str, line: usize) -> Elf {
+    let mut elf = elf::static_program();
+    for word in text.split_whitespace() {
+        let (key, value) = word.split_once('=').unwrap_or_else(|| panic!("line {line}: KEY=VALUE, not {word}"));
+        let list = || value.split(',').map(str::to_string).collect();
+        let text = || Some(value.to_string());
+        match key {
+            "interp" => elf.interpreter = text(),
+            "needs" => elf.needed = list(),
+            "rpath" => elf.rpath = text(),
+            "runpath" => elf.runpath = text(),
+            "soname" => elf.soname = text(),
+            "defines" => elf.defines = list(),
+            "version" => {
+                let (library, version) = value.split_once(':').expect("LIBRARY:VERSION");
+                elf.needs.push((library.to_string(), version.to_string(), false));
+            }
+            "machine" => elf.machine = value.parse().expect("a number"),
+            "class" => elf.is_64 = value != "32",
+            _ => panic!("line {line}: an ELF file has no {key}"),
+        }
+        // Whatever names libraries or a loader is linked dynamically.
+        elf.is_dynamic |= !matches!(key, "machine" | "class");
+        elf.kind = if elf.is_dynamic { 3 } else { 2 };
+    }
+    elf
 }
 
 /// A hard link's header carries its file's attributes, as tar programs write it.

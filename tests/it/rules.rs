@@ -10,6 +10,8 @@ use crate::notation::Mark;
 use crate::notation::Place;
 use crate::notation::Written;
 use crate::support;
+use plimsoll::model::finding::Level;
+use plimsoll::policy::builtin;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -17,7 +19,8 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// The rows of the specification that want a case which breaks them and one which keeps them.
-const ROWS: [&str; 9] = ["B4", "B5", "B7", "B10", "B11", "E1", "E3", "S1", "O4"];
+const ROWS: [&str; 18] =
+    ["B4", "B5", "B7", "B9", "B10", "B11", "B12", "F4", "F5", "F6", "F7", "E1", "E3", "S1", "S3", "S4", "O4", "G5"];
 
 struct Case {
     name: String,
@@ -142,6 +145,28 @@ fn fits(mark: &Mark, finding: &Value, fields: &[String]) -> bool {
 /// A path as the report's JSON spells it.
 fn spelled(path: &[u8]) -> String {
     plimsoll::model::text::exact_bytes(path).trim_matches('/').to_string()
+}
+
+/// The smallest images on each rule's page, under the policy `backend` where that names the rule.
+#[test]
+fn the_examples_on_the_pages_are_true() {
+    let mut wrong = Vec::new();
+    for rule in plimsoll::rules::ALL {
+        for (what, text) in [("breaks", rule.docs.breaks), ("keeps", rule.docs.keeps)] {
+            let text = format!("# row {}, {what}\n{text}\n", rule.rows[0]);
+            let mut case = case(format!("{}: what {what} it", rule.id), rule.id, &text);
+            if levels(rule.id)["backend"] != Level::Off {
+                (case.policy, case.lines) = ("backend".to_string(), Vec::new());
+            }
+            let image = support::audit(&case.written.image, &case.policy, &case.lines.join("\n"));
+            wrong.extend(compare(&case, &image).into_iter().map(|problem| format!("{}: {problem}", case.name)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn levels(rule: &str) -> BTreeMap<&'static str, Level> {
+    builtin::levels(rule, plimsoll::rules::ALL).unwrap().into_iter().collect()
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::facts::access::Actor;
 use crate::facts::access::Capabilities;
 use crate::facts::access::Reach;
 use crate::facts::access::Want;
+use crate::facts::accounts::User;
 use crate::facts::accounts::UserProblem;
 use crate::facts::shell::Variables;
 use crate::model::finding::Undecided;
@@ -25,6 +26,8 @@ pub struct Ground<'a> {
     pub view: &'a View,
     /// The process.
     pub actor: Actor,
+    /// Its user's name in passwd.
+    pub user: Option<String>,
     /// The working folder, as a path with a leading slash.
     pub cwd: Vec<u8>,
     /// What it sees of variables; `PATH` and `HOME` are always among them.
@@ -59,9 +62,17 @@ pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bi
 impl<'a> Ground<'a> {
     /// Where the config's command and its health check start.
     pub fn of(facts: &'a Facts<'a>, capabilities: Capabilities) -> Result<Ground<'a>, UserProblem> {
+        Ok(Ground::as_user(facts, facts.view()?, &facts.user()?, capabilities))
+    }
+
+    /// The same where the user is not root; `None` for root, and for a user that no container starts with.
+    pub fn of_plain_user(facts: &'a Facts<'a>) -> Result<Option<Ground<'a>>, Undecided> {
         let view = facts.view()?;
+        Ok(facts.plain_user()?.map(|user| Ground::as_user(facts, view, &user, Capabilities::Docker)))
+    }
+
+    fn as_user(facts: &'a Facts<'a>, view: &'a View, user: &User, capabilities: Capabilities) -> Ground<'a> {
         let run = &facts.image().config.run;
-        let user = facts.user()?;
         let mut variables = Variables::new(run);
         if variables.get("PATH").is_none() {
             variables.set("PATH", DEFAULT_PATH);
@@ -70,7 +81,7 @@ impl<'a> Ground<'a> {
             variables.set("HOME", &user.home);
         }
         let cwd = format!("/{}", run.working_dir.trim_start_matches('/')).into_bytes();
-        Ok(Ground { facts, view, actor: Actor::of(&user, capabilities), cwd, variables })
+        Ground { facts, view, actor: Actor::of(user, capabilities), user: user.name.clone(), cwd, variables }
     }
 
     /// The working folder's node; `None` where the image has none, and the runtime makes an empty one.
@@ -140,9 +151,12 @@ impl<'a> Ground<'a> {
         }
     }
 
-    /// The process in words: `uid 1000`.
+    /// The process in words: `uid 1000 (app)`.
     pub fn who(&self) -> String {
-        format!("uid {}", self.actor.uid)
+        match &self.user {
+            Some(name) => format!("uid {} ({name})", self.actor.uid),
+            None => format!("uid {}", self.actor.uid),
+        }
     }
 
     /// A node's path in words, with a leading slash.

@@ -3,5 +3,215 @@
 //! In: the config and the merged view. Out: the steps that were taken, what is certainly wrong, what stays open. Not here:
 //! which of it matters (`rules`).
 
+mod exec;
+mod flow;
 pub mod ground;
 pub mod lang;
+mod launch;
+mod lookup;
+mod programs;
+mod script;
+#[cfg(test)]
+mod tests;
+mod wrappers;
+
+use crate::facts::Facts;
+use crate::facts::access::Capabilities;
+use crate::facts::accounts::UserProblem;
+use crate::facts::health::Check;
+use crate::facts::health::Probe;
+use crate::facts::proof::ground::Ground;
+use crate::facts::proof::ground::Lack;
+use crate::facts::proof::ground::Need;
+use crate::facts::proof::launch::By;
+use crate::facts::proof::launch::Prover;
+use crate::model::finding::Undecided;
+use crate::model::layer_facts::Kind;
+use crate::model::text::shown;
+use crate::view::NodeId;
+use crate::view::Resolved;
+
+/// What was found out about a command.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proof {
+    /// What was looked at, in order.
+    pub steps: Vec<Step>,
+    /// What certainly keeps it from running.
+    pub faults: Vec<Fault>,
+    /// What the bytes do not say.
+    pub open: Vec<Undecided>,
+    /// The programs that are executed, in order.
+    pub started: Vec<Started>,
+    /// Scripts, modules and other files that the programs read as code.
+    pub code: Vec<NodeId>,
+}
+
+/// Something that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// How deep it is nested: a program behind a wrapper, a command of a script.
+    pub depth: usize,
+    /// What was seen, harmless to show.
+    pub text: String,
+    /// The layer that shipped the file it is about.
+    pub layer: Option<usize>,
+    /// What it means.
+    pub sort: Sort,
+}
+
+/// What a step means for the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    /// As it should be.
+    Sound,
+    /// It cannot run.
+    Fault,
+    /// It runs only by the runtime's capabilities.
+    Grace,
+    /// Not decided.
+    Open,
+}
+
+/// Something that keeps a command from running.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The program, file or module, harmless to show; the same in every build.
+    pub subject: String,
+    /// The fact, a clause harmless to show.
+    pub what: String,
+    /// The file or folder that blocks, if there is one.
+    pub place: Option<NodeId>,
+    /// It does run while the runtime executes it with root's capabilities; not from a shell, and not without them.
+    pub is_graced: bool,
+    /// A program runs before it that is not known here, and might provide what is missing.
+    pub is_likely: bool,
+    /// What to do, in Dockerfile words, where that is plain.
+    pub fix: Option<String>,
+}
+
+/// A program that is executed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// Its words, the interpreter of a script and its path among them.
+    pub argv: Vec<String>,
+    /// Its path as it was found.
+    pub path: String,
+    /// The file.
+    pub program: NodeId,
+}
+
+impl Proof {
+    /// Notes a step.
+    fn step(&mut self, text: impl Into<String>, layer: Option<usize>) {
+        self.steps.push(Step { depth: 0, text: text.into(), layer, sort: Sort::Sound });
+    }
+
+    /// Notes a fault, and a step that says it.
+    fn fault(&mut self, ground: &Ground<'_>, fault: Fault) {
+        let sort = if fault.is_graced { Sort::Grace } else { Sort::Fault };
+        let layer = fault.place.and_then(|place| ground.view.stat(place)?.layer);
+        self.steps.push(Step { depth: 0, text: fault.what.clone(), layer, sort });
+        self.faults.push(fault);
+    }
+
+    /// Notes a question that stays open, and a step that says it.
+    pub fn open(&mut self, question: Undecided) {
+        let text = format!("{}: {}", question.subject, question.reason);
+        self.steps.push(Step { depth: 0, text, layer: None, sort: Sort::Open });
+        self.open.push(question);
+    }
+
+    /// Notes what a program needs; `what` names it.
+    fn need(&mut self, ground: &Ground<'_>, what: &str, need: Need) {
+        match need {
+            Need::Met(node) => {
+                let layer = ground.view.stat(node).and_then(|stat| stat.layer);
+                self.step(format!("{what}: {}", ground.name(node)), layer);
+                self.code.push(node);
+            }
+            Need::Unmet(Lack { subject, what, place }) => {
+                self.fault(ground, Fault { subject, what, place, is_graced: false, is_likely: false, fix: None });
+            }
+            Need::Open(question) => self.open(question),
+        }
+    }
+
+    /// Takes over what was found of a command that this one starts.
+    fn nest(&mut self, inner: Proof) {
+        self.steps.extend(inner.steps.into_iter().map(|step| Step { depth: step.depth + 1, ..step }));
+        self.faults.extend(inner.faults);
+        self.open.extend(inner.open);
+        self.started.extend(inner.started);
+        self.code.extend(inner.code);
+    }
+
+    /// Takes over what was found of a command that need not run: nothing of it is a fault.
+    fn nest_harmless(&mut self, inner: Proof) {
+        self.nest(Proof { faults: Vec::new(), ..inner });
+    }
+
+    /// Whether it certainly cannot run.
+    pub fn fails(&self) -> bool {
+        self.faults.iter().any(|fault| !fault.is_graced)
+    }
+}
+
+impl<'a> Facts<'a> {
+    /// What becomes of Entrypoint and Cmd. Nothing is started where both are empty.
+    pub fn start_proof(&'a self, capabilities: Capabilities) -> Result<Proof, Undecided> {
+        let ground = self.ground(capabilities)?;
+        let run = &self.image().config.run;
+        let argv: Vec<String> = run.entrypoint.iter().chain(&run.cmd).cloned().collect();
+        if argv.is_empty() {
+            return Ok(Proof::default());
+        }
+        if let Some(fault) = workdir_fault(&ground) {
+            let mut proof = Proof::default();
+            proof.fault(&ground, fault);
+            return Ok(proof);
+        }
+        Ok(Prover::new(capabilities).launch(&ground, &argv, By::Runtime))
+    }
+
+    /// What becomes of a health check.
+    pub fn health_proof(&'a self, check: &Check<'_>, capabilities: Capabilities) -> Result<Proof, Undecided> {
+        let ground = self.ground(capabilities)?;
+        let argv = match check.probe {
+            Probe::Exec(words) => words.to_vec(),
+            Probe::Shell(text) => {
+                let shell = &self.image().config.run.shell;
+                let default = || ["/bin/sh", "-c"].map(String::from).to_vec();
+                let mut argv = if shell.is_empty() { default() } else { shell.clone() };
+                argv.push(text.to_string());
+                argv
+            }
+        };
+        Ok(Prover::new(capabilities).launch(&ground, &argv, By::Runtime))
+    }
+
+    /// Where the image's commands start.
+    pub fn ground(&'a self, capabilities: Capabilities) -> Result<Ground<'a>, Undecided> {
+        Ground::of(self, capabilities).map_err(|problem| match problem {
+            UserProblem::Undecided(question) => question,
+            UserProblem::Unknown(why) => Undecided::unknowable("config.User", format!("no container starts: {why}")),
+        })
+    }
+}
+
+/// A WORKDIR that no process can work in. One that is missing is made by the runtime.
+fn workdir_fault(ground: &Ground<'_>) -> Option<Fault> {
+    let workdir = format!("WORKDIR {}", shown(&String::from_utf8_lossy(&ground.cwd)));
+    let (what, place) = match ground.view.resolve(&ground.cwd, true) {
+        Resolved::Found(node) if ground.view.stat(node)?.kind != Kind::Dir => ("is no folder", Some(node)),
+        Resolved::NotFolder => ("leads through something that is no folder", None),
+        Resolved::Loop => ("is a loop of symbolic links", None),
+        _ => return None,
+    };
+    let what = format!("{workdir} {what}");
+    Some(Fault { subject: workdir, what, place, is_graced: false, is_likely: false, fix: None })
+}
+
+/// A word in a message.
+fn quoted(word: &str) -> String {
+    format!("`{}`", shown(word))
+}

@@ -25,7 +25,8 @@ pub const RULE: Rule = Rule {
         blind: "How a registry or another runtime reads such a document.",
         fix: "Write the document again with a tool that follows the specification: push the image through skopeo copy, or \
               build it anew. No builder writes such fields; ask where the image comes from.",
-        breaks: "config duplicate=user   #! ambiguous-config",
+        breaks: "raw-config {\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"User\":\"1000\",\"User\":\"0\"},\
+                 \"rootfs\":{\"type\":\"layers\",\"diff_ids\":$DIFF_IDS}} #! ambiguous-config\nlayer",
         keeps: "config user=1000",
     },
     check,

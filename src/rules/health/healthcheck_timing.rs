@@ -39,7 +39,7 @@ pub const RULE: Rule = Rule {
         blind: "A runtime may be told other values when it starts the container. An image without a health check is \
                 the matter of missing-healthcheck.",
         fix: "Set the options of HEALTHCHECK: --interval, --timeout, --start-period, --retries.",
-        breaks: "config healthcheck=[\"CMD\",\"/h\"] interval=10s   #! healthcheck-timing",
+        breaks: "config healthcheck=[\"CMD\",\"/h\"] interval=10s timeout=3s start-period=5s retries=3   #! healthcheck-timing",
         keeps: "config healthcheck=[\"CMD\",\"/h\"] interval=30s timeout=3s start-period=5s retries=3",
     },
     check,

@@ -31,7 +31,7 @@ pub const RULE: Rule = Rule {
         evidence: "Bytes of regular files in the merged view below the cache folders of apt, apk, dnf, pip, npm, yarn, uv, Poetry, Go and Cargo, and in `.next/cache`. The words of a RUN line prove nothing either way: cache mounts leave no bytes.",
         blind: "Caches that were moved elsewhere by configuration. Those that a later layer deleted are `wasted-space`.",
         fix: "Delete it in the RUN that made it, or mount it: `RUN --mount=type=cache,target=/var/cache/apt …`, `rm -rf /var/lib/apt/lists/*`, `pip install --no-cache-dir`, `npm cache clean --force`, `apk add --no-cache`.",
-        breaks: "layer RUN apt-get update\n  f 0644 0:0 var/lib/apt/lists/deb_Packages \"x\"   #! package-cache-left",
+        breaks: "layer RUN apt-get update\n  d 0755 0:0 var/lib/apt/lists   #! package-cache-left\n  f 0644 0:0 var/lib/apt/lists/deb_Packages \"x\"",
         keeps: "layer RUN apt-get update && rm -rf /var/lib/apt/lists/*\n  d 0755 0:0 var/lib/apt/lists",
     },
     check,

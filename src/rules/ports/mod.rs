@@ -1,3 +1,4 @@
 //! Rules about ports.
 
+pub mod port_mismatch;
 pub mod unexpected_port;

@@ -1,4 +1,7 @@
 //! What files let their callers and readers do.
 
+pub mod code_writable_by_user;
+pub mod needs_writable_root;
 pub mod setuid_program;
+pub mod workdir_owner;
 pub mod world_writable;

@@ -34,7 +34,7 @@ pub const RULE: Rule = Rule {
         evidence: "Regular files of each layer that are no longer visible in the merged view, by the layer that hid them and by cause. Files with several names count once.",
         blind: "Equal files at different paths. Which layers are the base's is known only with `--base`; without it each finding is a note.",
         fix: "Do it in the layer that brings the files: delete in the same RUN, or COPY from a stage that never had them.",
-        breaks: "layer COPY data /data\n  f 0644 0:0 data/a =1000   \nlayer RUN rm -r /data\n  w data   #! wasted-space",
+        breaks: "layer COPY data /data\n  f 0644 0:0 data/a =1000\nlayer RUN rm -r /data #! wasted-space\n  w data",
         keeps: "layer COPY data /data\n  f 0644 0:0 data/a =1000",
     },
     check,

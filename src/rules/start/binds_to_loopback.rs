@@ -2,6 +2,9 @@
 
 use crate::facts::Facts;
 use crate::facts::health::is_loopback;
+use crate::facts::servers::Listens;
+use crate::facts::servers::Setting;
+use crate::facts::servers::Told;
 use crate::facts::shell::Variables;
 use crate::facts::start::file_name;
 use crate::model::finding::Location;
@@ -12,9 +15,6 @@ use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
-use crate::rules::start::servers;
-use crate::rules::start::servers::Listens;
-use crate::rules::start::servers::Told;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -28,8 +28,8 @@ pub const RULE: Rule = Rule {
         evidence: "The words of Entrypoint and Cmd, and the variables that the server reads: uvicorn, gunicorn, \
                    hypercorn, daphne, granian, flask, fastapi, Django's runserver, waitress, next, http.server, php -S. \
                    Without an option the server's documented default counts.",
-        blind: "Programs not in that list, addresses set in the program's own code or in its configuration files, and \
-                what npm scripts start. Containers of one pod do reach each other on the loopback address.",
+        blind: "Programs not in that list, addresses set in the program's own code, and what npm scripts start. A \
+                configuration file that the server reads leaves the question open. Containers of one pod do reach each other on the loopback address.",
         fix: "Tell the server to listen on 0.0.0.0: --host 0.0.0.0 or --bind 0.0.0.0:PORT.",
         breaks: "config cmd=[\"uvicorn\",\"main:app\",\"--host\",\"127.0.0.1\"]   #! binds-to-loopback",
         keeps: "config cmd=[\"uvicorn\",\"main:app\",\"--host\",\"0.0.0.0\"]",
@@ -40,35 +40,42 @@ pub const RULE: Rule = Rule {
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let command = facts.command();
     let variables = Variables::new(&facts.image().config.run);
-    for words in &command.programs {
-        let Some((server, listens)) = servers::listens(words, &variables) else {
+    for (words, server) in command.programs.iter().zip(facts.servers(&command)) {
+        let Some(server) = server else {
             if let Some(question) = next_standalone(words, &variables) {
                 out.undecided(question);
             }
             continue;
         };
-        let (address, told) = match listens {
-            Listens::Loopback(address, told) => (text::shown(&address), told),
-            Listens::Elsewhere => continue,
-            Listens::Open(reason) => {
-                out.undecided(Undecided::unknowable(command.field, format!("{server}: {reason}")));
+        let open = |why: &str| Undecided::unknowable(command.field, format!("where {} listens: {why}", server.name));
+        let sockets = match &server.listens {
+            Listens::On(sockets) => sockets,
+            Listens::Open(why) => {
+                out.undecided(open(why));
                 continue;
             }
         };
-        let told_by = match told {
-            Told::Command => format!("{server} is told to listen on {address} only"),
-            Told::Variable(name) => format!("{server} is told by {name} to listen on {address} only"),
-            Told::Default => format!("{server} is not told where to listen, and its default is {address}"),
-            Told::DefaultUnlessFile => format!(
-                "{server} is not told where to listen, and its default is {address} unless a file that it reads says otherwise"
-            ),
+        // One socket that can be reached is enough.
+        if sockets.iter().any(|socket| socket.is_loopback() == Ok(false)) {
+            continue;
+        }
+        if let Some(why) = sockets.iter().find_map(|socket| socket.is_loopback().err()) {
+            out.undecided(open(why));
+            continue;
+        }
+        let Some(Setting { value: Ok(address), told }) = sockets.first().map(|socket| &socket.host) else { continue };
+        let (name, address) = (server.name, text::shown(address));
+        let (place, message) = match told {
+            Told::Command => (command.field.to_string(), format!("{name} is told to listen on {address} only")),
+            Told::Variable(variable) => {
+                (format!("config.Env[{variable}]"), format!("{name} is told by {variable} to listen on {address} only"))
+            }
+            Told::Default => {
+                (command.field.to_string(), format!("{name} is not told where to listen, and its default is {address}"))
+            }
         };
-        let place = match told {
-            Told::Variable(name) => Location::config(format!("config.Env[{name}]")),
-            _ => Location::config(command.field),
-        };
-        let mut found = Found::new(server, told_by).at(place);
-        if told == Told::DefaultUnlessFile || command.handed_by.is_some() {
+        let mut found = Found::new(name, message).at(Location::config(place));
+        if command.handed_by.is_some() {
             found = found.likely();
         }
         out.report(found);
@@ -117,18 +124,11 @@ mod tests {
                 &["UVICORN_HOST=127.0.0.1"],
                 "certain uvicorn is told by UVICORN_HOST to listen on 127.0.0.1 only".to_string(),
             ),
-            (&["gunicorn", "-b127.0.0.1:80", "m:a"], &[], told("gunicorn", "127.0.0.1:80")),
-            (&["gunicorn", "-b", "[::1]:80", "--bind=localhost:81", "m:a"], &[], told("gunicorn", "[::1]:80")),
-            (
-                &["gunicorn", "m:a"],
-                &[],
-                "likely gunicorn is not told where to listen, and its default is 127.0.0.1:8000 unless a file that it \
-                 reads says otherwise"
-                    .to_string(),
-            ),
-            (&["python", "manage.py", "runserver", "127.0.0.1:8000"], &[], told("runserver", "127.0.0.1:8000")),
+            (&["gunicorn", "-b127.0.0.1:80", "m:a"], &[], told("gunicorn", "127.0.0.1")),
+            (&["gunicorn", "-b", "[::1]:80", "--bind=localhost:81", "m:a"], &[], told("gunicorn", "::1")),
+            (&["python", "manage.py", "runserver", "127.0.0.1:8000"], &[], told("runserver", "127.0.0.1")),
             (&["next", "start", "-H", "localhost"], &[], told("next", "localhost")),
-            (&["php", "-S", "127.0.0.1:80"], &[], told("php", "127.0.0.1:80")),
+            (&["php", "-S", "127.0.0.1:80"], &[], told("php", "127.0.0.1")),
         ] {
             assert_eq!(says(cmd, env), expected, "{cmd:?}");
         }
@@ -143,7 +143,6 @@ mod tests {
             (&["uvicorn", "main:app"], &["UVICORN_HOST=::"]),
             (&["gunicorn", "-b", "127.0.0.1:80", "-b", "0.0.0.0:81", "m:a"], &[]),
             (&["gunicorn", "-b", "unix:/run/s", "m:a"], &[]),
-            (&["gunicorn", "m:a"], &["PORT=80"]),
             (&["gunicorn", "m:a"], &["GUNICORN_CMD_ARGS=--bind 0.0.0.0:80"]),
             (&["python", "manage.py", "runserver", "0.0.0.0:8000"], &[]),
             (&["flask", "run", "-h", "0.0.0.0"], &[]),
@@ -161,11 +160,11 @@ mod tests {
     fn what_only_the_start_decides_is_undecided() {
         assert_eq!(
             says(&["sh", "-c", "uvicorn main:app --host $HOST"], &[]),
-            "? uvicorn: its address is set when it starts"
+            "? where uvicorn listens: it is set when the program starts"
         );
         assert_eq!(
             says(&["gunicorn", "-c", "conf.py", "m:a"], &[]),
-            "? gunicorn: its configuration file may set where it listens"
+            "? where gunicorn listens: a file that the program reads may set it"
         );
         assert_eq!(
             says(&["node", "server.js"], &["HOSTNAME=localhost"]),

@@ -1,5 +1,7 @@
 //! Rules about the program that is started.
 
 pub mod binds_to_loopback;
-pub mod servers;
+pub mod command_cannot_run;
+pub mod faults;
+pub mod missing_init;
 pub mod shell_form_command;

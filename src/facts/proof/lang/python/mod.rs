@@ -10,7 +10,7 @@ pub mod import;
 mod miss;
 mod paths;
 pub mod scripts;
-mod stdlib;
+pub mod stdlib;
 #[cfg(test)]
 mod tests;
 

@@ -1,0 +1,236 @@
+//! `plimsoll inspect --start`: what becomes of the command and of the health check, step by step.
+//!
+//! In: examined images. Out: text for people, or JSON. Not here: the proof itself (`facts::proof`).
+
+use crate::examine::Examined;
+use crate::facts::Facts;
+use crate::facts::access::Capabilities;
+use crate::facts::health::Health;
+use crate::facts::health::Probe;
+use crate::facts::proof::Proof;
+use crate::facts::proof::Sort;
+use crate::model::finding::Undecided;
+use crate::model::text::shown;
+use crate::report::Format;
+use crate::report::json;
+use crate::report::wrap;
+use serde::Serialize;
+use std::io;
+use std::io::Write;
+
+/// Version 1 of what `inspect --start --format json` writes.
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u32,
+    reference: &'a str,
+    images: Vec<ImageDocument>,
+}
+
+#[derive(Serialize)]
+struct ImageDocument {
+    names: Vec<String>,
+    platform: String,
+    config_digest: String,
+    user: Option<UserDocument>,
+    working_dir: String,
+    start: Section,
+    health: Option<Section>,
+    errors: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct UserDocument {
+    uid: u32,
+    gid: u32,
+    groups: Vec<u32>,
+    name: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Section {
+    /// As the config has it.
+    command: Vec<String>,
+    /// `yes`, `no`, `by-grace` or `undecided`.
+    runs: &'static str,
+    steps: Vec<StepDocument>,
+}
+
+#[derive(Serialize)]
+struct StepDocument {
+    depth: usize,
+    sort: &'static str,
+    text: String,
+    layer: Option<usize>,
+}
+
+/// Writes the chains of all images of an input.
+pub fn write(
+    reference: &str,
+    images: &[Examined],
+    format: Format,
+    width: usize,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let document = Document { version: 1, reference, images: images.iter().map(image).collect() };
+    match format {
+        Format::Json => json::write_value(&document, out),
+        Format::Table => {
+            for (at, (document, examined)) in document.images.iter().zip(images).enumerate() {
+                if at > 0 {
+                    writeln!(out)?;
+                }
+                text(document, examined, width, out)?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn image(examined: &Examined) -> ImageDocument {
+    let denied = Undecided::denied("the merged filesystem", "not every layer could be read");
+    let image = &examined.image;
+    let facts = Facts::new(image, examined.view.as_ref().ok_or(denied));
+    let run = &image.config.run;
+    let command: Vec<String> = run.entrypoint.iter().chain(&run.cmd).cloned().collect();
+    let health = match facts.health() {
+        Health::Check(check) => {
+            let command = match check.probe {
+                Probe::Exec(words) => words.to_vec(),
+                Probe::Shell(text) => vec![text.to_string()],
+            };
+            Some(section(&facts, command, facts.health_proof(&check, Capabilities::Docker)))
+        }
+        _ => None,
+    };
+    ImageDocument {
+        names: image.names.clone(),
+        platform: image.platform.clone(),
+        config_digest: image.config_digest.as_str().to_string(),
+        user: facts.user().ok().map(|user| UserDocument {
+            uid: user.uid,
+            gid: user.gid,
+            groups: user.groups,
+            name: user.name,
+        }),
+        working_dir: if run.working_dir.is_empty() { "/".to_string() } else { run.working_dir.clone() },
+        start: section(&facts, command, facts.start_proof(Capabilities::Docker)),
+        health,
+        errors: examined.faults.clone(),
+    }
+}
+
+fn section(facts: &Facts<'_>, command: Vec<String>, proof: Result<Proof, Undecided>) -> Section {
+    let harmless = |text: &str| facts.image().redactor.redact_sentence(text);
+    let command = command.iter().map(|word| facts.image().redactor.redact(word)).collect();
+    let proof = proof.unwrap_or_else(|question| {
+        let mut proof = Proof::default();
+        proof.open(question);
+        proof
+    });
+    let is_graced = proof.faults.iter().any(|fault| fault.is_graced);
+    let runs = match () {
+        () if proof.fails() => "no",
+        () if is_graced => "by-grace",
+        () if !proof.open.is_empty() => "undecided",
+        () => "yes",
+    };
+    let steps = proof.steps.iter().map(|step| StepDocument {
+        depth: step.depth,
+        sort: match step.sort {
+            Sort::Sound => "sound",
+            Sort::Fault => "fault",
+            Sort::Grace => "grace",
+            Sort::Open => "undecided",
+        },
+        text: harmless(&step.text),
+        layer: step.layer,
+    });
+    Section { command, runs, steps: steps.collect() }
+}
+
+fn text(document: &ImageDocument, examined: &Examined, width: usize, out: &mut dyn Write) -> io::Result<()> {
+    let names = match document.names.len() {
+        0 => "(no name)".to_string(),
+        _ => document.names.join(", "),
+    };
+    writeln!(out, "{}  {}", shown(&names), shown(&document.platform))?;
+    if let Some(user) = &document.user {
+        let name = user.name.as_ref().map_or(String::new(), |name| format!(" ({name})"));
+        let groups: Vec<String> = user.groups.iter().map(u32::to_string).collect();
+        let groups = if groups.is_empty() { String::new() } else { format!(", groups {}", groups.join(" ")) };
+        let line = format!("as uid {}{name}, gid {}{groups}, in {}", user.uid, user.gid, shown(&document.working_dir));
+        wrapped("", &line, width, out)?;
+    }
+    for error in &document.errors {
+        wrapped("", &shown(error), width, out)?;
+    }
+    writeln!(out)?;
+    let is_empty = document.start.command.is_empty();
+    if is_empty {
+        writeln!(out, "start: the image names no command")?;
+    } else {
+        part("start", &document.start, examined, width, out)?;
+    }
+    match &document.health {
+        Some(health) => {
+            writeln!(out)?;
+            part("health check", health, examined, width, out)
+        }
+        None => writeln!(out, "\nhealth check: none"),
+    }
+}
+
+fn part(title: &str, section: &Section, examined: &Examined, width: usize, out: &mut dyn Write) -> io::Result<()> {
+    let command: Vec<String> = section.command.iter().map(|word| quote(word)).collect();
+    wrapped("", &format!("{title}: {}", command.join(" ")), width, out)?;
+    for step in &section.steps {
+        let mark = match step.sort {
+            "sound" => "ok",
+            "fault" => "no",
+            "grace" => "!!",
+            _ => "??",
+        };
+        let by = match (step.layer, step.layer.and_then(|layer| examined.image.instruction(layer))) {
+            (Some(layer), Some(instruction)) => {
+                format!("  [layer {layer}: {}]", wrap::shorten(&shown(&instruction.text), INSTRUCTION_COLUMNS))
+            }
+            (Some(layer), None) => format!("  [layer {layer}]"),
+            _ => String::new(),
+        };
+        wrapped(&format!("{}{mark}  ", "  ".repeat(step.depth + 1)), &format!("{}{by}", step.text), width, out)?;
+    }
+    let verdict = match section.runs {
+        "yes" => "it can run",
+        "no" => "it cannot run",
+        "by-grace" => {
+            "it runs only where the runtime executes it with root's capabilities, as Docker 24 and later do; not from \
+             a shell, from a script, or with all capabilities dropped"
+        }
+        _ => "it is not decided",
+    };
+    wrapped("  → ", verdict, width, out)
+}
+
+/// Columns of an instruction beside a step.
+const INSTRUCTION_COLUMNS: usize = 40;
+
+/// Writes words behind a lead, later lines under the first.
+fn wrapped(lead: &str, text: &str, width: usize, out: &mut dyn Write) -> io::Result<()> {
+    let indent = wrap::width(lead);
+    for (at, line) in wrap::lines(text, width.saturating_sub(indent).max(20)).iter().enumerate() {
+        match at {
+            0 => writeln!(out, "{lead}{line}")?,
+            _ => writeln!(out, "{}{line}", " ".repeat(indent))?,
+        }
+    }
+    Ok(())
+}
+
+/// A word as a shell would take it.
+fn quote(word: &str) -> String {
+    let word = shown(word);
+    match word.is_empty() || word.contains([' ', '\'', '"', '$', '|', '&', ';']) {
+        true => format!("'{word}'"),
+        false => word,
+    }
+}

@@ -1,0 +1,400 @@
+//! An ELF file read as its kernel and its loader read it: header, program headers, `PT_INTERP`, dynamic section, versions.
+//!
+//! System V ABI, chapters 4 and 5; LSB Core, "Symbol Versioning"; Linux, fs/binfmt_elf.c. Section headers are not looked
+//! at, for neither looks at them, and they stand at the file's end. Not here: holding bytes (`held`).
+
+use crate::collect::heads::held::Held;
+use crate::collect::heads::held::Ready;
+use crate::limits;
+use crate::model::program::Dynamic;
+use crate::model::program::Elf;
+use crate::model::program::Head;
+use crate::model::program::Linking;
+use crate::model::program::VersionNeed;
+use crate::model::program::Versions;
+use object::Endianness;
+use object::elf;
+use object::pod;
+use object::pod::Pod;
+use object::read::elf::Dyn;
+use object::read::elf::FileHeader;
+use object::read::elf::ProgramHeader;
+
+/// `PT_INTERP` may be so long (PATH_MAX; fs/binfmt_elf.c refuses longer ones).
+const INTERPRETER_BYTES: u64 = 4096;
+/// A loader maps whole pages, so that a segment may end behind the file in its last page.
+const PAGE: u64 = 4096;
+/// What a name costs beside its bytes.
+const NAME_COST: usize = 48;
+
+/// Reads what is held; `None` while more is waited for.
+pub fn read(held: &mut Held) -> Option<Head> {
+    const IDENT: u64 = 16;
+    if held.size() < IDENT {
+        return Some(Head::BrokenElf("its header is cut off"));
+    }
+    if held.ask(0, IDENT) == Ready::Later {
+        return None;
+    }
+    let ident = held.bytes(0, IDENT);
+    let endian = match ident.get(5) {
+        Some(1) => Endianness::Little,
+        Some(2) => Endianness::Big,
+        _ => return Some(Head::BrokenElf("its byte order is neither little nor big")),
+    };
+    match ident.get(4) {
+        Some(1) => file::<elf::FileHeader32<Endianness>>(held, endian),
+        Some(2) => file::<elf::FileHeader64<Endianness>>(held, endian),
+        _ => Some(Head::BrokenElf("its class is neither 32 nor 64 bits")),
+    }
+}
+
+/// The bytes that the names of a dynamic section take, and what stands around them.
+pub fn bytes(linking: &Linking) -> usize {
+    let name = |name: &[u8]| NAME_COST + name.len();
+    let one = |text: &Option<Box<[u8]>>| text.as_ref().map_or(0, |text| name(text));
+    let mut sum = one(&linking.soname) + one(&linking.rpath) + one(&linking.runpath);
+    sum += linking.needed.iter().map(|needed| name(needed)).sum::<usize>();
+    if let Some(versions) = &linking.versions {
+        sum += versions.needs.iter().map(|need| name(&need.library) + name(&need.version)).sum::<usize>();
+        sum += versions.defines.iter().map(|version| name(version)).sum::<usize>();
+    }
+    sum
+}
+
+/// A range of the file.
+#[derive(Clone, Copy)]
+struct Range {
+    start: u64,
+    len: u64,
+}
+
+/// What the program headers say.
+#[derive(Default)]
+struct Segments {
+    interpreter: Option<Range>,
+    /// An address.
+    dynamic: Option<Range>,
+    /// Addresses, and where each begins in the file.
+    loads: Vec<(Range, u64)>,
+}
+
+impl Segments {
+    /// The range of the file that a loader finds at an address, `len` bytes at most.
+    fn at(&self, address: u64, len: u64) -> Option<Range> {
+        self.loads.iter().find_map(|(memory, start)| {
+            let into = address.checked_sub(memory.start).filter(|&into| into < memory.len)?;
+            Some(Range { start: start.checked_add(into)?, len: len.min(memory.len - into) })
+        })
+    }
+}
+
+fn file<H: FileHeader<Endian = Endianness>>(held: &mut Held, endian: Endianness) -> Option<Head> {
+    let broken = |why| Some(Head::BrokenElf(why));
+    let unread = |why| Some(Head::Unread(why));
+    let header_len = size_of::<H>() as u64;
+    if held.size() < header_len {
+        return broken("its header is cut off");
+    }
+    if held.ask(0, header_len) == Ready::Later {
+        return None;
+    }
+    let header: H = pod(held.bytes(0, header_len), 0)?;
+    let kind = header.e_type(endian);
+    let program_len = size_of::<H::ProgramHeader>() as u64;
+    let count = u64::from(header.e_phnum(endian));
+    let table = Range { start: header.e_phoff(endian).into(), len: count * program_len };
+    // Object files have no program headers, and need none.
+    let runs = kind == elf::ET_EXEC || kind == elf::ET_DYN;
+    if count == 0 && runs {
+        return broken("it has no program headers");
+    }
+    if count > 0 && u64::from(header.e_phentsize(endian)) != program_len {
+        return broken("its program headers have the wrong size");
+    }
+    if table.len > limits::ELF_TABLE_BYTES {
+        return broken("it has more program headers than Linux reads");
+    }
+    if !inside(table, held.size()) {
+        return broken("its program headers lie outside of the file");
+    }
+    match held.ask(table.start, table.len) {
+        Ready::Later => return None,
+        Ready::Gone => return unread("its program headers lie where this reading had passed"),
+        Ready::Yes => {}
+    }
+    let segments = match segments::<H>(held.bytes(table.start, table.len), endian, held.size()) {
+        Ok(segments) => segments,
+        Err(why) => return broken(why),
+    };
+    // Both are asked for before either is waited for: they may come in any order.
+    let interpreter = segments.interpreter.map(|range| (range, held.ask(range.start, range.len)));
+    let dynamic = linking::<H>(held, endian, &segments);
+    let interpreter = match interpreter {
+        None => None,
+        Some((_, Ready::Later)) => return None,
+        Some((_, Ready::Gone)) => return unread("its PT_INTERP lies where this reading had passed"),
+        Some((range, Ready::Yes)) => match held.bytes(range.start, range.len).split_last() {
+            Some((0, path)) => Some(until_nul(path).into()),
+            _ => return broken("its PT_INTERP does not end in a NUL"),
+        },
+    };
+    Some(Head::Elf(Box::new(Elf {
+        is_64: header.is_type_64(),
+        is_big_endian: endian == Endianness::Big,
+        machine: header.e_machine(endian).0,
+        kind: kind.0,
+        interpreter,
+        dynamic: dynamic?,
+    })))
+}
+
+/// The first `PT_INTERP` counts (fs/binfmt_elf.c), and the last `PT_DYNAMIC` (glibc and musl, which both overwrite).
+fn segments<H: FileHeader<Endian = Endianness>>(
+    table: &[u8],
+    endian: Endianness,
+    size: u64,
+) -> Result<Segments, &'static str> {
+    let mut out = Segments::default();
+    for at in (0..table.len()).step_by(size_of::<H::ProgramHeader>()) {
+        let Some(header) = pod::<H::ProgramHeader>(table, at) else { break };
+        let (start, len) = header.file_range(endian);
+        let range = Range { start, len };
+        let address: u64 = header.p_vaddr(endian).into();
+        match header.p_type(endian) {
+            elf::PT_INTERP if out.interpreter.is_none() => {
+                if !(2..=INTERPRETER_BYTES).contains(&len) {
+                    return Err("its PT_INTERP is empty or longer than a path can be");
+                }
+                if !inside(range, size) {
+                    return Err("its PT_INTERP lies outside of the file");
+                }
+                out.interpreter = Some(range);
+            }
+            elf::PT_LOAD => {
+                if len > 0 && !inside(range, size.checked_next_multiple_of(PAGE).unwrap_or(size)) {
+                    return Err("a segment lies outside of the file");
+                }
+                out.loads.push((Range { start: address, len: len.min(size.saturating_sub(start)) }, start));
+            }
+            elf::PT_DYNAMIC => out.dynamic = Some(Range { start: address, len }),
+            _ => {}
+        }
+    }
+    Ok(out)
+}
+
+/// What a dynamic section says as it stands: offsets into the string table, addresses, numbers.
+#[derive(Default)]
+struct Tags {
+    needed: Vec<u64>,
+    soname: Option<u64>,
+    rpath: Option<u64>,
+    runpath: Option<u64>,
+    flags_1: u64,
+    strings: Option<u64>,
+    strings_len: Option<u64>,
+    needs: Option<u64>,
+    needs_count: Option<u64>,
+    defines: Option<u64>,
+    defines_count: Option<u64>,
+}
+
+/// The last of a tag counts, but for `DT_NEEDED` (glibc, `elf_get_dynamic_info`; musl, `decode_vec`).
+fn tags<D: Dyn<Endian = Endianness>>(section: &[u8], endian: Endianness) -> Tags {
+    let mut out = Tags::default();
+    for at in (0..section.len()).step_by(size_of::<D>()) {
+        let Some(entry) = pod::<D>(section, at) else { break };
+        let value: u64 = entry.d_val(endian).into();
+        match entry.d_tag(endian) {
+            elf::DT_NULL => break,
+            elf::DT_NEEDED => out.needed.push(value),
+            elf::DT_SONAME => out.soname = Some(value),
+            elf::DT_RPATH => out.rpath = Some(value),
+            elf::DT_RUNPATH => out.runpath = Some(value),
+            elf::DT_FLAGS_1 => out.flags_1 = value,
+            elf::DT_STRTAB => out.strings = Some(value),
+            elf::DT_STRSZ => out.strings_len = Some(value),
+            elf::DT_VERNEED => out.needs = Some(value),
+            elf::DT_VERNEEDNUM => out.needs_count = Some(value),
+            elf::DT_VERDEF => out.defines = Some(value),
+            elf::DT_VERDEFNUM => out.defines_count = Some(value),
+            _ => {}
+        }
+    }
+    out
+}
+
+/// The dynamic section; `None` while more is waited for.
+fn linking<H: FileHeader<Endian = Endianness>>(
+    held: &mut Held,
+    endian: Endianness,
+    segments: &Segments,
+) -> Option<Dynamic> {
+    let unread = |why| Some(Dynamic::Unread(why));
+    let Some(dynamic) = segments.dynamic else { return Some(Dynamic::None) };
+    if dynamic.len > limits::ELF_TABLE_BYTES {
+        return unread("its dynamic section is larger than the limit (ELF table)");
+    }
+    // Loaders find it by its address, as all that it points to.
+    let Some(section) = segments.at(dynamic.start, dynamic.len) else {
+        return unread("its dynamic section lies in no segment");
+    };
+    match held.ask(section.start, section.len) {
+        Ready::Later => return None,
+        Ready::Gone => return unread("its dynamic section lies where this reading had passed"),
+        Ready::Yes => {}
+    }
+    let tags = tags::<H::Dyn>(held.bytes(section.start, section.len), endian);
+    let (Some(address), Some(len)) = (tags.strings, tags.strings_len) else {
+        return unread("its dynamic section names no string table");
+    };
+    let Some(strings) = segments.at(address, len.min(limits::ELF_STRINGS_BYTES)) else {
+        return unread("its string table lies in no segment");
+    };
+    // A table's length is not told: from its beginning to the bound, or to the end of its segment.
+    let mut table = |address: u64| {
+        let range = segments.at(address, limits::ELF_TABLE_BYTES)?;
+        Some((range, held.ask(range.start, range.len)))
+    };
+    let needs = tags.needs.map(&mut table);
+    let defines = tags.defines.map(&mut table);
+    let waits = |table: &Option<Option<(Range, Ready)>>| matches!(table, Some(Some((_, Ready::Later))));
+    // What has passed of a long table may be enough.
+    if held.ask(strings.start, strings.len) == Ready::Later || waits(&needs) || waits(&defines) {
+        return None;
+    }
+    let held = &*held;
+    let mut names = Names { table: held.bytes(strings.start, strings.len), left: limits::HEAD_BYTES };
+    let mut linking = match names.linking(&tags) {
+        Ok(linking) => linking,
+        Err(why) => return unread(why),
+    };
+    let bytes = |table: Option<Option<(Range, Ready)>>| match table {
+        None => Some(None),
+        Some(Some((range, _))) => Some(Some(held.bytes(range.start, range.len))),
+        Some(None) => None,
+    };
+    linking.versions = (|| {
+        let needs = match bytes(needs)? {
+            Some(table) => names.needs(table, tags.needs_count?, endian)?,
+            None => Vec::new(),
+        };
+        let defines = match bytes(defines)? {
+            Some(table) => names.defines(table, tags.defines_count?, endian)?,
+            None => Vec::new(),
+        };
+        Some(Versions { needs, defines })
+    })();
+    Some(Dynamic::Read(Box::new(linking)))
+}
+
+/// A string table, and how many bytes of names may still be taken from it.
+struct Names<'a> {
+    table: &'a [u8],
+    left: usize,
+}
+
+impl Names<'_> {
+    fn linking(&mut self, tags: &Tags) -> Result<Linking, &'static str> {
+        let full = |name: Box<[u8]>| match name.is_empty() {
+            true => Err("a name in its dynamic section is empty"),
+            false => Ok(name),
+        };
+        let needed = tags.needed.iter().map(|&at| self.name(at).and_then(full)).collect::<Result<Vec<_>, _>>()?;
+        let mut one = |at: Option<u64>| at.map(|at| self.name(at)).transpose();
+        Ok(Linking {
+            needed,
+            soname: one(tags.soname)?.map(full).transpose()?,
+            rpath: one(tags.rpath)?,
+            runpath: one(tags.runpath)?,
+            no_default: tags.flags_1 & elf::DF_1_NODEFLIB.0 != 0,
+            versions: None,
+        })
+    }
+
+    /// The name at an offset, without its NUL.
+    fn name(&mut self, at: u64) -> Result<Box<[u8]>, &'static str> {
+        const OUTSIDE: &str = "a name in its dynamic section lies outside of the string table";
+        let rest = usize::try_from(at).ok().and_then(|at| self.table.get(at..)).ok_or(OUTSIDE)?;
+        let name = until_nul(&rest[..rest.len().min(self.left)]);
+        let cost = name.len() + NAME_COST;
+        if cost > self.left {
+            return Err("its names are longer than the limit (head)");
+        }
+        if name.len() == rest.len() {
+            return Err(OUTSIDE);
+        }
+        self.left -= cost;
+        Ok(name.into())
+    }
+
+    /// A version's name, which must hash to what stands beside it: a table that was overwritten gives none.
+    fn version(&mut self, at: u32, hash: u32) -> Option<Box<[u8]>> {
+        self.name(at.into()).ok().filter(|name| !name.is_empty() && elf::hash(name) == hash)
+    }
+
+    /// `DT_VERNEED`.
+    fn needs(&mut self, table: &[u8], count: u64, endian: Endianness) -> Option<Vec<VersionNeed>> {
+        let mut out = Vec::new();
+        let mut at = 0;
+        for left in (0..count).rev() {
+            let need: elf::Verneed<Endianness> = pod(table, at)?;
+            if need.vn_version.get(endian) != elf::VER_NEED_CURRENT {
+                return None;
+            }
+            let mut inner = at.checked_add(need.vn_aux.get(endian) as usize)?;
+            for _ in 0..need.vn_cnt.get(endian) {
+                let version: elf::Vernaux<Endianness> = pod(table, inner)?;
+                out.push(VersionNeed {
+                    library: self.name(need.vn_file.get(endian).into()).ok().filter(|name| !name.is_empty())?,
+                    version: self.version(version.vna_name.get(endian), version.vna_hash.get(endian))?,
+                    is_weak: version.vna_flags.get(endian).contains(elf::VER_FLG_WEAK),
+                });
+                inner = inner.checked_add(version.vna_next.get(endian) as usize)?;
+            }
+            at = next(at, need.vn_next.get(endian), left)?;
+        }
+        Some(out)
+    }
+
+    /// `DT_VERDEF`. The first name of a definition is its own, the others are those it inherits from.
+    fn defines(&mut self, table: &[u8], count: u64, endian: Endianness) -> Option<Vec<Box<[u8]>>> {
+        let mut out = Vec::new();
+        let mut at = 0;
+        for left in (0..count).rev() {
+            let define: elf::Verdef<Endianness> = pod(table, at)?;
+            if define.vd_version.get(endian) != elf::VER_DEF_CURRENT {
+                return None;
+            }
+            let name: elf::Verdaux<Endianness> = pod(table, at.checked_add(define.vd_aux.get(endian) as usize)?)?;
+            let name = self.version(name.vda_name.get(endian), define.vd_hash.get(endian))?;
+            if !define.vd_flags.get(endian).contains(elf::VER_FLG_BASE) {
+                out.push(name);
+            }
+            at = next(at, define.vd_next.get(endian), left)?;
+        }
+        Some(out)
+    }
+}
+
+/// Where the next entry of a version table stands; `left` follow. The chain must end where the count does.
+fn next(at: usize, step: u32, left: u64) -> Option<usize> {
+    if (step == 0) != (left == 0) {
+        return None;
+    }
+    at.checked_add(step as usize)
+}
+
+fn inside(range: Range, size: u64) -> bool {
+    range.start.checked_add(range.len).is_some_and(|end| end <= size)
+}
+
+fn until_nul(bytes: &[u8]) -> &[u8] {
+    bytes.iter().position(|&b| b == 0).map_or(bytes, |end| &bytes[..end])
+}
+
+/// A structure at an offset; `None` where it does not fit.
+fn pod<T: Pod>(bytes: &[u8], at: usize) -> Option<T> {
+    pod::from_bytes::<T>(bytes.get(at..)?).ok().map(|(value, _)| *value)
+}

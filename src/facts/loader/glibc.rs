@@ -1,0 +1,366 @@
+//! Where glibc's ld.so looks for libraries.
+//!
+//! ld.so(8); glibc, elf/dl-load.c (`_dl_map_object`, `open_path`, `fillin_rpath`). Not here: the walk over the objects
+//! (`link`), versions (`versions`).
+
+use crate::facts::access;
+use crate::facts::access::Access;
+use crate::facts::access::Reach;
+use crate::facts::access::Want;
+use crate::facts::loader::Loaded;
+use crate::facts::loader::cache::Cache;
+use crate::facts::loader::link::Linker;
+use crate::facts::loader::link::Loader;
+use crate::facts::loader::link::PATH_MAX;
+use crate::facts::loader::link::PROGRAM;
+use crate::facts::loader::link::Search;
+use crate::facts::loader::link::Sought;
+use crate::facts::loader::link::Tried;
+use crate::facts::loader::link::in_folder;
+use crate::facts::loader::versions;
+use crate::facts::proof::ground::Ground;
+use crate::facts::shell::OPEN;
+use crate::model::finding::Undecided;
+use crate::model::layer_facts::Kind;
+use crate::model::path;
+use crate::model::text::shown_bytes;
+use crate::view::NodeId;
+use crate::view::Resolved;
+
+/// Subfolders of `glibc-hwcaps` that are looked at; glibc knows of four.
+const HWCAPS: usize = 16;
+
+/// Loads everything that a program needs.
+pub fn load<'g, 'a>(mut linker: Linker<'g, 'a>, path: &[u8], interpreter: NodeId) -> Loaded {
+    let own = linker.own(interpreter, path);
+    linker.soname(own);
+    linker.soname(PROGRAM);
+    let glibc = Glibc::new(&linker, interpreter);
+    glibc.preload(&mut linker);
+    linker.gather(&glibc, true);
+    versions::check(&mut linker);
+    linker.loaded
+}
+
+/// What one process's ld.so looks at.
+struct Glibc<'a> {
+    defaults: Defaults,
+    /// `LD_LIBRARY_PATH`.
+    environment: String,
+    cache: Result<Option<Cache<'a>>, Undecided>,
+}
+
+/// A list of folders, as it stands.
+struct List<'a> {
+    text: &'a [u8],
+    separators: &'static [u8],
+    /// Whose `$ORIGIN` is meant.
+    object: usize,
+}
+
+/// The folders that are built into a loader.
+struct Defaults {
+    folders: Vec<Vec<u8>>,
+    /// Folders that other builds have, whose loader may have been put in the same place.
+    perhaps: Vec<Vec<u8>>,
+    /// `$LIB`.
+    lib: Option<Vec<u8>>,
+}
+
+impl<'a> Glibc<'a> {
+    fn new(linker: &Linker<'_, 'a>, interpreter: NodeId) -> Glibc<'a> {
+        let ground = linker.ground;
+        let variable = ground.variables.get("LD_LIBRARY_PATH").filter(|_| !linker.secure);
+        let is_big_endian = linker.objects[PROGRAM].elf.is_big_endian;
+        Glibc {
+            defaults: Defaults::of(ground, interpreter),
+            environment: variable.unwrap_or_default().to_string(),
+            cache: content(ground, b"/etc/ld.so.cache").map(|bytes| Cache::read(bytes?, is_big_endian)),
+        }
+    }
+
+    /// `LD_PRELOAD` and `/etc/ld.so.preload`. What is not there is told by ld.so and left out; what is there can be what a
+    /// library asks for later.
+    fn preload(&self, linker: &mut Linker<'_, 'a>) {
+        let ground = linker.ground;
+        let variable = ground.variables.get("LD_PRELOAD").filter(|_| !linker.secure).unwrap_or_default();
+        let file = match content(ground, b"/etc/ld.so.preload") {
+            Ok(bytes) => bytes.unwrap_or_default(),
+            Err(question) => return linker.loaded.open.push(question),
+        };
+        let names = variable.as_bytes().split(|b| b" :".contains(b));
+        let names = names.chain(file.split(|b| b" :\t\n".contains(b)));
+        for name in names.filter(|name| !name.is_empty()) {
+            if let Sought::File(node, path) = self.find(linker, PROGRAM, name, &mut Search::default()) {
+                linker.add(PROGRAM, name, node, path, true);
+            }
+        }
+    }
+
+    /// `$ORIGIN`, `$LIB` and `$PLATFORM` spelled out (ld.so(8), "Dynamic string tokens"); `None` where ld.so leaves it out.
+    fn expand(&self, linker: &Linker<'_, '_>, object: usize, text: &[u8]) -> Result<Option<Vec<u8>>, Undecided> {
+        if text.len() >= PATH_MAX {
+            return Ok(None);
+        }
+        let unknown = |why: &str| Err(Undecided::unknowable(shown_bytes(text), why));
+        if std::str::from_utf8(text).is_ok_and(|text| text.contains(OPEN)) {
+            return unknown("the variable's value is not known");
+        }
+        let mut out = Vec::new();
+        let mut must_be_trusted = false;
+        let mut rest = text;
+        while let Some((&byte, after)) = rest.split_first() {
+            rest = after;
+            let Some((token, after)) = (byte == b'$').then(|| token(after)).flatten() else {
+                out.push(byte);
+                continue;
+            };
+            rest = after;
+            match token {
+                b"ORIGIN" => {
+                    let path = linker.ground.absolute(&linker.objects[object].path);
+                    let folder = path::parent(&path);
+                    out.extend_from_slice(if folder.is_empty() { b"/" } else { folder });
+                    must_be_trusted = linker.secure && object == PROGRAM;
+                }
+                b"LIB" => match &self.defaults.lib {
+                    Some(lib) => out.extend_from_slice(lib),
+                    None => return unknown("what this loader puts for $LIB is not known"),
+                },
+                _ => return unknown("what a loader puts for $PLATFORM hangs on the CPU"),
+            }
+        }
+        // `is_trusted_path_normalize`
+        let is_trusted = || {
+            let clean = [b"/", &path::clean(&out).0[..], b"/"].concat();
+            self.defaults.folders.iter().any(|folder| clean.starts_with(&in_folder(folder, b"")))
+        };
+        Ok((!must_be_trusted || is_trusted()).then_some(out))
+    }
+
+    /// Looks in the folders of a list; `None` where the search goes on.
+    fn try_list(
+        &self,
+        linker: &mut Linker<'_, 'a>,
+        list: &List<'_>,
+        name: &[u8],
+        search: &mut Search,
+    ) -> Option<Sought> {
+        if list.text.is_empty() {
+            return None;
+        }
+        for part in list.text.split(|b| list.separators.contains(b)) {
+            if !linker.spend(name, search) {
+                return Some(Sought::Nowhere);
+            }
+            let sought = match self.expand(linker, list.object, part) {
+                Ok(folder) => folder.and_then(|folder| self.try_folder(linker, &folder, name, search)),
+                Err(doubt) => {
+                    search.doubts.push(doubt);
+                    None
+                }
+            };
+            if sought.is_some() {
+                return sought;
+            }
+        }
+        None
+    }
+
+    fn try_folder(
+        &self,
+        linker: &mut Linker<'_, 'a>,
+        folder: &[u8],
+        name: &[u8],
+        search: &mut Search,
+    ) -> Option<Sought> {
+        // Subfolders for CPUs with more than the baseline come first (ld.so(8), "glibc-hwcaps").
+        if let Reach::Found(node) = linker.ground.reach(&in_folder(folder, b"glibc-hwcaps")) {
+            let view = linker.ground.view;
+            let has = |child: &NodeId| view.child(*child, name).is_some();
+            if let Some(child) = view.children(node).take(HWCAPS).filter(has).min() {
+                let folder = linker.ground.name(child);
+                search.doubts.push(Undecided::unknowable(folder, "only some CPUs are given the libraries in there"));
+            }
+        }
+        self.try_path(linker, in_folder(folder, name), search)
+    }
+
+    fn try_path(&self, linker: &mut Linker<'_, 'a>, path: Vec<u8>, search: &mut Search) -> Option<Sought> {
+        match linker.open(&path, search) {
+            Tried::Elf(node, true) => Some(Sought::File(node, path)),
+            // Of another class or for another machine: passed over (`open_verify`).
+            Tried::Elf(_, false) | Tried::Absent => None,
+            Tried::NoLibrary(node, what) => Some(Sought::Unusable(node, what)),
+        }
+    }
+
+    fn try_cache(
+        &self,
+        linker: &mut Linker<'_, 'a>,
+        name: &[u8],
+        no_default: bool,
+        search: &mut Search,
+    ) -> Option<Sought> {
+        let cache = match &self.cache {
+            Ok(cache) => cache.as_ref()?,
+            Err(doubt) => {
+                search.doubts.push(doubt.clone());
+                return None;
+            }
+        };
+        for listed in cache.find(name) {
+            let in_default = |folder: &Vec<u8>| listed.path.starts_with(&in_folder(folder, b""));
+            if no_default && self.defaults.folders.iter().any(in_default) {
+                continue;
+            }
+            if listed.is_for_some_cpus {
+                if let Reach::Found(_) = linker.ground.reach(listed.path) {
+                    let path = shown_bytes(listed.path);
+                    search.doubts.push(Undecided::unknowable(path, "only some CPUs are given this library"));
+                }
+                continue;
+            }
+            let sought = self.try_path(linker, listed.path.to_vec(), search);
+            if sought.is_some() {
+                return sought;
+            }
+        }
+        None
+    }
+}
+
+impl<'g, 'a> Loader<'g, 'a> for Glibc<'a> {
+    fn find(&self, linker: &mut Linker<'g, 'a>, asker: usize, name: &[u8], search: &mut Search) -> Sought {
+        if let Some(index) = linker.known(name) {
+            return Sought::Loaded(index);
+        }
+        if name.contains(&b'/') {
+            let path = match self.expand(linker, asker, name) {
+                Ok(Some(path)) => path,
+                Ok(None) => return Sought::Nowhere,
+                Err(doubt) => {
+                    search.doubts.push(doubt);
+                    return Sought::Nowhere;
+                }
+            };
+            return self.try_path(linker, path, search).unwrap_or(Sought::Nowhere);
+        }
+        let asking = linker.objects[asker].linking();
+        let no_default = asking.is_some_and(|linking| linking.no_default);
+        let environment = List { text: self.environment.as_bytes(), separators: b":;", object: PROGRAM };
+        let runpath = asking.and_then(|linking| linking.runpath.as_deref());
+        let mut lists = Vec::new();
+        if runpath.is_none() {
+            // Of the one that asks and of those that brought it in; each without where it has a RUNPATH.
+            let mut next = Some(asker);
+            while let Some(object) = next {
+                let linking = linker.objects[object].linking().filter(|linking| linking.runpath.is_none());
+                let rpath = linking.and_then(|linking| linking.rpath.as_deref());
+                lists.extend(rpath.map(|text| List { text, separators: b":", object }));
+                next = linker.objects[object].loader;
+            }
+        }
+        lists.push(environment);
+        lists.extend(runpath.map(|text| List { text, separators: b":", object: asker }));
+        for list in &lists {
+            if let Some(sought) = self.try_list(linker, list, name, search) {
+                return sought;
+            }
+        }
+        if let Some(sought) = self.try_cache(linker, name, no_default, search) {
+            return sought;
+        }
+        if no_default {
+            return Sought::Nowhere;
+        }
+        for folder in &self.defaults.folders {
+            if let Some(sought) = self.try_folder(linker, folder, name, search) {
+                return sought;
+            }
+        }
+        for folder in &self.defaults.perhaps {
+            if let Tried::Elf(_, true) = linker.open(&in_folder(folder, name), search) {
+                let why = "whether this loader looks there hangs on how it was built";
+                search.doubts.push(Undecided::unknowable(shown_bytes(folder), why));
+            }
+        }
+        if self.defaults.folders.is_empty() {
+            let why = "the folders that are built into this loader are not known";
+            search.doubts.push(Undecided::unknowable("ld.so", why));
+        }
+        Sought::Nowhere
+    }
+}
+
+impl Defaults {
+    /// Told by where the loader lies: Debian and Ubuntu keep it in a folder named for the machine, Fedora and SUSE in
+    /// `lib64`, Arch in `lib`.
+    fn of(ground: &Ground<'_>, interpreter: NodeId) -> Defaults {
+        let place = ground.view.path(interpreter);
+        let folder = path::parent(&place);
+        let folder = folder.strip_prefix(b"usr/").unwrap_or(folder);
+        let both = |name: &[u8]| [[b"/", name].concat(), [b"/usr/", name].concat()];
+        let mut out = Defaults { folders: Vec::new(), perhaps: Vec::new(), lib: Some(folder.to_vec()) };
+        match folder.strip_prefix(b"lib/") {
+            Some(triplet) if is_triplet(triplet) => {
+                out.folders.extend(both(folder));
+                out.folders.extend(both(b"lib"));
+                return out;
+            }
+            _ if folder == b"lib64" => out.folders.extend(both(b"lib64")),
+            _ if folder == b"lib" => {
+                out.folders.extend(both(b"lib"));
+                out.folders.extend(both(b"lib64"));
+                // Where the machine has 64 bits, this may as well be lib64.
+                out.lib = None;
+            }
+            _ => out.lib = None,
+        }
+        // A loader that was copied here alone still looks where its distribution has its libraries.
+        for lib in both(b"lib") {
+            if let Resolved::Found(node) = ground.view.resolve(&lib, true) {
+                let names = ground.view.children(node).map(|child| ground.view.name(child));
+                out.perhaps.extend(names.filter(|name| is_triplet(name)).map(|name| in_folder(&lib, name)));
+            }
+        }
+        out.perhaps.sort();
+        out
+    }
+}
+
+/// `x86_64-linux-gnu`.
+fn is_triplet(name: &[u8]) -> bool {
+    !name.contains(&b'/') && name.windows(7).any(|part| part == b"-linux-")
+}
+
+/// What a file holds, where the process may read it.
+fn content<'a>(ground: &Ground<'a>, path: &[u8]) -> Result<Option<&'a [u8]>, Undecided> {
+    match ground.reach(path) {
+        Reach::Found(node) if ground.view.stat(node).is_some_and(|stat| stat.kind == Kind::File) => {
+            match access::access(ground.view, node, &ground.actor, Want::Read) {
+                Access::Yes => ground.facts.content(node).map(Some),
+                Access::No => Ok(None),
+                Access::Acl => Err(ground.acl(node)),
+            }
+        }
+        Reach::Acl(node) => Err(ground.acl(node)),
+        _ => Ok(None),
+    }
+}
+
+/// The token behind a `$`, and what follows it (glibc, `is_dst`).
+fn token(text: &[u8]) -> Option<(&'static [u8], &[u8])> {
+    const TOKENS: [&[u8]; 3] = [b"ORIGIN", b"PLATFORM", b"LIB"];
+    let inner = text.strip_prefix(b"{");
+    TOKENS.into_iter().find_map(|token| {
+        let rest = inner.unwrap_or(text).strip_prefix(token)?;
+        match inner {
+            Some(_) => Some((token, rest.strip_prefix(b"}")?)),
+            None => {
+                let goes_on = rest.first().is_some_and(|&b| b.is_ascii_alphanumeric() || b == b'_');
+                (!goes_on).then_some((token, rest))
+            }
+        }
+    })
+}

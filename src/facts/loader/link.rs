@@ -1,0 +1,334 @@
+//! The objects of a process as its loader gathers them: breadth first, each once.
+//!
+//! What both loaders share. Not here: where they look (`glibc`, `musl`), why something was not found (`why`).
+
+use crate::facts::access;
+use crate::facts::access::Access;
+use crate::facts::access::Reach;
+use crate::facts::access::Want;
+use crate::facts::loader::Loaded;
+use crate::facts::loader::fits;
+use crate::facts::loader::machine_name;
+use crate::facts::loader::why;
+use crate::facts::proof::ground::Ground;
+use crate::facts::proof::ground::Lack;
+use crate::limits;
+use crate::model::finding::Undecided;
+use crate::model::layer_facts::Kind;
+use crate::model::program::Dynamic;
+use crate::model::program::Elf;
+use crate::model::program::Head;
+use crate::model::program::Linking;
+use crate::model::text::shown_bytes;
+use crate::view::NodeId;
+use std::collections::HashMap;
+use std::collections::HashSet;
+
+/// The program, or a library.
+pub struct Object<'a> {
+    pub node: NodeId,
+    /// As the loader spelled it to open it; `$ORIGIN` is its folder.
+    pub path: Vec<u8>,
+    pub elf: &'a Elf,
+    /// The object that asked for it first; none for the program.
+    pub loader: Option<usize>,
+}
+
+impl<'a> Object<'a> {
+    /// Its dynamic section, where it has one that was read.
+    pub fn linking(&self) -> Option<&'a Linking> {
+        match &self.elf.dynamic {
+            Dynamic::Read(linking) => Some(linking),
+            _ => None,
+        }
+    }
+}
+
+/// A path with its NUL, as long as open(2) takes it.
+pub const PATH_MAX: usize = 4096;
+/// Of more lacks it is not looked for what lies elsewhere in the image: that takes a walk over all of it.
+const EXPLAINED: usize = 8;
+
+/// The program's place in [`Linker::objects`].
+pub const PROGRAM: usize = 0;
+
+/// What has been loaded so far.
+pub struct Linker<'g, 'a> {
+    pub ground: &'g Ground<'a>,
+    pub secure: bool,
+    pub objects: Vec<Object<'a>>,
+    pub loaded: Loaded,
+    names: HashMap<Vec<u8>, usize>,
+    inodes: HashMap<u32, usize>,
+    /// Names that were sought in vain, so that each is told once.
+    failed: HashSet<Vec<u8>>,
+    /// Libraries that were told.
+    told: HashSet<NodeId>,
+    /// The loader's own file, which needs nothing.
+    own: Option<usize>,
+    tries: usize,
+}
+
+/// How the search for one name went.
+#[derive(Default)]
+pub struct Search {
+    /// Why it may be somewhere after all.
+    pub doubts: Vec<Undecided>,
+    /// Files of that name that were passed over: path, what blocks, why (a clause).
+    pub passed: Vec<(Vec<u8>, NodeId, String)>,
+}
+
+/// What a search came to.
+pub enum Sought {
+    /// It is loaded already.
+    Loaded(usize),
+    /// This file, under this path.
+    File(NodeId, Vec<u8>),
+    /// A file that ends the search, and that no loader can use: the whole clause.
+    Unusable(NodeId, String),
+    /// Nothing anywhere.
+    Nowhere,
+}
+
+/// What opening one path came to.
+pub enum Tried {
+    /// An ELF file that may be read, for this machine or not.
+    Elf(NodeId, bool),
+    /// Nothing that could be read; the search goes on.
+    Absent,
+    /// A file that is no library: the clause.
+    NoLibrary(NodeId, String),
+}
+
+/// Where one loader looks.
+pub trait Loader<'g, 'a> {
+    /// Seeks a name that an object asks for.
+    fn find(&self, linker: &mut Linker<'g, 'a>, asker: usize, name: &[u8], search: &mut Search) -> Sought;
+}
+
+impl<'g, 'a> Linker<'g, 'a> {
+    /// With the program alone.
+    pub fn new(ground: &'g Ground<'a>, secure: bool, loaded: Loaded, program: NodeId, elf: &'a Elf) -> Linker<'g, 'a> {
+        let mut linker = Linker {
+            ground,
+            secure,
+            objects: Vec::new(),
+            loaded,
+            names: HashMap::new(),
+            inodes: HashMap::new(),
+            failed: HashSet::new(),
+            told: HashSet::new(),
+            own: None,
+            tries: 0,
+        };
+        let path = [b"/", &ground.view.path(program)[..]].concat();
+        linker.push(Object { node: program, path, elf, loader: None });
+        linker
+    }
+
+    /// The loader's own file is loaded from the start.
+    pub fn own(&mut self, node: NodeId, path: &[u8]) -> usize {
+        let index = match self.ground.view.head(node) {
+            Some(Head::Elf(elf)) => self.push(Object { node, path: path.to_vec(), elf, loader: None }),
+            _ => PROGRAM,
+        };
+        self.own = Some(index);
+        self.names.insert(path.to_vec(), index);
+        index
+    }
+
+    fn push(&mut self, object: Object<'a>) -> usize {
+        let index = self.objects.len();
+        if let Some(stat) = self.ground.view.stat(object.node) {
+            self.inodes.entry(stat.inode).or_insert(index);
+        }
+        self.objects.push(object);
+        index
+    }
+
+    /// Makes an object known under its `DT_SONAME`.
+    pub fn soname(&mut self, index: usize) {
+        if let Some(soname) = self.objects[index].linking().and_then(|linking| linking.soname.as_ref()) {
+            self.names.entry(soname.to_vec()).or_insert(index);
+        }
+    }
+
+    /// The object that is known under a name.
+    pub fn known(&self, name: &[u8]) -> Option<usize> {
+        self.names.get(name).copied()
+    }
+
+    /// Loads what the program needs, and what that needs.
+    pub fn gather(&mut self, loader: &impl Loader<'g, 'a>, by_soname: bool) {
+        let mut at = 0;
+        while at < self.objects.len() {
+            let object = &self.objects[at];
+            match &object.elf.dynamic {
+                _ if self.own == Some(at) => {}
+                Dynamic::Read(linking) => {
+                    for name in &linking.needed {
+                        self.need(loader, at, name, by_soname);
+                    }
+                }
+                Dynamic::Unread(why) => {
+                    let name = self.ground.name(object.node);
+                    self.loaded.open.push(Undecided::unknowable(name, format!("which libraries it needs: {why}")));
+                }
+                Dynamic::None => {}
+            }
+            at += 1;
+        }
+    }
+
+    fn need(&mut self, loader: &impl Loader<'g, 'a>, asker: usize, name: &[u8], by_soname: bool) {
+        if self.failed.contains(name) {
+            return;
+        }
+        let mut search = Search::default();
+        let sought = match self.spend(name, &mut search) {
+            true => loader.find(self, asker, name, &mut search),
+            false => Sought::Nowhere,
+        };
+        match sought {
+            Sought::Loaded(index) => self.tell(name, index),
+            Sought::File(node, path) => {
+                self.add(asker, name, node, path, by_soname);
+            }
+            Sought::Unusable(place, what) => {
+                let what = format!("{what}; {} needs it", self.ground.name(self.objects[asker].node));
+                self.lack(name, what, Some(place));
+            }
+            Sought::Nowhere => match search.doubts.into_iter().next() {
+                Some(doubt) => {
+                    self.failed.insert(name.to_vec());
+                    let reason = format!("where {} is found: {}: {}", shown_bytes(name), doubt.subject, doubt.reason);
+                    let asker = self.ground.name(self.objects[asker].node);
+                    self.loaded.open.push(Undecided { subject: asker, reason, cause: doubt.cause });
+                }
+                None => {
+                    let explains = self.loaded.lacks.len() < EXPLAINED;
+                    let (what, place) = why::nowhere(self, asker, name, &search.passed, explains);
+                    self.lack(name, what, place);
+                }
+            },
+        }
+    }
+
+    fn lack(&mut self, name: &[u8], what: String, place: Option<NodeId>) {
+        self.failed.insert(name.to_vec());
+        self.loaded.lacks.push(Lack { subject: shown_bytes(name), what, place });
+    }
+
+    /// Loads a file that was found.
+    pub fn add(&mut self, asker: usize, name: &[u8], node: NodeId, path: Vec<u8>, by_soname: bool) {
+        let inode = self.ground.view.stat(node).map(|stat| stat.inode);
+        let index = match (inode.and_then(|inode| self.inodes.get(&inode)), self.ground.view.head(node)) {
+            (Some(&index), _) => index,
+            (None, Some(Head::Elf(elf))) => {
+                let index = self.push(Object { node, path, elf, loader: Some(asker) });
+                if by_soname {
+                    self.soname(index);
+                }
+                index
+            }
+            _ => return,
+        };
+        self.names.entry(name.to_vec()).or_insert(index);
+        self.tell(name, index);
+    }
+
+    fn tell(&mut self, name: &[u8], index: usize) {
+        let node = self.objects[index].node;
+        if index != PROGRAM && self.told.insert(node) {
+            self.loaded.libraries.push((name.to_vec(), node));
+        }
+    }
+
+    /// Takes one step of the bound; where none is left, what is sought stays open.
+    pub fn spend(&mut self, what: &[u8], search: &mut Search) -> bool {
+        self.tries += 1;
+        let is_left = self.tries <= limits::LOADER_TRIES && self.objects.len() <= limits::LOADER_OBJECTS;
+        if !is_left {
+            search.doubts.push(Undecided::denied(shown_bytes(what), "over the limit (loader tries, loader objects)"));
+        }
+        is_left
+    }
+
+    /// Opens a path as the process.
+    pub fn open(&mut self, path: &[u8], search: &mut Search) -> Tried {
+        let ground = self.ground;
+        let subject = || shown_bytes(path);
+        if !self.spend(path, search) || path.len() >= PATH_MAX {
+            return Tried::Absent;
+        }
+        let node = match ground.reach(path) {
+            Reach::Found(node) => node,
+            Reach::Acl(node) => {
+                search.doubts.push(ground.acl(node));
+                return Tried::Absent;
+            }
+            Reach::Mounted => {
+                search.doubts.push(Undecided::unknowable(subject(), "the runtime mounts its own files there"));
+                return Tried::Absent;
+            }
+            Reach::Closed(folder) => {
+                // Whether it lies there at all is for the eyes of root.
+                if let crate::view::Resolved::Found(_) = ground.view.resolve(&ground.absolute(path), true) {
+                    let why = format!("lies behind {}, which {} may not enter", ground.describe(folder), ground.who());
+                    search.passed.push((path.to_vec(), folder, why));
+                }
+                return Tried::Absent;
+            }
+            Reach::Loop if ground.view.is_exhausted() => {
+                search.doubts.push(Undecided::denied(subject(), "over the limit (link steps)"));
+                return Tried::Absent;
+            }
+            Reach::Missing(_) | Reach::Loop | Reach::NotFolder => return Tried::Absent,
+        };
+        match access::access(ground.view, node, &ground.actor, Want::Read) {
+            Access::Yes => {}
+            Access::No => {
+                let stat = ground.view.stat(node);
+                let mode = stat.map_or(0, |stat| stat.mode);
+                let why = format!("may not be read by {} (mode {mode:04o})", ground.who());
+                search.passed.push((path.to_vec(), node, why));
+                return Tried::Absent;
+            }
+            Access::Acl => {
+                search.doubts.push(ground.acl(node));
+                return Tried::Absent;
+            }
+        }
+        let no_library = |what: &str| Tried::NoLibrary(node, format!("{} {what}", subject()));
+        if ground.view.stat(node).is_none_or(|stat| stat.kind != Kind::File) {
+            return no_library("is no regular file");
+        }
+        match ground.view.head(node) {
+            Some(Head::Elf(elf)) if !fits(self.objects[PROGRAM].elf, elf) => {
+                search.passed.push((path.to_vec(), node, format!("is for {}", machine_name(elf))));
+                Tried::Elf(node, false)
+            }
+            Some(Head::Elf(elf)) if elf.dynamic == Dynamic::None => no_library("is no shared library"),
+            Some(Head::Elf(_)) => Tried::Elf(node, true),
+            Some(Head::BrokenElf(why)) => {
+                // It ends the search only where its header is sound enough to be for this machine.
+                search.passed.push((path.to_vec(), node, format!("is a broken ELF file: {why}")));
+                Tried::Absent
+            }
+            Some(Head::Script(_)) | None => no_library("is no ELF file"),
+            Some(Head::Unread(why)) => {
+                search.doubts.push(Undecided::denied(subject(), *why));
+                Tried::Absent
+            }
+        }
+    }
+}
+
+/// `folder/name`, as loaders put them together.
+pub fn in_folder(folder: &[u8], name: &[u8]) -> Vec<u8> {
+    match folder {
+        b"" => name.to_vec(),
+        folder if folder.ends_with(b"/") => [folder, name].concat(),
+        folder => [folder, b"/", name].concat(),
+    }
+}

@@ -1,0 +1,107 @@
+//! Why a library was not found, in words: what was passed over, and where a file of its name lies that nobody looks at.
+//!
+//! Not here: the search itself.
+
+use crate::facts::loader::fits;
+use crate::facts::loader::link::Linker;
+use crate::facts::loader::link::PROGRAM;
+use crate::model::layer_facts::Kind;
+use crate::model::path;
+use crate::model::program::Head;
+use crate::model::text::shown_bytes;
+use crate::view::NodeId;
+use crate::view::Resolved;
+
+/// Files that say where else to look, followed from one to the next.
+const INCLUDES: usize = 64;
+
+/// The clause for a name that nothing was found for, and what lies wrong.
+pub fn nowhere(
+    linker: &Linker<'_, '_>,
+    asker: usize,
+    name: &[u8],
+    passed: &[(Vec<u8>, NodeId, String)],
+    looks_elsewhere: bool,
+) -> (String, Option<NodeId>) {
+    let asker = linker.ground.name(linker.objects[asker].node);
+    let library = shown_bytes(name);
+    let what = match name.contains(&b'/') {
+        true => format!("{asker} needs {library}, which does not exist"),
+        false => format!("{asker} needs {library}, which is in no folder that its loader searches"),
+    };
+    // What stands in the way says more than what is for another machine.
+    let worst = passed.iter().find(|(.., why)| !why.starts_with("is for")).or(passed.first());
+    if let Some((path, place, why)) = worst {
+        return (format!("{what}; {} {why}", shown_bytes(path)), Some(*place));
+    }
+    let elsewhere = looks_elsewhere.then(|| elsewhere(linker, path::base(name))).flatten();
+    let Some(elsewhere) = elsewhere else { return (what, None) };
+    let place = linker.ground.name(elsewhere);
+    let folder = linker.ground.view.parent(elsewhere);
+    let why = if configured(linker, folder) {
+        match linker.ground.view.resolve(b"etc/ld.so.cache", true) {
+            Resolved::Found(_) => {
+                "ld.so.conf names its folder, but the cache is stale: /etc/ld.so.cache does not list it"
+            }
+            _ => "ld.so.conf names its folder, but there is no /etc/ld.so.cache",
+        }
+    } else {
+        "nothing names that folder"
+    };
+    (format!("{what}; there is {place}, but {why}"), Some(elsewhere))
+}
+
+/// A library of that name anywhere; the first by its path.
+fn elsewhere(linker: &Linker<'_, '_>, name: &[u8]) -> Option<NodeId> {
+    let view = linker.ground.view;
+    let program = linker.objects[PROGRAM].elf;
+    let is_library = |node: NodeId| matches!(view.head(node), Some(Head::Elf(elf)) if fits(program, elf));
+    view.walk()
+        .filter(|(node, stat)| matches!(stat.kind, Kind::File | Kind::Symlink) && view.name(*node) == name)
+        .filter(|(node, _)| match view.resolve(&view.path(*node), true) {
+            Resolved::Found(file) => is_library(file),
+            _ => false,
+        })
+        .min_by_key(|(node, _)| view.path(*node))
+        .map(|(node, _)| node)
+}
+
+/// Whether `/etc/ld.so.conf`, or a file that it includes, names a folder (ldconfig(8)).
+fn configured(linker: &Linker<'_, '_>, folder: NodeId) -> bool {
+    let view = linker.ground.view;
+    let mut todo = vec![b"etc/ld.so.conf".to_vec()];
+    let mut read = 0;
+    while let Some(file) = todo.pop().filter(|_| read < INCLUDES) {
+        read += 1;
+        let Resolved::Found(node) = view.resolve(&file, true) else { continue };
+        let Ok(bytes) = linker.ground.facts.content(node) else { continue };
+        for line in bytes.split(|&b| b == b'\n') {
+            let line = line.split(|&b| b == b'#').next().unwrap_or_default().trim_ascii();
+            match line.strip_prefix(b"include").filter(|rest| rest.starts_with(b" ") || rest.starts_with(b"\t")) {
+                Some(pattern) => {
+                    let pattern = pattern.trim_ascii();
+                    let at = if pattern.starts_with(b"/") { b"" } else { path::parent(&file) };
+                    todo.extend(matching(linker, &path::join(at, pattern)));
+                }
+                None if line.is_empty() => {}
+                None if view.resolve(line, true) == Resolved::Found(folder) => return true,
+                None => {}
+            }
+        }
+    }
+    false
+}
+
+/// The files that a pattern names, whose last part may hold one `*`.
+fn matching(linker: &Linker<'_, '_>, pattern: &[u8]) -> Vec<Vec<u8>> {
+    let view = linker.ground.view;
+    let name = path::base(pattern);
+    let Some(star) = name.iter().position(|&b| b == b'*') else { return vec![pattern.to_vec()] };
+    let (start, end) = (&name[..star], &name[star + 1..]);
+    let Resolved::Found(folder) = view.resolve(path::parent(pattern), true) else { return Vec::new() };
+    let names = view.children(folder).map(|child| view.name(child));
+    let fits = |name: &&[u8]| name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end);
+    let mut files: Vec<Vec<u8>> = names.filter(fits).map(|name| path::join(path::parent(pattern), name)).collect();
+    files.sort();
+    files
+}

@@ -1,0 +1,208 @@
+//! What the kernel does with a file that is executed: `#!` lines, then an ELF program.
+//!
+//! execve(2), "Interpreter scripts"; fs/binfmt_script.c: the line ends within 256 bytes, everything behind the
+//! interpreter is one argument, and five scripts may stand behind each other. The kernel opens all of them as the process
+//! that executes; a script is opened once more by its interpreter, and by then as the user. Not here: what the program does.
+
+use crate::facts::access::Actor;
+use crate::facts::proof::Fault;
+use crate::facts::proof::Proof;
+use crate::facts::proof::Sort;
+use crate::facts::proof::Started;
+use crate::facts::proof::ground::Ground;
+use crate::facts::proof::ground::Need;
+use crate::facts::proof::lookup;
+use crate::facts::proof::lookup::Miss;
+use crate::facts::proof::lookup::Program;
+use crate::facts::proof::quoted;
+use crate::model::finding::Undecided;
+use crate::model::layer_facts::Kind;
+use crate::model::program::Head;
+use crate::model::program::SCRIPT_HEAD_BYTES;
+use crate::model::text::shown;
+use crate::view::NodeId;
+
+/// Scripts that may stand behind each other (fs/exec.c, `exec_binprm`).
+const SCRIPTS: usize = 5;
+
+/// What executing a file came to.
+pub enum Executed {
+    /// This program runs.
+    Started(Started),
+    /// A file that is neither a script with a `#!` line nor an ELF file: the kernel refuses it, a shell reads it as a script.
+    Plain(NodeId),
+    /// This interpreter runs, and cannot open its script; the proof says why.
+    Unread(Started),
+    /// It does not run, or it is not known; the proof says why.
+    Stopped,
+}
+
+/// Executes a file. `kernel` is the process that calls execve, [`Ground::actor`] the process that then runs.
+pub fn exec(ground: &Ground<'_>, kernel: &Actor, program: Program, argv: &[String], proof: &mut Proof) -> Executed {
+    let word = argv.first().cloned().unwrap_or_default();
+    let mut current = program;
+    let mut argv = argv.to_vec();
+    let mut scripts: Vec<Program> = Vec::new();
+    loop {
+        graced(ground, kernel, &word, &current, proof);
+        let layer = ground.view.stat(current.node).and_then(|stat| stat.layer);
+        let broken = |what: String, node| Fault {
+            subject: shown(&word),
+            what,
+            place: Some(node),
+            is_graced: false,
+            is_likely: false,
+            fix: None,
+        };
+        match ground.view.head(current.node) {
+            None if scripts.is_empty() => return Executed::Plain(current.node),
+            None => {
+                let what = format!("the interpreter {} is no program", ground.name(current.node));
+                proof.fault(ground, broken(what, current.node));
+                return Executed::Stopped;
+            }
+            Some(Head::Unread(why)) => {
+                proof.open(Undecided::denied(ground.name(current.node), *why));
+                return Executed::Stopped;
+            }
+            Some(Head::BrokenElf(why)) => {
+                let what = format!("{} is a broken ELF file: {why}", ground.name(current.node));
+                proof.fault(ground, broken(what, current.node));
+                return Executed::Stopped;
+            }
+            Some(Head::Elf(_)) => {
+                proof.step(format!("{} → {}", quoted(&current.path), ground.name(current.node)), layer);
+                if let Some(script) = scripts.last() {
+                    let need = ground.readable(script.path.as_bytes(), "the script");
+                    if let Need::Unmet(lack) = need {
+                        let what = format!("{}; {} opens it as that user", lack.what, quoted(&current.path));
+                        // The runtime's capabilities do not help then.
+                        proof.faults.retain(|fault| !fault.is_graced);
+                        proof.steps.retain(|step| step.sort != Sort::Grace);
+                        let place = lack.place.unwrap_or(script.node);
+                        let is_folder = ground.view.stat(place).is_some_and(|stat| stat.kind == Kind::Dir);
+                        let fix = is_folder.then(|| lookup::enter(ground, place));
+                        proof.fault(ground, Fault { what, fix, ..broken(String::new(), place) });
+                        return Executed::Unread(Started { argv, path: current.path, program: current.node });
+                    } else if let Need::Open(question) = need {
+                        proof.open(question);
+                    }
+                }
+                proof.code.extend(scripts.iter().map(|script| script.node));
+                return Executed::Started(Started { argv, path: current.path, program: current.node });
+            }
+            Some(Head::Script(head)) => {
+                let line = match interpreter(head) {
+                    Ok(line) => line,
+                    Err(what) => {
+                        let what = format!("the #! line of {} {what}", ground.name(current.node));
+                        proof.fault(ground, broken(what, current.node));
+                        return Executed::Stopped;
+                    }
+                };
+                let shown_line = shown(&format!("#!{} {}", line.program, line.argument.as_deref().unwrap_or("")));
+                proof.step(
+                    format!("{} → {}: {}", quoted(&current.path), ground.name(current.node), shown_line.trim_end()),
+                    layer,
+                );
+                if scripts.len() == SCRIPTS {
+                    let what =
+                        format!("{} is the sixth script in a row, and Linux takes five", ground.name(current.node));
+                    proof.fault(ground, broken(what, current.node));
+                    return Executed::Stopped;
+                }
+                argv[0] = current.path.clone();
+                argv.splice(0..0, line.argument.clone());
+                argv.insert(0, line.program.clone());
+                let found = lookup::file(ground, kernel, &line.program, &line.program);
+                scripts.push(current);
+                current = match found {
+                    Ok(program) => program,
+                    Err(Miss::Open(question)) => {
+                        proof.open(question);
+                        return Executed::Stopped;
+                    }
+                    Err(Miss::Fault(fault)) => {
+                        let script = scripts.last().map_or(0, |script| script.node);
+                        let what = format!("the interpreter of {} is missing: {}", ground.name(script), fault.what);
+                        let has_cr = line.program.ends_with('\r');
+                        let fix = has_cr.then(|| {
+                            format!("Store it with LF line ends: RUN sed -i 's/\\r$//' {}", ground.name(script))
+                        });
+                        proof.fault(ground, Fault { what, fix, ..broken(String::new(), script) });
+                        return Executed::Stopped;
+                    }
+                };
+            }
+        }
+    }
+}
+
+/// Says where only the runtime's capabilities reach a file.
+fn graced(ground: &Ground<'_>, kernel: &Actor, word: &str, program: &Program, proof: &mut Proof) {
+    if *kernel == ground.actor {
+        return;
+    }
+    match lookup::file(ground, &ground.actor, word, &program.path) {
+        Err(Miss::Fault(fault)) => proof.fault(ground, Fault { is_graced: true, ..fault }),
+        Err(Miss::Open(question)) => proof.open(question),
+        Ok(_) => {}
+    }
+}
+
+/// The interpreter of a `#!` line, and its one argument.
+#[derive(Debug, PartialEq, Eq)]
+struct Line {
+    program: String,
+    argument: Option<String>,
+}
+
+/// Reads a `#!` line as the kernel does; an error is a fragment behind "the #! line of X".
+fn interpreter(head: &[u8]) -> Result<Line, String> {
+    let body = head.get(2..).unwrap_or_default();
+    let end = body.iter().position(|&b| b == b'\n');
+    let is_blank = |b: &u8| matches!(b, b' ' | b'\t');
+    let line = end.map_or(body, |end| &body[..end]);
+    let start = line.iter().position(|b| !is_blank(b)).unwrap_or(line.len());
+    let line = &line[start..];
+    let name_end = line.iter().position(|b| is_blank(b) || *b == 0);
+    // A name that the 256 bytes cut off is refused; an argument is cut.
+    if end.is_none() && head.len() >= SCRIPT_HEAD_BYTES && name_end.is_none() {
+        return Err(format!("is longer than the {SCRIPT_HEAD_BYTES} bytes that Linux reads"));
+    }
+    let (name, rest) = line.split_at(name_end.unwrap_or(line.len()));
+    if name.is_empty() {
+        return Err("names no interpreter".to_string());
+    }
+    let rest = rest.split(|&b| b == 0).next().unwrap_or_default();
+    let rest = &rest[rest.iter().position(|b| !is_blank(b)).unwrap_or(rest.len())..];
+    let last = rest.iter().rposition(|b| !is_blank(b)).map_or(0, |last| last + 1);
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| "is no text".to_string());
+    let argument = text(&rest[..last])?;
+    Ok(Line { program: text(name)?, argument: (!argument.is_empty()).then_some(argument) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_read_as_linux_reads_them() {
+        let read = |text: &[u8]| interpreter(text).map(|line| (line.program, line.argument.unwrap_or_default()));
+        let ok = |program: &str, argument: &str| Ok((program.to_string(), argument.to_string()));
+        assert_eq!(read(b"#!/bin/sh\n"), ok("/bin/sh", ""));
+        assert_eq!(read(b"#! \t/bin/sh -e  -x \nmore"), ok("/bin/sh", "-e  -x"));
+        assert_eq!(read(b"#!/bin/sh\r\n"), ok("/bin/sh\r", ""));
+        assert_eq!(read(b"#!/usr/bin/env -S python3 -u\n"), ok("/usr/bin/env", "-S python3 -u"));
+        assert_eq!(read(b"#!/bin/sh"), ok("/bin/sh", ""));
+        assert!(read(b"#!\n").is_err());
+        assert!(read(b"#!   ").is_err());
+        let long = |length: usize| {
+            [b"#!/", "a".repeat(length).as_bytes()].concat()[..SCRIPT_HEAD_BYTES.min(length + 3)].to_vec()
+        };
+        assert!(read(&long(300)).is_err());
+        assert!(read(&long(200)).is_ok());
+        let argument = [b"#!/bin/sh ", "x".repeat(300).as_bytes()].concat();
+        assert_eq!(read(&argument[..SCRIPT_HEAD_BYTES]), ok("/bin/sh", &"x".repeat(246)));
+    }
+}

@@ -1,0 +1,227 @@
+//! What starts what: a command's words, the program they name, and the command that this program starts in turn.
+//!
+//! In: words and who executes them. Out: a [`Proof`] of the whole chain. Not here: single steps (`lookup`, `exec`), texts and
+//! scripts of shells (`script`), programs whose work is to start others (`wrappers`).
+
+use crate::facts::access::Actor;
+use crate::facts::access::Capabilities;
+use crate::facts::loader;
+use crate::facts::proof::Fault;
+use crate::facts::proof::Proof;
+use crate::facts::proof::Started;
+use crate::facts::proof::exec;
+use crate::facts::proof::exec::Executed;
+use crate::facts::proof::ground::DEFAULT_PATH;
+use crate::facts::proof::ground::Ground;
+use crate::facts::proof::ground::Lack;
+use crate::facts::proof::lookup;
+use crate::facts::proof::lookup::Miss;
+use crate::facts::proof::programs;
+use crate::facts::proof::quoted;
+use crate::facts::proof::script;
+use crate::facts::proof::wrappers;
+use crate::facts::proof::wrappers::Next;
+use crate::facts::start::file_name;
+use crate::facts::start::is_shell;
+use crate::limits;
+use crate::model::finding::Undecided;
+use crate::model::program::Head;
+use crate::model::text::shown;
+use crate::view::NodeId;
+use crate::view::Resolved;
+use std::cell::Cell;
+
+/// Who executes a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The runtime (runc, `libcontainer/standard_init_linux.go`), while it still holds the capabilities it was given.
+    Runtime,
+    /// A shell: it reads a file that is no program as a script.
+    Shell,
+    /// Another program, by execvp(3) or the like.
+    Program,
+}
+
+/// Proves commands; bounded over all that start each other.
+pub struct Prover {
+    capabilities: Capabilities,
+    left: Cell<usize>,
+    depth: Cell<usize>,
+}
+
+impl Prover {
+    /// For containers that get these capabilities.
+    pub fn new(capabilities: Capabilities) -> Prover {
+        Prover { capabilities, left: Cell::new(limits::COMMANDS_PROVED), depth: Cell::new(0) }
+    }
+
+    /// What becomes of a command.
+    pub fn launch(&self, ground: &Ground<'_>, argv: &[String], by: By) -> Proof {
+        let mut proof = Proof::default();
+        let Some(word) = argv.first() else { return proof };
+        let left = self.left.get();
+        if left == 0 || self.depth.get() >= limits::COMMAND_DEPTH {
+            proof.open(Undecided::denied(
+                quoted(word),
+                "more commands start each other than the limit (commands proved)",
+            ));
+            return proof;
+        }
+        self.left.set(left - 1);
+        self.depth.set(self.depth.get() + 1);
+        self.run(ground, argv, by, &mut proof);
+        self.depth.set(self.depth.get() - 1);
+        proof
+    }
+
+    fn run(&self, ground: &Ground<'_>, argv: &[String], by: By, proof: &mut Proof) {
+        let word = &argv[0];
+        let kernel = match (by, self.capabilities) {
+            (By::Runtime, Capabilities::Docker) => ground.actor.overriding(),
+            _ => ground.actor.clone(),
+        };
+        let program = match lookup::find(ground, &kernel, word, by) {
+            Ok(program) => program,
+            Err(Miss::Open(question)) => return proof.open(question),
+            Err(Miss::Fault(fault)) => return proof.fault(ground, fault),
+        };
+        let (path, node) = (program.path.clone(), program.node);
+        match exec::exec(ground, &kernel, program, argv, proof) {
+            Executed::Stopped => {}
+            // What the script would need may be out of reach too: one look, one repair.
+            Executed::Unread(started) => programs::needs(ground, &started, proof),
+            Executed::Started(started) => self.started(ground, &kernel, started, proof),
+            Executed::Plain(_) if by == By::Shell => {
+                proof.step(
+                    format!("{} → {}: a script without a #! line, read by the shell", quoted(&path), ground.name(node)),
+                    None,
+                );
+                script::file(self, ground, path.as_bytes(), &argv[1..], script::Options::default(), proof);
+            }
+            Executed::Plain(_) if by == By::Program => {
+                let reason = format!(
+                    "{} has no #! line and is no ELF file, and not every program hands such a file to a shell",
+                    ground.name(node)
+                );
+                proof.open(Undecided::unknowable(quoted(word), reason));
+            }
+            Executed::Plain(node) => {
+                let what = match ground.view.stat(node).map_or(0, |stat| stat.size) {
+                    0 => format!("{} is empty", ground.name(node)),
+                    _ => format!(
+                        "{} has no #! line and is no ELF program, so only a shell could run it",
+                        ground.name(node)
+                    ),
+                };
+                let fix = "Begin the script with a line that names its interpreter: #!/bin/sh".to_string();
+                proof.fault(
+                    ground,
+                    Fault {
+                        subject: shown(word),
+                        what,
+                        place: Some(node),
+                        is_graced: false,
+                        is_likely: false,
+                        fix: Some(fix),
+                    },
+                );
+            }
+        }
+    }
+
+    /// A program was executed: what it needs, and what it starts.
+    fn started(&self, ground: &Ground<'_>, kernel: &Actor, started: Started, proof: &mut Proof) {
+        self.libraries(ground, kernel, &started, proof);
+        proof.started.push(started.clone());
+        if proof.fails() {
+            return;
+        }
+        self.next(ground, &started, &started.argv, proof);
+    }
+
+    /// What a program starts, by its name and its words.
+    fn next(&self, ground: &Ground<'_>, started: &Started, argv: &[String], proof: &mut Proof) {
+        let name = file_name(&argv[0]);
+        if name == "busybox" && argv.len() > 1 {
+            if !has_applet(ground, started.program, &argv[1]) {
+                let reason =
+                    "no link of that name leads to this busybox, and only running it tells which applets it has";
+                proof.open(Undecided::unknowable(quoted(&argv[1]), reason));
+            }
+            return self.next(ground, started, &argv[1..], proof);
+        }
+        if is_shell(name) {
+            return script::shell(self, ground, argv, proof);
+        }
+        match wrappers::next(ground, argv) {
+            Next::None => programs::needs(ground, started, proof),
+            Next::Command { ground, words } => proof.nest(self.launch(&ground, &words, By::Program)),
+            Next::Fault(fault) => proof.fault(ground, fault),
+            Next::Open(question) => proof.open(question),
+        }
+    }
+
+    /// The machine that a program is made for, its loader, its libraries.
+    fn libraries(&self, ground: &Ground<'_>, kernel: &Actor, started: &Started, proof: &mut Proof) {
+        let Some(Head::Elf(elf)) = ground.view.head(started.program) else { return };
+        let architecture = &ground.facts.image().config.architecture;
+        let fault = |what: String, place| Fault {
+            subject: shown(file_name(&started.path)),
+            what,
+            place,
+            is_graced: false,
+            is_likely: false,
+            fix: None,
+        };
+        if loader::machine_fits(elf, architecture) == Some(false) {
+            let what = format!(
+                "{} is made for {}, and the image for {}",
+                ground.name(started.program),
+                loader::machine_name(elf),
+                shown(architecture)
+            );
+            return proof.fault(ground, fault(what, Some(started.program)));
+        }
+        let (ground, secure) = as_owner(ground, started.program);
+        let loaded = loader::load(&ground, started.program, kernel, secure);
+        if let Some(interpreter) = loaded.interpreter {
+            let libraries = match loaded.libraries.len() {
+                0 => "no library".to_string(),
+                1 => "1 library".to_string(),
+                many => format!("{many} libraries"),
+            };
+            let text = format!("loader {}, {libraries}", ground.name(interpreter));
+            proof.step(text, ground.view.stat(interpreter).and_then(|stat| stat.layer));
+        }
+        for Lack { what, place, .. } in loaded.lacks {
+            proof.fault(&ground, fault(what, place));
+        }
+        loaded.open.into_iter().for_each(|question| proof.open(question));
+    }
+}
+
+/// Who a program runs as whose file has set-id bits, and whether the loader takes it for privileged (ld.so(8),
+/// "secure-execution mode").
+fn as_owner<'a>(ground: &Ground<'a>, program: NodeId) -> (Ground<'a>, bool) {
+    let Some(stat) = ground.view.stat(program) else { return (ground.clone(), false) };
+    let mut owned = ground.clone();
+    if stat.mode & 0o4000 != 0 {
+        owned.actor.uid = stat.uid;
+        owned.actor.overrides |= stat.uid == 0;
+    }
+    if stat.mode & 0o2010 == 0o2010 {
+        owned.actor.gid = stat.gid;
+    }
+    let has_capabilities = ground.view.xattrs(program).iter().any(|xattr| &xattr.name[..] == b"security.capability");
+    let secure = owned.actor.uid != ground.actor.uid || owned.actor.gid != ground.actor.gid || has_capabilities;
+    (owned, secure)
+}
+
+/// Whether a link says that a busybox has an applet: distributions make one for each.
+fn has_applet(ground: &Ground<'_>, busybox: NodeId, applet: &str) -> bool {
+    let inode = |node| ground.view.stat(node).map(|stat| stat.inode);
+    DEFAULT_PATH.split(':').any(|folder| match ground.view.resolve(format!("{folder}/{applet}").as_bytes(), true) {
+        Resolved::Found(node) => inode(node) == inode(busybox),
+        _ => false,
+    })
+}

@@ -1,0 +1,199 @@
+//! Programs looked up in PATH, as runtimes, shells and execvp(3) do.
+//!
+//! A name with a slash is a path. Any other is tried in each folder in turn; what is no file or may not be executed is passed
+//! over and remembered, for that is what the error will be about. Not here: executing what was found.
+
+use crate::facts::access;
+use crate::facts::access::Access;
+use crate::facts::access::Actor;
+use crate::facts::access::Reach;
+use crate::facts::access::Want;
+use crate::facts::proof::Fault;
+use crate::facts::proof::ground::Ground;
+use crate::facts::proof::launch::By;
+use crate::facts::proof::quoted;
+use crate::facts::shell;
+use crate::model::finding::Undecided;
+use crate::model::layer_facts::Kind;
+use crate::model::text::shown;
+use crate::model::text::shown_bytes;
+use crate::view::NodeId;
+
+/// A program's file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// The path that is executed.
+    pub path: String,
+    /// Where it leads.
+    pub node: NodeId,
+}
+
+/// Why no program was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Miss {
+    /// Certainly none.
+    Fault(Fault),
+    /// The bytes do not say.
+    Open(Undecided),
+}
+
+/// Folders that a message lists.
+const FOLDERS_SHOWN: usize = 8;
+
+impl Ground<'_> {
+    /// The file that a command's first word names for the process itself, if there is one that it may execute.
+    pub fn program(&self, word: &str) -> Option<NodeId> {
+        Some(find(self, &self.actor, word, By::Program).ok()?.node)
+    }
+}
+
+/// Finds the program of a word as `actor`.
+pub fn find(ground: &Ground<'_>, actor: &Actor, word: &str, by: By) -> Result<Program, Miss> {
+    if !shell::is_decided(word) {
+        let reason = "which program it is depends on what the config does not set";
+        return Err(Miss::Open(Undecided::unknowable(quoted(word), reason)));
+    }
+    if word.is_empty() {
+        return Err(Miss::Fault(fault(word, "the program's name is empty".to_string(), None)));
+    }
+    if word.contains('/') {
+        return file(ground, actor, word, word);
+    }
+    let path = ground.variables.get("PATH").unwrap_or_default();
+    let mut closed: Vec<(String, NodeId)> = Vec::new();
+    let mut refused: Option<Fault> = None;
+    let mut open: Option<Undecided> = None;
+    for folder in path.split(':') {
+        if folder.is_empty() && path.is_empty() && by == By::Runtime {
+            continue;
+        }
+        if !shell::is_decided(folder) {
+            open.get_or_insert(Undecided::unknowable("PATH", "a script sets it to what is not known here"));
+            continue;
+        }
+        let candidate =
+            if folder.is_empty() { word.to_string() } else { format!("{}/{word}", folder.trim_end_matches('/')) };
+        match ground.reach_as(actor, candidate.as_bytes()) {
+            Reach::Found(_) if by == By::Runtime && !folder.starts_with('/') => {
+                let reason =
+                    format!("PATH finds it as {}, and not every runtime takes a relative folder", quoted(&candidate));
+                return Err(Miss::Open(Undecided::unknowable(quoted(word), reason)));
+            }
+            Reach::Found(_) => match file(ground, actor, word, &candidate) {
+                Ok(program) => return Ok(program),
+                Err(Miss::Fault(fault)) => _ = refused.get_or_insert(fault),
+                Err(Miss::Open(question)) => _ = open.get_or_insert(question),
+            },
+            Reach::Closed(blocking) => closed.push((folder.to_string(), blocking)),
+            Reach::Acl(node) => _ = open.get_or_insert(ground.acl(node)),
+            Reach::Mounted => {
+                _ = open
+                    .get_or_insert(Undecided::unknowable(quoted(&candidate), "the runtime mounts its own files there"))
+            }
+            Reach::Missing(Some(link)) if ground.view.name(link) == word.as_bytes() => {
+                if let Err(Miss::Fault(fault)) = file(ground, actor, word, &candidate) {
+                    refused.get_or_insert(fault);
+                }
+            }
+            Reach::Missing(_) | Reach::Loop | Reach::NotFolder => {}
+        }
+    }
+    if let Some(question) = open {
+        return Err(Miss::Open(question));
+    }
+    let mut passed = String::new();
+    for (folder, blocking) in closed.iter().take(FOLDERS_SHOWN) {
+        passed.push_str(&format!(
+            "; {} was passed over, for {} may not enter {}",
+            shown(folder),
+            ground.who(),
+            ground.describe(*blocking)
+        ));
+    }
+    if let Some(mut fault) = refused {
+        fault.what.push_str(&passed);
+        return Err(Miss::Fault(fault));
+    }
+    let folders: Vec<&str> = unique(path.split(':').filter(|folder| !closed.iter().any(|(other, _)| other == folder)));
+    let mut listed = folders.iter().take(FOLDERS_SHOWN).map(|folder| shown(folder)).collect::<Vec<_>>().join(", ");
+    if folders.len() > FOLDERS_SHOWN {
+        listed.push_str(", …");
+    }
+    let place = closed.first().map(|(_, blocking)| *blocking);
+    Err(Miss::Fault(fault(word, format!("no folder of PATH has {} ({listed}){passed}", quoted(word)), place)))
+}
+
+/// The file at a path, if `actor` may execute it.
+pub fn file(ground: &Ground<'_>, actor: &Actor, word: &str, path: &str) -> Result<Program, Miss> {
+    let lack = |what: String, place| Err(Miss::Fault(fault(word, what, place)));
+    let node = match ground.reach_as(actor, path.as_bytes()) {
+        Reach::Found(node) => node,
+        Reach::Missing(Some(link)) => {
+            let target = shown_bytes(ground.view.stat(link).map_or(b"", |stat| stat.text));
+            let what = format!(
+                "{} leads through the link {} to {target}, which is not there",
+                quoted(path),
+                ground.name(link)
+            );
+            return lack(what, Some(link));
+        }
+        Reach::Missing(None) => return lack(format!("{} does not exist", quoted(path)), None),
+        Reach::Loop => return lack(format!("{} is a loop of symbolic links", quoted(path)), None),
+        Reach::NotFolder => return lack(format!("{} leads through something that is no folder", quoted(path)), None),
+        Reach::Closed(folder) => {
+            let what = format!(
+                "{} lies behind {}, which {} may not enter",
+                quoted(path),
+                ground.describe(folder),
+                ground.who()
+            );
+            let fix = Some(enter(ground, folder));
+            return Err(Miss::Fault(Fault { fix, ..fault(word, what, Some(folder)) }));
+        }
+        Reach::Acl(node) => return Err(Miss::Open(ground.acl(node))),
+        Reach::Mounted => {
+            return Err(Miss::Open(Undecided::unknowable(quoted(path), "the runtime mounts its own files there")));
+        }
+    };
+    let kind = ground.view.stat(node).map(|stat| stat.kind);
+    if kind != Some(Kind::File) {
+        let is = if kind == Some(Kind::Dir) { "a folder" } else { "no regular file" };
+        return lack(format!("{} is {is}", quoted(path)), Some(node));
+    }
+    match access::access(ground.view, node, actor, Want::Execute) {
+        Access::Yes => Ok(Program { path: path.to_string(), node }),
+        Access::Acl => Err(Miss::Open(ground.acl(node))),
+        Access::No => {
+            let mut fault =
+                fault(word, format!("{} may not be executed by {}", ground.describe(node), ground.who()), Some(node));
+            fault.fix =
+                Some(format!("Make it executable: RUN chmod 0755 {0}, or COPY --chmod=0755 … {0}", ground.name(node)));
+            Err(Miss::Fault(fault))
+        }
+    }
+}
+
+/// What to do about a folder that may not be entered.
+pub fn enter(ground: &Ground<'_>, folder: NodeId) -> String {
+    format!(
+        "Put it where {} gets to, such as /opt, /usr/local or the user's own home, and name that place in PATH. RUN chmod a+x {} \
+         would do too, and open the folder to everybody.",
+        ground.who(),
+        ground.name(folder)
+    )
+}
+
+fn fault(word: &str, mut what: String, place: Option<NodeId>) -> Fault {
+    if word.ends_with('\r') {
+        what.push_str(": its lines end in CR LF, and the CR is taken for a part of the name");
+    } else if word.contains(' ') {
+        what.push_str(": it is one word with blanks in it, and no shell takes it apart");
+    }
+    Fault { subject: shown(word), what, place, is_graced: false, is_likely: false, fix: None }
+}
+
+/// The same without repetitions.
+fn unique<'t>(folders: impl Iterator<Item = &'t str>) -> Vec<&'t str> {
+    let mut seen = std::collections::HashSet::new();
+    folders.filter(|folder| seen.insert(*folder)).collect()
+}

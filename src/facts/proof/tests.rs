@@ -1,0 +1,224 @@
+//! What is said of commands in small images.
+
+use crate::facts::access::Capabilities;
+use crate::facts::health::Health;
+use crate::facts::proof::Proof;
+use crate::facts::testing;
+use crate::facts::testing::Made;
+
+/// Faults, then questions, as one text; `runs` where there are none.
+fn outcome(proof: &Proof) -> String {
+    let faults = proof.faults.iter().map(|fault| {
+        let mark = if fault.is_graced { "graced: " } else { "" };
+        let likely = if fault.is_likely { "likely: " } else { "" };
+        format!("{mark}{likely}{}", fault.what)
+    });
+    let open = proof.open.iter().map(|question| format!("? {}: {}", question.subject, question.reason));
+    let all: Vec<String> = faults.chain(open).collect();
+    if all.is_empty() { "runs".to_string() } else { all.join(" | ") }
+}
+
+fn starts(made: &Made) -> String {
+    outcome(&made.facts().start_proof(Capabilities::Docker).expect("an answer"))
+}
+
+fn checks(made: Made, test: &[&str]) -> String {
+    let mut made = made;
+    testing::health(&mut made.image, test);
+    let facts = made.facts();
+    let Health::Check(check) = facts.health() else { panic!("no check") };
+    outcome(&facts.health_proof(&check, Capabilities::Docker).expect("an answer"))
+}
+
+const SYSTEM: &str = "
+    f 0644 0:0 etc/passwd \"root:x:0:0::/root:/bin/sh\\napp:x:1000:1000::/home/app:/bin/sh\\n\"
+    e 0755 0:0 bin/busybox
+    l bin/sh -> busybox
+    l usr/bin/env -> ../../bin/busybox
+    l usr/bin/wget -> /bin/busybox
+    e 0755 0:0 usr/bin/tini
+    e 0755 0:0 usr/local/bin/server
+";
+
+fn system(lines: &str) -> Made {
+    Made::of(&format!("{SYSTEM}{lines}")).user("app").workdir("/app")
+}
+
+#[test]
+fn programs_are_found_or_it_is_said_why_not() {
+    for (lines, cmd, expected) in [
+        ("", &["server"][..], "runs"),
+        ("", &["/usr/local/bin/server"], "runs"),
+        (
+            "",
+            &["nope"],
+            "no folder of PATH has `nope` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin)",
+        ),
+        ("", &["./nope"], "`./nope` does not exist"),
+        ("f 0755 0:0 app/x \"#!/bin/sh\\n\"", &["./x"], "runs"),
+        ("l app/x -> y", &["./x"], "`./x` leads through the link /app/x to y, which is not there"),
+        ("l app/x -> x", &["./x"], "`./x` is a loop of symbolic links"),
+        ("d 0755 0:0 app/x", &["./x"], "`./x` is a folder"),
+        ("f 0755 0:0 app/x \"\"", &["./x/y"], "`./x/y` leads through something that is no folder"),
+        (
+            "f 0644 0:0 app/x \"#!/bin/sh\\n\"",
+            &["./x"],
+            "/app/x (mode 0644, owner 0:0) may not be executed by uid 1000 (app)",
+        ),
+        (
+            "f 0755 0:0 app/x \"echo\\n\"",
+            &["./x"],
+            "/app/x has no #! line and is no ELF program, so only a shell could run it",
+        ),
+        ("f 0755 0:0 app/x \"\"", &["./x"], "/app/x is empty"),
+        (
+            "f 0755 0:0 app/x \"#!/bin/bash\\n\"",
+            &["./x"],
+            "the interpreter of /app/x is missing: `/bin/bash` does not exist",
+        ),
+        (
+            "f 0755 0:0 app/x \"#!/bin/sh\\r\\n\"",
+            &["./x"],
+            "the interpreter of /app/x is missing: `/bin/sh\\r` does not exist: its lines end in CR LF, and the CR is taken for a part of the name",
+        ),
+        (
+            "f 0755 0:0 app/x \"#!/usr/bin/env python\\n\"",
+            &["./x"],
+            "no folder of PATH has `python` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin)",
+        ),
+        (
+            "e 0705 0:1000 app/x",
+            &["./x"],
+            "graced: /app/x (mode 0705, owner 0:1000) may not be executed by uid 1000 (app)",
+        ),
+        (
+            "e 0077 1000:0 app/x",
+            &["./x"],
+            "graced: /app/x (mode 0077, owner 1000:0) may not be executed by uid 1000 (app)",
+        ),
+        ("e 0644 0:0 app/x", &["./x"], "/app/x (mode 0644, owner 0:0) may not be executed by uid 1000 (app)"),
+    ] {
+        assert_eq!(starts(&system(lines).cmd(cmd)), expected, "{cmd:?} {lines}");
+    }
+}
+
+#[test]
+fn a_working_folder_must_be_one() {
+    assert_eq!(starts(&system("f 0644 0:0 w \"\"").workdir("/w").cmd(&["server"])), "WORKDIR /w is no folder");
+    assert_eq!(starts(&system("l w -> w").workdir("/w").cmd(&["server"])), "WORKDIR /w is a loop of symbolic links");
+    assert_eq!(starts(&system("").workdir("/not/there").cmd(&["server"])), "runs");
+    let blanks = starts(&system("").cmd(&["server --port 80"]));
+    assert!(blanks.ends_with(": it is one word with blanks in it, and no shell takes it apart"), "{blanks}");
+}
+
+#[test]
+fn six_scripts_in_a_row_are_one_too_many() {
+    let chain = |length: usize| {
+        let mut lines = "f 0755 0:0 app/s1 \"#!/bin/sh\\n\"\n".to_string();
+        for i in 2..=length {
+            lines.push_str(&format!("f 0755 0:0 app/s{i} \"#!/app/s{}\\n\"\n", i - 1));
+        }
+        starts(&system(&lines).cmd(&[&format!("/app/s{length}")]))
+    };
+    assert_eq!(chain(5), "runs");
+    assert_eq!(chain(6), "/app/s1 is the sixth script in a row, and Linux takes five");
+}
+
+#[test]
+fn behind_a_closed_folder_only_the_runtime_reaches_a_program() {
+    let lines = "d 0700 0:0 root\ne 0755 0:0 root/bin/prog\nf 0755 0:0 root/bin/script \"#!/bin/sh\\n\"";
+    let made = |cmd: &[&str]| system(lines).env("PATH=/root/bin:/usr/bin:/bin").cmd(cmd);
+    let graced =
+        "graced: `/root/bin/prog` lies behind /root (mode 0700, owner 0:0), which uid 1000 (app) may not enter";
+    assert_eq!(starts(&made(&["prog"])), graced);
+    assert_eq!(
+        starts(&made(&["script"])),
+        "the script /root/bin/script lies behind /root (mode 0700, owner 0:0), which uid 1000 (app) may not enter; `/bin/sh` opens it as that user"
+    );
+    let missing = |name: &str| {
+        format!(
+            "no folder of PATH has `{name}` (/usr/bin, /bin); /root/bin was passed over, for uid 1000 (app) may not enter /root (mode 0700, owner 0:0)"
+        )
+    };
+    assert_eq!(starts(&made(&["/bin/sh", "-c", "prog"])), missing("prog"));
+    assert_eq!(starts(&made(&["tini", "--", "prog"])), missing("prog"));
+    let none = made(&["prog"]).facts().start_proof(Capabilities::None).map(|proof| outcome(&proof));
+    assert_eq!(none, Ok(missing("prog")));
+    assert_eq!(starts(&made(&["prog"]).user("0")), "runs");
+    assert_eq!(checks(made(&[]), &["CMD-SHELL", "curl -f http://localhost || exit 1"]), missing("curl"));
+}
+
+#[test]
+fn texts_fail_where_they_cannot_end_well() {
+    let missing = "no folder of PATH has `nope` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin)";
+    let likely = format!("likely: {missing}");
+    for (text, expected) in [
+        ("server", "runs"),
+        ("exec server", "runs"),
+        ("nope || exit 1", missing),
+        ("nope || wget -q x", "runs"),
+        ("nope; server", "runs"),
+        ("set -e; nope; server", missing),
+        ("echo a && nope", missing),
+        (
+            "sleep 1 && nope",
+            "no folder of PATH has `sleep` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin)",
+        ),
+        ("server && nope", &likely),
+        ("cd /x && ./nope", "`./nope` does not exist"),
+        (
+            ". ./env && nope",
+            "? nope: no folder of PATH has `nope` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin); but `.` runs before, and may change what follows",
+        ),
+        ("if nope; then exit 0; else exit 1; fi", "runs"),
+        ("wget -q $URL", "runs"),
+        ("$RUN x", "? `\u{fffc}`: which program it is depends on what the config does not set"),
+        ("f() { nope; }; f", "runs"),
+        ("PATH=/x:$PATH nope", "? PATH: a script sets it to what is not known here"),
+    ] {
+        assert_eq!(checks(system(""), &["CMD-SHELL", text]), expected, "{text}");
+    }
+}
+
+#[test]
+fn entry_scripts_hand_on_to_the_command() {
+    let entry = |script: &str, cmd: &[&str]| {
+        let mut made = system(&format!("f 0755 0:0 entry.sh {script:?}")).cmd(cmd);
+        made.image.config.run.entrypoint = vec!["/entry.sh".to_string()];
+        starts(&made)
+    };
+    let missing = "no folder of PATH has `nope` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin)";
+    assert_eq!(entry("#!/bin/sh\nset -e\nexec \"$@\"\n", &["server"]), "runs");
+    assert_eq!(entry("#!/bin/sh\nset -e\nexec \"$@\"\n", &["nope"]), missing);
+    assert_eq!(entry("#!/bin/sh\nserver migrate\nexec \"$@\"\n", &["nope"]), format!("likely: {missing}"));
+    assert_eq!(entry("#!/bin/sh\nset -e\nnope\nexec \"$@\"\n", &["server"]), missing);
+    assert_eq!(entry("#!/bin/sh\nset -e\nmake install\nexec \"$@\"\n", &["server"]), missing.replace("nope", "make"));
+    assert_eq!(entry("#!/bin/sh\nserver \"$@\"\n", &["nope"]), "runs");
+    let node = "#!/bin/sh\nset -e\nif [ \"${1#-}\" != \"${1}\" ]; then\n  set -- node \"$@\"\nfi\nexec \"$@\"\n";
+    assert_eq!(entry(node, &["server"]), "runs");
+    assert_eq!(entry(node, &["nope"]), format!("? nope: {missing}; but the script may change its arguments"));
+    assert_eq!(
+        entry("#!/bin/sh\nif server; then\n  exec \"$@\"\nfi\n", &["nope"]),
+        "? `nope`: whether and how the script hands on to it is its own affair"
+    );
+}
+
+#[test]
+fn wrappers_start_their_command() {
+    let missing = "no folder of PATH has `nope` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin)";
+    for (cmd, expected) in [
+        (&["tini", "--", "server"][..], "runs"),
+        (&["tini", "-g", "--", "nope"], missing),
+        (&["env", "A=b", "nope"], missing),
+        (&["env", "-S", "A=b nope -x"], missing),
+        (&["env", "PATH=/x", "server"], "no folder of PATH has `server` (/x)"),
+        (&["/bin/sh", "-c", "exec tini -- nope"], missing),
+        (&["busybox", "sh", "-c", "nope"], missing),
+        (
+            &["busybox", "httpd"],
+            "? `httpd`: no link of that name leads to this busybox, and only running it tells which applets it has",
+        ),
+    ] {
+        assert_eq!(starts(&system("").cmd(cmd)), expected, "{cmd:?}");
+    }
+}

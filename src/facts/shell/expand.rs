@@ -1,0 +1,127 @@
+//! Expansion of variables inside words (section 2.6).
+//!
+//! In: what stands behind a `$`. Out: text put into the splitter's word. Not here: words and commands (`split`).
+
+use crate::facts::shell::ARGUMENTS;
+use crate::facts::shell::OPEN;
+use crate::facts::shell::is_decided;
+use crate::facts::shell::split::Splitter;
+use crate::facts::shell::split::is_name;
+use crate::limits;
+
+impl Splitter<'_> {
+    /// A value takes the expansion's place; outside of quotes its blanks separate words.
+    fn push_value(&mut self, value: &str, quoted: bool) {
+        if value.len() > self.budget {
+            self.open();
+            return;
+        }
+        self.budget -= value.len();
+        if quoted || !value.contains(char::is_whitespace) {
+            self.push(value);
+            return;
+        }
+        for (i, part) in value.split(char::is_whitespace).enumerate() {
+            if i > 0 {
+                self.end_word();
+            }
+            if !part.is_empty() {
+                self.push(part);
+            }
+        }
+    }
+
+    fn value(&self, name: &str) -> Option<String> {
+        if self.assigned.contains(name) {
+            return Some(OPEN.to_string());
+        }
+        self.variables.get(name).map(str::to_string)
+    }
+
+    /// What follows a `$`; gives the place behind it.
+    pub fn expand(&mut self, text: &str, at: usize, quoted: bool, depth: usize) -> usize {
+        let rest = &text[at..];
+        if let Some(inner) = rest.strip_prefix('{') {
+            let Some(length) = closing(inner, b'{', b'}') else {
+                self.open();
+                return text.len();
+            };
+            self.parameter(&inner[..length], quoted, depth);
+            return at + length + 2;
+        }
+        if let Some(inner) = rest.strip_prefix('(') {
+            self.open();
+            return closing(inner, b'(', b')').map_or(text.len(), |length| at + length + 2);
+        }
+        let length = rest.bytes().take_while(|&b| b.is_ascii_alphanumeric() || b == b'_').count();
+        if is_name(&rest[..length]) {
+            match self.value(&rest[..length]) {
+                Some(value) => self.push_value(&value, quoted),
+                None => self.open(),
+            }
+            return at + length;
+        }
+        match rest.chars().next() {
+            Some('@') => {
+                self.word.get_or_insert_default().push(ARGUMENTS);
+                at + 1
+            }
+            Some(c) if c.is_ascii_digit() || "*#?-$!".contains(c) => {
+                self.open();
+                at + 1
+            }
+            _ => {
+                self.push("$");
+                at
+            }
+        }
+    }
+
+    /// The inside of `${…}`.
+    fn parameter(&mut self, inner: &str, quoted: bool, depth: usize) {
+        let length = inner.bytes().take_while(|&b| b.is_ascii_alphanumeric() || b == b'_').count();
+        let (name, operator) = inner.split_at(length);
+        if !is_name(name) || depth >= limits::SHELL_DEPTH {
+            return self.open();
+        }
+        let value = self.value(name);
+        let colon = operator.strip_prefix(':');
+        // With a colon an empty value counts as unset (section 2.6.2).
+        let value = value.filter(|value| colon.is_none() || !value.is_empty());
+        let operator = colon.unwrap_or(operator);
+        match (operator.chars().next(), value) {
+            (None, Some(value)) if colon.is_none() => self.push_value(&value, quoted),
+            (Some('-' | '=' | '?'), Some(value)) => self.push_value(&value, quoted),
+            (Some('-' | '='), None) => self.default(&operator[1..], quoted, depth),
+            (Some('+'), Some(value)) if is_decided(&value) => self.default(&operator[1..], quoted, depth),
+            (Some('+'), None) => self.push(""),
+            _ => self.open(),
+        }
+    }
+
+    fn default(&mut self, text: &str, quoted: bool, depth: usize) {
+        let mut at = 0;
+        while let Some(dollar) = text[at..].find('$') {
+            self.push_value(&text[at..at + dollar], quoted);
+            at = self.expand(text, at + dollar + 1, quoted, depth + 1);
+        }
+        let rest = text[at..].trim_matches(['"', '\'']);
+        self.push_value(rest, quoted);
+    }
+}
+
+/// Where a bracket that is open closes.
+fn closing(text: &str, open: u8, close: u8) -> Option<usize> {
+    let mut depth = 0usize;
+    for (at, byte) in text.bytes().enumerate() {
+        if byte == open {
+            depth += 1;
+        } else if byte == close {
+            match depth.checked_sub(1) {
+                Some(less) => depth = less,
+                None => return Some(at),
+            }
+        }
+    }
+    None
+}

@@ -1,0 +1,176 @@
+//! Shell text split into simple commands and words, as far as the text and the image's variables decide them.
+//!
+//! POSIX.1-2024, Shell Command Language, sections 2.2 (quoting), 2.3 (tokens), 2.6 (expansion) and 2.9 (commands). What
+//! only a running shell knows (command substitution, globs of unknown variables, single positional parameters) becomes
+//! [`OPEN`]. Not here: which of the commands run; they are told with what joins them and how deep they are nested.
+
+mod expand;
+mod split;
+
+use crate::model::config::RunConfig;
+use std::collections::HashMap;
+use std::collections::HashSet;
+
+/// Stands in a word for what cannot be told.
+pub const OPEN: char = '\u{fffc}';
+
+/// Stands in a word for all positional parameters (`"$@"`).
+pub const ARGUMENTS: char = '\u{fffb}';
+
+/// Whether nothing of a word is open.
+pub fn is_decided(word: &str) -> bool {
+    !word.contains([OPEN, ARGUMENTS])
+}
+
+/// How a command is joined to the one before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Join {
+    /// `;`, a line's end, `&`, or the first.
+    #[default]
+    Then,
+    /// `&&`
+    And,
+    /// `||`
+    Or,
+    /// `|`
+    Pipe,
+}
+
+/// A simple command.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Simple {
+    /// Its words, without redirections.
+    pub words: Vec<String>,
+    /// What joins it to the one before.
+    pub join: Join,
+    /// `!` stands before it.
+    pub is_negated: bool,
+    /// `&` stands behind it.
+    pub is_background: bool,
+    /// In how many compound commands (`if`, `for`, `{`, `(`, functions) it stands.
+    pub depth: usize,
+    /// It writes a file (`>`, `>>`) other than one in /dev.
+    pub writes: bool,
+}
+
+/// The variables that a command sees.
+#[derive(Clone, Debug, Default)]
+pub struct Variables(HashMap<String, String>);
+
+impl Variables {
+    /// Those that the config sets. Of duplicates the last counts.
+    pub fn new(config: &RunConfig) -> Variables {
+        let pairs = config.env.iter().filter_map(|pair| pair.split_once('='));
+        Variables(pairs.map(|(name, value)| (name.to_string(), value.to_string())).collect())
+    }
+
+    /// The value, if one is set. It may hold [`OPEN`] where a shell set it.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// Sets a variable.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.0.insert(name.to_string(), value.to_string());
+    }
+}
+
+/// The simple commands of a shell text, each as its words; redirections are left out.
+pub fn commands(text: &str, variables: &Variables) -> Vec<Vec<String>> {
+    read(text, variables).commands.into_iter().map(|command| command.words).collect()
+}
+
+/// A shell text, taken apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text {
+    /// Its simple commands, in order. Those of functions are left out.
+    pub commands: Vec<Simple>,
+    /// The functions that it defines.
+    pub functions: HashSet<String>,
+}
+
+/// Takes a shell text apart.
+pub fn read(text: &str, variables: &Variables) -> Text {
+    split::split(text, variables)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(text: &str, env: &[&str]) -> Vec<Vec<String>> {
+        let config = RunConfig { env: env.iter().map(|pair| pair.to_string()).collect(), ..RunConfig::default() };
+        commands(text, &Variables::new(&config))
+    }
+
+    fn words(text: &str, env: &[&str]) -> String {
+        split(text, env).iter().map(|words| words.join("|")).collect::<Vec<_>>().join(" ; ").replace(OPEN, "?")
+    }
+
+    #[test]
+    fn words_are_split_as_a_shell_does() {
+        for (text, env, expected) in [
+            ("exec uvicorn main:app --host 0.0.0.0", &[][..], "exec|uvicorn|main:app|--host|0.0.0.0"),
+            ("a 'b c' \"d e\"f g\\ h ''", &[], "a|b c|d ef|g h|"),
+            ("a && b || c; d | e & f\ng", &[], "a ; b ; c ; d ; e ; f ; g"),
+            ("a > /dev/null 2>&1 b &>/x", &[], "a|b"),
+            ("if [ -f x ]; then y; fi # z", &[], "[|-f|x|] ; y"),
+            ("x $PORT ${PORT} ${A:-3} ${B-4} \"$O\" $O", &["PORT=80", "B=", "O=p q"], "x|80|80|3||p q|p|q"),
+            ("x $NOPE ${NOPE} $(date) `date` $1 $((1+2)) a$", &[], "x|?|?|?|?|?|?|a$"),
+            ("PORT=1; x $PORT", &["PORT=80"], "PORT=1 ; x|?"),
+            ("x ${A:-${B:-${C:-9}}} ${A%b} ${D:+e}", &["D=1"], "x|9|?|e"),
+            ("x '$PORT' \"\\$PORT \\n\"", &["PORT=80"], "x|$PORT|$PORT \\n"),
+            ("x ${unclosed", &[], "x|?"),
+            ("curl -f 'http://a/b?c=d&e=f' ü", &[], "curl|-f|http://a/b?c=d&e=f|ü"),
+        ] {
+            assert_eq!(words(text, env), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn joints_and_nesting_are_told() {
+        let shown = |text: &str| {
+            let commands = read(text, &Variables::default()).commands;
+            let shown = commands.iter().map(|command| {
+                let join = match command.join {
+                    Join::Then => ";",
+                    Join::And => "&&",
+                    Join::Or => "||",
+                    Join::Pipe => "|",
+                };
+                let marks = [(command.is_negated, "!"), (command.is_background, "&"), (command.writes, ">")];
+                let marks: String = marks.iter().filter(|mark| mark.0).map(|mark| mark.1).collect();
+                format!("{join}{marks}{}{}", command.depth, command.words.join(" "))
+            });
+            shown.collect::<Vec<_>>().join(" ").replace(OPEN, "?").replace(ARGUMENTS, "@")
+        };
+        for (text, expected) in [
+            ("a && b || c; d | e & f\ng", ";0a &&0b ||0c ;0d |&0e ;0f ;0g"),
+            ("a &&\n b |\n\n c", ";0a &&0b |0c"),
+            ("if a; then b; else c; fi || d", ";1a ;1b ;1c ||0d"),
+            ("for x in 1 2; do a; done; ! b", ";1a ;!0b"),
+            ("case \"$1\" in\n a|b) c ;;\n (*) d;;\nesac\ne", ";1c ;1d ;0e"),
+            ("f() { a; b; }\nfunction g {\n c\n}\nd", ";0d"),
+            ("f() {\n if a; then b; fi\n}\nc", ";0c"),
+            ("(a; b) && { c; } > /x; d", ";1a ;1b &&1c ;0d"),
+            ("cat <<EOF > x\nfoo; bar\nEOF\na", ";>0cat ;0a"),
+            ("cat <<-'E' && b\n\tfoo\n\tE\na >/dev/null 2>&1", ";0cat &&0b ;0a"),
+            ("exec \"$@\"", ";0exec @"),
+            ("a \u{fffb} $1 $*", ";0a ? ? ?"),
+            ("\"if\" a; \\fi", ";0if a ;0fi"),
+            ("set -e; x=1 y; . ./z", ";0set -e ;0x=1 y ;0. ./z"),
+        ] {
+            assert_eq!(shown(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn hostile_texts_cost_their_length() {
+        let value = format!("A={}", "x ".repeat(200_000));
+        for part in ["${", "$(", "`", "$A ", "${A:-", "'", "\"", "\\", "${A:-$A}", "a=b "] {
+            let started = std::time::Instant::now();
+            let _ = split(&part.repeat(100_000), &[&value]);
+            assert!(started.elapsed().as_secs() < 5, "{part}");
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! The splitter: characters to words, words to simple commands.
+//!
+//! In: text. Out: [`Text`]. Not here: what variables stand for (`expand`).
+
+use crate::facts::shell::ARGUMENTS;
+use crate::facts::shell::Join;
+use crate::facts::shell::OPEN;
+use crate::facts::shell::Simple;
+use crate::facts::shell::Text;
+use crate::facts::shell::Variables;
+use crate::limits;
+use std::collections::HashSet;
+
+/// Takes a text apart.
+pub fn split(text: &str, variables: &Variables) -> Text {
+    let mut splitter = Splitter {
+        variables,
+        assigned: assigned(text),
+        text: Text::default(),
+        next: Simple::default(),
+        word: None,
+        is_quoted: false,
+        drops_word: false,
+        here: Vec::new(),
+        in_pattern: false,
+        nesting: Vec::new(),
+        budget: limits::SHELL_EXPANSION_BYTES,
+    };
+    splitter.split(text);
+    splitter.text
+}
+
+/// Names that the text itself assigns: their values depend on where it has come to.
+fn assigned(text: &str) -> HashSet<&str> {
+    let words = text.split(|c: char| c.is_whitespace() || matches!(c, ';' | '&' | '|' | '('));
+    words.filter_map(|word| word.split_once('=')).map(|(name, _)| name).filter(|name| is_name(name)).collect()
+}
+
+/// Closes nothing: a function's name was read, and its body follows.
+const FUNCTION: &str = "function";
+
+pub fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && !text.starts_with(|c: char| c.is_ascii_digit())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+pub struct Splitter<'a> {
+    pub variables: &'a Variables,
+    pub assigned: HashSet<&'a str>,
+    text: Text,
+    /// The command so far.
+    next: Simple,
+    /// The word so far; `Some("")` after empty quotes.
+    pub word: Option<String>,
+    /// Part of the word so far was quoted: it is no reserved word.
+    is_quoted: bool,
+    /// The next word is where a redirection goes.
+    drops_word: bool,
+    /// Ends of here-documents that begin behind this line.
+    here: Vec<String>,
+    /// A pattern of a `case` is being read.
+    in_pattern: bool,
+    /// The words that close the compound commands which are open.
+    nesting: Vec<&'static str>,
+    pub budget: usize,
+}
+
+impl Splitter<'_> {
+    fn split(&mut self, text: &str) {
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        let mut double = false;
+        while let Some(c) = text[at..].chars().next() {
+            let next = at + c.len_utf8();
+            let followed = |by: u8| bytes.get(next) == Some(&by);
+            match c {
+                '"' => {
+                    double = !double;
+                    self.quoted("");
+                }
+                '\\' => {
+                    let escaped = text[next..].chars().next();
+                    match escaped {
+                        // A line goes on.
+                        Some('\n') => {}
+                        Some(c) if double && !matches!(c, '$' | '`' | '"' | '\\') => {
+                            self.push("\\");
+                            self.push_char(c);
+                        }
+                        Some(c) => {
+                            self.quoted("");
+                            self.push_char(c);
+                        }
+                        None => {}
+                    }
+                    at = next + escaped.map_or(0, char::len_utf8);
+                    continue;
+                }
+                '$' => {
+                    at = self.expand(text, next, double, 0);
+                    continue;
+                }
+                '`' => {
+                    self.open();
+                    at = text[next..].find('`').map_or(text.len(), |end| next + end + 1);
+                    continue;
+                }
+                c if double => self.push_char(c),
+                '\'' => {
+                    let end = text[next..].find('\'').map_or(text.len(), |end| next + end);
+                    self.quoted(&text[next..end]);
+                    at = (end + 1).min(text.len());
+                    continue;
+                }
+                '#' if self.word.is_none() => {
+                    at = text[next..].find('\n').map_or(text.len(), |end| next + end);
+                    continue;
+                }
+                '\n' => {
+                    self.end_line();
+                    at = self.behind_here_documents(text, next);
+                    continue;
+                }
+                '|' | '(' if self.in_pattern => self.word = None,
+                ')' if self.in_pattern => {
+                    self.word = None;
+                    self.in_pattern = false;
+                }
+                ';' if followed(b';') => {
+                    self.end_command(Join::Then);
+                    self.in_pattern = self.nesting.last() == Some(&"esac");
+                    at = next + 1;
+                    continue;
+                }
+                ';' => self.end_command(Join::Then),
+                '|' if followed(b'|') => {
+                    self.end_command(Join::Or);
+                    at = next + 1;
+                    continue;
+                }
+                '|' => {
+                    self.end_command(Join::Pipe);
+                    at = next + usize::from(followed(b'&'));
+                    continue;
+                }
+                '&' if followed(b'&') => {
+                    self.end_command(Join::And);
+                    at = next + 1;
+                    continue;
+                }
+                '(' if self.next.words.is_empty()
+                    && self.word.is_some()
+                    && text[next..].trim_start().starts_with(')') =>
+                {
+                    // The name of a function; its body is a compound command.
+                    self.text.functions.extend(self.word.take());
+                    self.nesting.push(FUNCTION);
+                    at = next + text[next..].find(')').map_or(0, |end| end + 1);
+                    continue;
+                }
+                '(' => {
+                    self.end_command(self.next.join);
+                    self.nesting.push(")");
+                }
+                ')' => {
+                    self.end_command(Join::Then);
+                    self.close(")");
+                }
+                '&' if followed(b'>') => self.end_word(),
+                '&' if at > 0 && matches!(bytes[at - 1], b'>' | b'<') => {}
+                '&' => {
+                    self.end_word();
+                    self.next.is_background = true;
+                    self.end_command(Join::Then);
+                }
+                '<' if text[at..].starts_with("<<") && !text[at..].starts_with("<<<") => {
+                    at = self.here_document(text, at + 2);
+                    continue;
+                }
+                '>' | '<' => {
+                    // The digit of `2>` is no word.
+                    if self.word.as_ref().is_some_and(|word| word.len() == 1 && word.as_bytes()[0].is_ascii_digit()) {
+                        self.word = None;
+                    }
+                    self.end_word();
+                    let target = text[next..].trim_start_matches(['>', '|', ' ', '"']);
+                    self.next.writes |= c == '>' && !target.starts_with('&') && !target.starts_with("/dev/");
+                    self.drops_word = true;
+                }
+                c if c.is_whitespace() => self.end_word(),
+                c => self.push_char(c),
+            }
+            at = next;
+        }
+        self.end_command(Join::Then);
+    }
+
+    /// Reads the word behind `<<`; gives the place behind it.
+    fn here_document(&mut self, text: &str, at: usize) -> usize {
+        self.end_word();
+        let rest = text[at..].trim_start_matches(['-', ' ', '\t']);
+        let start = text.len() - rest.len();
+        let length = rest.find(|c: char| c.is_whitespace() || ";&|<>()".contains(c)).unwrap_or(rest.len());
+        self.here.push(rest[..length].chars().filter(|c| !"\"'\\".contains(*c)).collect());
+        start + length
+    }
+
+    /// The place behind the here-documents that begin here.
+    fn behind_here_documents(&mut self, text: &str, mut at: usize) -> usize {
+        for end in std::mem::take(&mut self.here) {
+            while at < text.len() {
+                let line = text[at..].split('\n').next().unwrap_or("");
+                at = (at + line.len() + 1).min(text.len());
+                if line.trim_start_matches('\t') == end {
+                    break;
+                }
+            }
+        }
+        at
+    }
+
+    pub fn push(&mut self, text: &str) {
+        self.word.get_or_insert_default().push_str(text);
+    }
+
+    fn quoted(&mut self, text: &str) {
+        self.push(text);
+        self.is_quoted = true;
+    }
+
+    /// A character of the text itself: none that stands for something else.
+    pub fn push_char(&mut self, c: char) {
+        self.word.get_or_insert_default().push(if c == ARGUMENTS { OPEN } else { c });
+    }
+
+    pub fn open(&mut self) {
+        self.word.get_or_insert_default().push(OPEN);
+    }
+
+    pub fn end_word(&mut self) {
+        let is_quoted = std::mem::take(&mut self.is_quoted);
+        let Some(word) = self.word.take() else { return };
+        if std::mem::take(&mut self.drops_word) {
+            return;
+        }
+        if self.next.words.is_empty() && !is_quoted && self.reserved(&word) || self.in_pattern {
+            return;
+        }
+        self.next.words.push(word);
+        if self.next.words.len() == 3 && self.next.words[0] == "case" && self.next.words[2] == "in" {
+            self.next.words.clear();
+            self.nesting.push("esac");
+            self.in_pattern = true;
+        }
+    }
+
+    /// Takes a reserved word (section 2.4) that stands where a command begins.
+    fn reserved(&mut self, word: &str) -> bool {
+        match word {
+            "if" => self.nesting.push("fi"),
+            "while" | "until" => self.nesting.push("done"),
+            "{" => self.nesting.push("}"),
+            "then" | "do" | "else" | "elif" => {}
+            "!" => self.next.is_negated = !self.next.is_negated,
+            "fi" | "done" | "esac" | "}" => {
+                self.in_pattern = false;
+                self.close(word);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// A compound command ends.
+    fn close(&mut self, word: &str) {
+        if let Some(at) = self.nesting.iter().rposition(|open| *open == word) {
+            self.nesting.truncate(at);
+        }
+        if self.nesting.last() == Some(&FUNCTION) {
+            self.nesting.pop();
+        }
+    }
+
+    fn end_line(&mut self) {
+        self.end_word();
+        self.drops_word = false;
+        // Behind `&&`, `||` and `|` a line goes on.
+        if !self.next.words.is_empty() {
+            self.end_command(Join::Then);
+        }
+    }
+
+    fn end_command(&mut self, join: Join) {
+        self.end_word();
+        self.drops_word = false;
+        let mut command = std::mem::replace(&mut self.next, Simple { join, ..Simple::default() });
+        // Heads of loops and choices are no commands.
+        match command.words.first().map(String::as_str) {
+            None => {
+                self.next.join = if join == Join::Then { command.join } else { join };
+                return;
+            }
+            Some("for" | "select") => return self.nesting.push("done"),
+            Some("function") => {
+                self.text.functions.extend(command.words.get(1).cloned());
+                self.nesting.push(FUNCTION);
+                if command.words.last().is_some_and(|word| word == "{") {
+                    self.nesting.push("}");
+                }
+                return;
+            }
+            _ => {}
+        }
+        if !self.nesting.contains(&FUNCTION) {
+            command.depth = self.nesting.len();
+            self.text.commands.push(command);
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! `healthcheck-localhost`: the health check's client tries one address of localhost, and that may be the wrong one.
+
+use crate::facts::Facts;
+use crate::facts::access::Capabilities;
+use crate::facts::accounts::UserProblem;
+use crate::facts::health::Health;
+use crate::facts::health::ProbeUrl;
+use crate::facts::packages::Manager;
+use crate::facts::proof::ground::Ground;
+use crate::facts::servers::Listens;
+use crate::facts::servers::Server;
+use crate::facts::servers::Told;
+use crate::facts::start::Command;
+use crate::facts::start::file_name;
+use crate::model::finding::Location;
+use crate::model::finding::Undecided;
+use crate::model::secret;
+use crate::model::text;
+use crate::rules::Docs;
+use crate::rules::Found;
+use crate::rules::Out;
+use crate::rules::Rule;
+use crate::rules::Settings;
+use crate::view::NodeId;
+use crate::view::Resolved;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "healthcheck-localhost",
+    title: "the health check asks localhost, which may mean ::1",
+    rows: &["F6"],
+    params: &[],
+    docs: Docs {
+        why: "/etc/hosts of a container gives localhost the addresses 127.0.0.1 and ::1, and ::1 comes first where the loopback \
+              interface has IPv6. A client that tries only the first address finds nobody if the server listens on IPv4 alone: \
+              the same image is healthy on one host and unhealthy on the next.",
+        evidence: "A health check that asks the host `localhost` by Alpine's busybox wget (the name leads to a busybox that apk \
+                   installed) or by node 17, 18 or 19 (NODE_VERSION), which try one address; and a server that listens on an \
+                   IPv4 address, by its options or its default, or that is Next.js behind an npm script, whose versions differ. \
+                   curl, GNU wget, Python and other versions of node try all addresses.",
+        blind: "Whether the host has IPv6, so that nobody can say that the check fails: only that it may. Servers and clients that \
+                are not known here are undecided.",
+        fix: "Ask 127.0.0.1 in HEALTHCHECK.",
+        breaks: "config cmd=[\"gunicorn\",\"-b\",\"0.0.0.0:80\",\"m:a\"] env=NODE_VERSION=18.20.4\n\
+                 config healthcheck=[\"CMD\",\"node\",\"-e\",\"fetch('http://localhost/')\"]   #! healthcheck-localhost\n\
+                 layer ADD node.tar /\n  f 0755 0:0 usr/local/bin/node \"x\"",
+        keeps: "config cmd=[\"gunicorn\",\"-b\",\"0.0.0.0:80\",\"m:a\"] env=NODE_VERSION=18.20.4\n\
+                config healthcheck=[\"CMD\",\"node\",\"-e\",\"fetch('http://127.0.0.1/')\"]\n\
+                layer ADD node.tar /\n  f 0755 0:0 usr/local/bin/node \"x\"",
+    },
+    check,
+};
+
+/// How a client looks up a name with several addresses.
+enum Client {
+    /// It tries one address; what it is called.
+    TriesOne(String),
+    /// It tries them all, or does not exist.
+    Harmless,
+    /// Nobody knows: why.
+    Open(String),
+}
+
+/// Whom a health check finds.
+enum Listener {
+    /// A server that takes no connections over IPv6: its name and address.
+    Ipv4(&'static str, String),
+    /// Next.js, whose versions differ: what to call it.
+    MaybeIpv4(&'static str),
+    /// One that takes them, or none on that port.
+    Harmless,
+    /// Nobody knows.
+    Open,
+}
+
+fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
+    let Health::Check(check) = facts.health() else { return Ok(()) };
+    let asks = facts.health_asks(&check);
+    let by_name = |url: &&ProbeUrl| url.host.as_deref().is_some_and(|host| host.eq_ignore_ascii_case("localhost"));
+    // Where an address is asked as well, one answer may do.
+    let urls = || asks.iter().flat_map(|(_, urls)| urls);
+    if urls().any(|url| url.is_loopback() == Some(true) && !by_name(&url)) {
+        return Ok(());
+    }
+    let Some((words, url)) = asks.iter().find_map(|(words, urls)| Some((words, urls.iter().find(by_name)?))) else {
+        return Ok(());
+    };
+    let ground = match Ground::of(facts, Capabilities::Docker) {
+        Ok(ground) => ground,
+        Err(UserProblem::Unknown(_)) => return Ok(()),
+        Err(UserProblem::Undecided(question)) => return Err(question),
+    };
+    let command = facts.command();
+    let listener = listener(&ground, &command, &facts.servers(&command), url);
+    if matches!(listener, Listener::Harmless) {
+        return Ok(());
+    }
+    let client = match client(&ground, words)? {
+        Client::Harmless => return Ok(()),
+        Client::Open(why) => return Err(Undecided::unknowable("config.Healthcheck.Test", why)),
+        Client::TriesOne(client) => client,
+    };
+    let serves = match &listener {
+        Listener::Ipv4(server, address) => format!("{server} listens on IPv4 alone ({})", text::shown(address)),
+        Listener::MaybeIpv4(server) => format!("{server} listens on IPv4 alone in some versions"),
+        Listener::Harmless | Listener::Open => {
+            let why = format!("{client} may be sent to ::1, and whether the program listens there is not known");
+            return Err(Undecided::unknowable("config.Healthcheck.Test", why));
+        }
+    };
+    let port = url.port.map_or_else(String::new, |port| format!(":{port}"));
+    let mut found = Found::new(
+        format!("localhost{port}"),
+        format!("{client} tries one address of localhost, which may be ::1, and {serves}: use 127.0.0.1"),
+    )
+    .at(Location::config("config.Healthcheck.Test"))
+    .fix(format!("Ask 127.0.0.1{port} in HEALTHCHECK."));
+    if matches!(listener, Listener::MaybeIpv4(_)) || command.handed_by.is_some() {
+        found = found.likely();
+    }
+    out.report(found);
+    Ok(())
+}
+
+/// Who listens where the address leads.
+fn listener(ground: &Ground<'_>, command: &Command, servers: &[Option<Server>], url: &ProbeUrl) -> Listener {
+    if servers.iter().all(Option::is_none) {
+        let runs_script = command.programs.iter().any(|words| starts_script(words));
+        return match runs_script && has_next(ground) {
+            true => Listener::MaybeIpv4("Next.js, which the npm script seems to start,"),
+            false => Listener::Open,
+        };
+    }
+    let mut found = Listener::Harmless;
+    for (words, server) in command.programs.iter().zip(servers) {
+        let Some(server) = server else {
+            // Another program may be the one that is asked.
+            if words.first().is_none_or(|word| file_name(word) != "cd") {
+                found = Listener::Open;
+            }
+            continue;
+        };
+        let Listens::On(sockets) = &server.listens else { return Listener::Open };
+        for socket in sockets {
+            let is_asked = match (&socket.port.value, url.port) {
+                (Ok(port), Some(asked)) => *port == asked,
+                _ => true,
+            };
+            match socket.takes_ipv6() {
+                _ if !is_asked => {}
+                Some(true) => return Listener::Harmless,
+                Some(false) => {
+                    let address = socket.host.value.clone().unwrap_or_default();
+                    return Listener::Ipv4(server.name, address);
+                }
+                None if server.name == "next" && socket.host.told == Told::Default => {
+                    found = Listener::MaybeIpv4("next");
+                }
+                None => found = Listener::Open,
+            }
+        }
+    }
+    found
+}
+
+/// `npm start`, `npm run start`, `yarn start`.
+fn starts_script(words: &[String]) -> bool {
+    let verb = match words.get(1).map(String::as_str) {
+        Some("run" | "run-script") => words.get(2),
+        _ => words.get(1),
+    };
+    matches!(file_name(&words[0]), "npm" | "yarn" | "pnpm" | "bun") && verb.is_some_and(|verb| verb == "start")
+}
+
+/// A built Next.js application lies in the working folder.
+fn has_next(ground: &Ground<'_>) -> bool {
+    let is_there = |name: &str| {
+        let path = ground.absolute(name.as_bytes());
+        matches!(ground.view.resolve(&path, true), Resolved::Found(_))
+    };
+    is_there(".next/BUILD_ID") && is_there("node_modules/next")
+}
+
+fn client(ground: &Ground<'_>, words: &[String]) -> Result<Client, Undecided> {
+    let name = file_name(&words[0]);
+    let applet = if name == "busybox" { words.get(1).map_or("", String::as_str) } else { name };
+    match applet {
+        "curl" => return Ok(Client::Harmless),
+        name if name == "python" || name.starts_with("python3") => return Ok(Client::Harmless),
+        "node" => return Ok(node(ground, words)),
+        "wget" => {}
+        _ => {
+            let shown = text::shown(&secret::redact_text(applet));
+            return Ok(Client::Open(format!("how {shown} looks up localhost is not known here")));
+        }
+    }
+    // One that does not exist tries nothing.
+    let Some(node) = ground.program(&words[0]) else { return Ok(Client::Harmless) };
+    let Some(busybox) = busybox(ground, node) else { return Ok(Client::Harmless) };
+    // Whether it prefers IPv4 was chosen when it was built; Alpine chose that it does not.
+    let mut owners = ground.facts.packages()?.owners(busybox);
+    if owners.any(|package| package.manager == Manager::Apk && package.name.starts_with("busybox")) {
+        return Ok(Client::TriesOne("wget of busybox".to_string()));
+    }
+    Ok(Client::Open("whether this busybox prefers IPv4 was chosen when it was built".to_string()))
+}
+
+/// The busybox that a program is, through symbolic links or by another name of the same file.
+fn busybox(ground: &Ground<'_>, program: NodeId) -> Option<NodeId> {
+    let view = ground.view;
+    if view.name(program).starts_with(b"busybox") {
+        return Some(program);
+    }
+    let inode = view.stat(program)?.inode;
+    let known = [&b"bin/busybox"[..], b"usr/bin/busybox", b"sbin/busybox", b"usr/sbin/busybox"];
+    known
+        .iter()
+        .filter_map(|path| match view.resolve(path, true) {
+            Resolved::Found(node) => Some(node),
+            _ => None,
+        })
+        .find(|&node| view.stat(node).is_some_and(|stat| stat.inode == inode))
+}
+
+/// Node's documentation: `dns.setDefaultResultOrder` (verbatim since 17), `net.setDefaultAutoSelectFamily` (true since 20).
+fn node(ground: &Ground<'_>, words: &[String]) -> Client {
+    let options = ground.variables.get("NODE_OPTIONS").unwrap_or("");
+    let is_set = |option: &str| options.contains(option) || words.iter().any(|word| word.starts_with(option));
+    if is_set("--dns-result-order=ipv4first") || is_set("--enable-network-family-autoselection") {
+        return Client::Harmless;
+    }
+    let version = ground.variables.get("NODE_VERSION").unwrap_or("").trim_start_matches('v');
+    match version.split('.').next().and_then(|major| major.parse::<u32>().ok()) {
+        Some(major @ 17..=19) => Client::TriesOne(format!("node {major}")),
+        Some(_) => Client::Harmless,
+        None => Client::Open("which addresses of localhost node tries depends on its version".to_string()),
+    }
+}

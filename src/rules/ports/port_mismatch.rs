@@ -1,0 +1,272 @@
+//! `port-mismatch`: the server listens on another port than the one that is exposed or asked for its health.
+
+use crate::facts::Facts;
+use crate::facts::health::Health;
+use crate::facts::health::ProbeUrl;
+use crate::facts::options::Options;
+use crate::facts::ports::PortRange;
+use crate::facts::servers::Listens;
+use crate::facts::servers::Server;
+use crate::facts::servers::Socket;
+use crate::facts::servers::Told;
+use crate::facts::start::Command;
+use crate::facts::start::file_name;
+use crate::model::finding::Location;
+use crate::model::finding::Undecided;
+use crate::model::text;
+use crate::rules::Docs;
+use crate::rules::Found;
+use crate::rules::Out;
+use crate::rules::Rule;
+use crate::rules::Settings;
+use std::collections::BTreeSet;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "port-mismatch",
+    title: "the server's port, the exposed port and the health check's port disagree",
+    rows: &["B7", "F7"],
+    params: &[],
+    docs: Docs {
+        why: "A health check of a port where nothing listens never passes. What is exposed is what `docker run -P`, proxies and \
+              platforms connect to; if the server listens elsewhere, nobody answers.",
+        evidence: "The port of a known server, from the words of Entrypoint and Cmd, the variables that it reads (PORT of next and \
+                   gunicorn, UVICORN_PORT, FLASK_RUN_PORT …) or else its documented default; the ports of the config's \
+                   ExposedPorts, if there are any; the ports of the loopback addresses that the health check asks. Known are \
+                   uvicorn, gunicorn, hypercorn, daphne, granian, flask, fastapi, Django's runserver, waitress, next, \
+                   http.server and php -S. One port that agrees is enough.",
+        blind: "Programs of one's own, what npm scripts start, and ports in code or in configuration files: nothing is compared. A \
+                port below 1024 is no fault: since Docker 20.10 any user may listen there.",
+        fix: "Name one port everywhere: in the server's option, in EXPOSE and in HEALTHCHECK.",
+        breaks: "config cmd=[\"uvicorn\",\"main:app\",\"--host\",\"0.0.0.0\"]\nconfig expose=3000/tcp   #! port-mismatch",
+        keeps: "config cmd=[\"uvicorn\",\"main:app\",\"--host\",\"0.0.0.0\"]\nconfig expose=8000/tcp",
+    },
+    check,
+};
+
+/// A socket whose port is known.
+struct Known<'a> {
+    server: &'static str,
+    port: u16,
+    socket: &'a Socket,
+}
+
+/// The ports of the servers that are started, as far as they are known.
+struct Ports<'a> {
+    known: Vec<Known<'a>>,
+    /// Why there may be others.
+    open: Option<String>,
+}
+
+fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
+    let command = facts.command();
+    let servers = facts.servers(&command);
+    let ports = ports(&command, &servers);
+    if servers.iter().all(Option::is_none) || ports.known.is_empty() && ports.open.is_none() {
+        return Ok(());
+    }
+    for mismatch in [health(facts, &ports), exposed(facts, &ports)].into_iter().flatten() {
+        match (&ports.open, mismatch.known, &mismatch.says) {
+            (Some(why), _, _) => out.undecided(Undecided::unknowable(command.field, why.clone())),
+            (None, Some(known), Some(says)) => out.report(word(&command, &mismatch, known, says)),
+            _ => {
+                out.undecided(Undecided::unknowable(
+                    mismatch.field,
+                    "its port depends on what the config does not set",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn word(command: &Command, mismatch: &Mismatch<'_>, known: &Known<'_>, says: &str) -> Found {
+    let Known { server, port, socket } = known;
+    let (told, place) = match socket.port.told {
+        Told::Command => (String::new(), command.field.to_string()),
+        Told::Variable(name) => (format!(", as {name} says"), format!("config.Env[{name}]")),
+        Told::Default => (", its default".to_string(), command.field.to_string()),
+    };
+    let found = Found::new(mismatch.subject.clone(), format!("{server} listens on port {port}{told}, and {says}"))
+        .at(Location::config(mismatch.field))
+        .at(Location::config(place))
+        .fix(mismatch.fix.clone());
+    // What an entry script makes of its arguments is its own affair.
+    if command.handed_by.is_some() { found.likely() } else { found }
+}
+
+/// Something that names ports, none of them a server's.
+struct Mismatch<'a> {
+    subject: String,
+    field: &'static str,
+    /// The server's socket that it is held against.
+    known: Option<&'a Known<'a>>,
+    /// What it says, as a clause; `None` where its ports are not all known.
+    says: Option<String>,
+    fix: String,
+}
+
+fn ports<'a>(command: &Command, servers: &'a [Option<Server>]) -> Ports<'a> {
+    let mut ports = Ports { known: Vec::new(), open: None };
+    for (words, server) in command.programs.iter().zip(servers) {
+        let Some(server) = server else {
+            if !opens_no_port(words) {
+                ports.open = Some("other programs are started too, and what they listen on is not known".to_string());
+            }
+            continue;
+        };
+        match &server.listens {
+            Listens::Open(why) => ports.open = Some(format!("where {} listens: {why}", server.name)),
+            Listens::On(sockets) => {
+                for socket in sockets {
+                    match socket.port.value {
+                        Ok(port) => ports.known.push(Known { server: server.name, port, socket }),
+                        Err(why) => ports.open = Some(format!("the port of {}: {why}", server.name)),
+                    }
+                }
+            }
+        }
+    }
+    ports
+}
+
+/// Steps before a server starts that end by themselves.
+fn opens_no_port(words: &[String]) -> bool {
+    const SHORT: [&str; 25] = [
+        "cd", "echo", "printf", "export", "set", "unset", "umask", "ulimit", "mkdir", "chown", "chmod", "cp", "mv",
+        "ln", "rm", "touch", "cat", "ls", "id", "sleep", "test", "[", "true", ":", "alembic",
+    ];
+    let name = file_name(&words[0]);
+    let is_django = words.iter().take(3).any(|word| file_name(word) == "manage.py");
+    let has = |verbs: &[&str]| words.iter().any(|word| verbs.contains(&word.as_str()));
+    SHORT.contains(&name)
+        || is_django && has(&["migrate", "collectstatic", "check", "loaddata", "createsuperuser", "compilemessages"])
+        || name == "flask" && has(&["db"])
+        || name == "prisma" && has(&["migrate", "generate", "db"])
+}
+
+fn health<'a>(facts: &Facts<'_>, ports: &'a Ports<'a>) -> Option<Mismatch<'a>> {
+    let Health::Check(check) = facts.health() else { return None };
+    // What curl asks through a socket file has no port.
+    let asks = facts.health_asks(&check).into_iter().filter(|(words, _)| !Options(words).has(&["--unix-socket"]));
+    let urls: Vec<ProbeUrl> = asks.flat_map(|(_, urls)| urls).filter(|url| url.is_loopback() != Some(false)).collect();
+    let first = urls.first()?;
+    let listened: BTreeSet<u16> = ports.known.iter().map(|known| known.port).collect();
+    if urls.iter().any(|url| url.port.is_some_and(|port| listened.contains(&port))) {
+        return None;
+    }
+    let known = ports.known.first();
+    let is_known = urls.iter().all(|url| url.port.is_some() && url.is_loopback().is_some());
+    let asked = first.port.map_or_else(|| "?".to_string(), |port| port.to_string());
+    Some(Mismatch {
+        subject: format!("HEALTHCHECK {asked}"),
+        field: "config.Healthcheck.Test",
+        known,
+        says: is_known.then(|| format!("the health check asks port {asked}")),
+        fix: known.map_or_else(String::new, |known| {
+            format!("Let HEALTHCHECK ask port {}, or let {} listen on port {asked}.", known.port, known.server)
+        }),
+    })
+}
+
+fn exposed<'a>(facts: &Facts<'_>, ports: &'a Ports<'a>) -> Option<Mismatch<'a>> {
+    let texts = &facts.image().config.run.exposed_ports;
+    // What listens on the loopback address only is not meant to be exposed.
+    let meant: Vec<&Known<'_>> = ports.known.iter().filter(|known| known.socket.is_loopback() != Ok(true)).collect();
+    if texts.is_empty() || meant.is_empty() && ports.open.is_none() {
+        return None;
+    }
+    let ranges: Vec<Option<PortRange>> = texts.iter().map(|text| PortRange::parse(text)).collect();
+    let listened: BTreeSet<u16> = meant.iter().map(|known| known.port).collect();
+    let mut tcp = ranges.iter().flatten().filter(|range| range.protocol == "tcp");
+    if tcp.any(|range| listened.range(range.first..=range.last).next().is_some()) {
+        return None;
+    }
+    let known = meant.first().copied();
+    let mut names: Vec<String> = texts.iter().take(NAMES).map(|text| text::shown(text)).collect();
+    if texts.len() > NAMES {
+        names.push(format!("{} more", texts.len() - NAMES));
+    }
+    let port = known.map_or_else(|| "?".to_string(), |known| known.port.to_string());
+    Some(Mismatch {
+        subject: format!("EXPOSE {port}"),
+        field: "config.ExposedPorts",
+        known,
+        says: ranges.iter().all(Option::is_some).then(|| format!("EXPOSE names {}", text::list(&names))),
+        fix: format!("Write EXPOSE {port}, or let the server listen on a port that is exposed."),
+    })
+}
+
+/// Exposed ports that a message names.
+const NAMES: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing;
+
+    fn says(cmd: &[&str], env: &[&str], expose: &[&str], check: &str) -> String {
+        let mut image = testing::image();
+        testing::cmd(&mut image, cmd);
+        env.iter().for_each(|pair| testing::env(&mut image, pair));
+        image.config.run.exposed_ports = expose.iter().map(|port| port.to_string()).collect();
+        testing::health(&mut image, &["CMD-SHELL", check]);
+        let (findings, undecided) = testing::run(&RULE, &image, &Settings::default());
+        let findings = findings.into_iter().map(|found| found.message);
+        findings.chain(undecided.into_iter().map(|q| format!("? {}", q.reason))).collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn ports_that_agree_are_kept() {
+        let uvicorn = &["uvicorn", "m:a", "--host", "0.0.0.0", "--port", "8000"][..];
+        assert_eq!(says(uvicorn, &[], &["8000/tcp"], "curl http://localhost:8000/health"), "");
+        assert_eq!(says(uvicorn, &[], &["7999-8001"], ""), "");
+        assert_eq!(says(uvicorn, &[], &[], "curl http://other:3000/"), "");
+        assert_eq!(says(uvicorn, &[], &[], "curl localhost:1 || curl localhost:8000"), "");
+        assert_eq!(says(&["next", "start"], &[], &["3000"], "wget http://127.0.0.1:3000/"), "");
+        assert_eq!(says(&["gunicorn", "-b", "unix:/run/s", "m:a"], &[], &["80"], "curl localhost"), "");
+        assert_eq!(says(uvicorn, &[], &[], "curl --unix-socket /run/s http://localhost/"), "");
+        // A metrics port beside the exposed one, and a server behind another on the loopback address.
+        assert_eq!(says(&["gunicorn", "-b", ":8000", "-b", ":9000", "m:a"], &[], &["8000"], ""), "");
+        assert_eq!(says(&["uvicorn", "m:a"], &[], &["80"], ""), "");
+        // Programs of one's own, and steps before the server.
+        assert_eq!(says(&["node", "server.js"], &["PORT=80"], &["3000"], "curl localhost:90"), "");
+        assert_eq!(
+            says(&["sh", "-c", "alembic upgrade head && uvicorn m:a --port 80"], &[], &[], "curl localhost"),
+            ""
+        );
+    }
+
+    #[test]
+    fn ports_that_disagree_are_found() {
+        let uvicorn = &["uvicorn", "m:a", "--host", "0.0.0.0"][..];
+        assert_eq!(
+            says(uvicorn, &[], &["3000/tcp"], "curl http://localhost:3000/"),
+            "uvicorn listens on port 8000, its default, and the health check asks port 3000; \
+             uvicorn listens on port 8000, its default, and EXPOSE names 3000/tcp"
+        );
+        assert_eq!(
+            says(&["next", "start"], &["PORT=8080"], &["3000"], ""),
+            "next listens on port 8080, as PORT says, and EXPOSE names 3000"
+        );
+        assert_eq!(
+            says(&["flask", "run", "-p", "80"], &[], &[], "curl localhost:5000"),
+            "flask listens on port 80, and the health check asks port 5000"
+        );
+    }
+
+    #[test]
+    fn what_only_the_start_decides_is_undecided() {
+        let open = "? the port of uvicorn: it is set when the program starts";
+        assert_eq!(says(&["sh", "-c", "uvicorn m:a --host 0.0.0.0 --port $PORT"], &[], &["80"], ""), open);
+        assert_eq!(says(&["sh", "-c", "uvicorn m:a --host 0.0.0.0 --port $PORT"], &[], &[], ""), "");
+        assert_eq!(
+            says(&["uvicorn", "m:a"], &[], &[], "curl http://localhost:$PORT/"),
+            "? its port depends on what the config does not set"
+        );
+        assert_eq!(
+            says(&["sh", "-c", "nginx && uvicorn m:a --port 8000"], &[], &[], "curl http://localhost/"),
+            "? other programs are started too, and what they listen on is not known"
+        );
+    }
+}

@@ -1,0 +1,249 @@
+//! `code-writable-by-user`: the running program may rewrite what it runs.
+
+use crate::facts::Facts;
+use crate::facts::access;
+use crate::facts::access::Access;
+use crate::facts::access::Reach;
+use crate::facts::access::Want;
+use crate::facts::proof::ground::Ground;
+use crate::model::finding::Location;
+use crate::model::finding::State;
+use crate::model::finding::Undecided;
+use crate::model::layer_facts::Kind;
+use crate::model::path::PathTable;
+use crate::model::text::shown_bytes;
+use crate::rules::Docs;
+use crate::rules::Found;
+use crate::rules::Out;
+use crate::rules::Rule;
+use crate::rules::Settings;
+use crate::view::NodeId;
+use crate::view::Stat;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "code-writable-by-user",
+    title: "the running user may rewrite the code",
+    rows: &["S3"],
+    params: &[],
+    docs: Docs {
+        why: "Whoever makes the program write a file of the attacker's choice can replace the code itself, and stays after a \
+              restart. Code that belongs to root and is only readable for the user takes that way.",
+        evidence: "Files of code that the config's `User` may change in the merged view: below WORKDIR, in node_modules, \
+                   site-packages and dist-packages wherever they are, in the folders of PATH, and the program that the command \
+                   starts. Code is told by its ending (.py, .pyc, .so, .js, .mjs, .cjs, .jsx, .ts, .tsx, .node, \
+                   .jar, .class, .rb, .php, .pl, .pm, .lua, .sh, .wasm); files that may be executed \
+                   are code where they begin with `#!` or as ELF, and all of them in the folders of PATH. \
+                   A user may change what it owns, what its class may write, and what lies in a folder in which it may rename \
+                   (no sticky bit, or its own).",
+        blind: "Access control lists are undecided. Volumes that are mounted over it, and a root filesystem that is mounted \
+                read-only. Root may change everything: `root-user` says so.",
+        fix: "Copy the code as root (no `--chown`, no `chown -R`), and give the user only the folders that the program writes: \
+              `RUN mkdir /app/data && chown app /app/data`.",
+        breaks: "config user=1000 workdir=/app\nlayer COPY --chown=1000 . .\n  d 0755 1000:1000 app   #! code-writable-by-user\n  \
+                 f 0644 1000:1000 app/main.py \"x\"",
+        keeps: "config user=1000 workdir=/app\nlayer COPY . .\n  d 0755 0:0 app\n  f 0644 0:0 app/main.py \"x\"\n  d 0755 1000:1000 app/data",
+    },
+    check,
+};
+
+const CODE_ENDINGS: [&str; 19] = [
+    "py", "pyc", "so", "js", "mjs", "cjs", "jsx", "ts", "tsx", "node", "jar", "class", "rb", "php", "pl", "pm", "lua",
+    "sh", "wasm",
+];
+
+/// Folders that interpreters load code from, wherever they are.
+const DEPENDENCIES: [&[u8]; 3] = [b"node_modules", b"site-packages", b"dist-packages"];
+
+/// Code in one folder that may be rewritten.
+struct Writable {
+    count: u64,
+    first: Way,
+}
+
+/// A file that may be rewritten, and how.
+struct Way {
+    path: Vec<u8>,
+    node: NodeId,
+    /// The folder in which it, or a folder that it lies in, may be renamed; `None` where the file itself may be written.
+    renamed_in: Option<NodeId>,
+}
+
+/// A folder on the walk.
+struct Step {
+    folder: NodeId,
+    /// The outermost folder of code that it is or lies in.
+    top: Option<NodeId>,
+    /// The first folder above it in which the user may rename what leads here.
+    renamed_in: Option<NodeId>,
+}
+
+fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
+    let Some(ground) = Ground::of_plain_user(facts)? else { return Ok(()) };
+    let mut search = Search::new(&ground);
+    let mut todo = vec![Step { folder: PathTable::ROOT, top: None, renamed_in: None }];
+    while let Some(step) = todo.pop() {
+        search.look_into(&step, &mut todo);
+    }
+    let mut found: Vec<(Vec<u8>, NodeId, Writable)> =
+        search.found.into_iter().map(|(top, writable)| (ground.view.path(top), top, writable)).collect();
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    for (path, top, writable) in found {
+        out.report(word(&ground, &path, top, &writable));
+    }
+    // One open question tells the story.
+    if let Some(&node) = search.open.iter().min_by_key(|&&node| ground.view.path(node)) {
+        out.undecided(ground.acl(node));
+    }
+    Ok(())
+}
+
+struct Search<'a> {
+    ground: &'a Ground<'a>,
+    /// The folders of PATH.
+    on_path: BTreeSet<NodeId>,
+    /// What the command starts.
+    programs: BTreeSet<NodeId>,
+    workdir: Option<NodeId>,
+    /// By the folder of code, or by the program where it lies in none.
+    found: BTreeMap<NodeId, Writable>,
+    /// Where an access control list decides.
+    open: BTreeSet<NodeId>,
+}
+
+impl<'a> Search<'a> {
+    fn new(ground: &'a Ground<'a>) -> Search<'a> {
+        let folder = |path: &str| match ground.reach(path.as_bytes()) {
+            Reach::Found(node) => Some(node),
+            _ => None,
+        };
+        let command = ground.facts.command();
+        let named = command.programs.iter().filter_map(|words| words.first()).collect::<BTreeSet<_>>().into_iter();
+        let path = ground.variables.get("PATH").unwrap_or_default();
+        Search {
+            ground,
+            on_path: path.split(':').filter_map(folder).collect(),
+            programs: named
+                .take_while(|_| !ground.view.is_exhausted())
+                .filter_map(|word| ground.program(word))
+                .collect(),
+            workdir: ground.cwd_node().filter(|&node| node != PathTable::ROOT),
+            found: BTreeMap::new(),
+            open: BTreeSet::new(),
+        }
+    }
+
+    fn owns(&self, stat: &Stat<'_>) -> bool {
+        stat.uid == self.ground.actor.uid
+    }
+
+    fn look_into(&mut self, step: &Step, todo: &mut Vec<Step>) {
+        let view = self.ground.view;
+        let folder = step.folder;
+        let Some(stat) = view.stat(folder) else { return };
+        // An owner may give itself every right. What the user cannot reach it does not run either.
+        let owned = self.owns(&stat);
+        let may = |want| if owned { Access::Yes } else { access::access(view, folder, &self.ground.actor, want) };
+        if may(Want::Execute) != Access::Yes || access::is_mounted(view, folder) {
+            return;
+        }
+        let may_write = may(Want::Write);
+        if may_write == Access::Acl && step.top.is_some() {
+            self.open.insert(folder);
+        }
+        for child in view.children(folder) {
+            let Some(stat_of_child) = view.stat(child) else { continue };
+            let may_rename =
+                may_write == Access::Yes && (stat.mode & 0o1000 == 0 || owned || self.owns(&stat_of_child));
+            let renamed_in = step.renamed_in.or(may_rename.then_some(folder));
+            match stat_of_child.kind {
+                Kind::Dir => {
+                    let is_top = self.workdir == Some(child)
+                        || self.on_path.contains(&child)
+                        || DEPENDENCIES.contains(&view.name(child));
+                    todo.push(Step { folder: child, top: step.top.or(is_top.then_some(child)), renamed_in });
+                }
+                Kind::File => self.judge(child, &stat_of_child, &Step { renamed_in, ..*step }),
+                _ => {}
+            }
+        }
+    }
+
+    fn judge(&mut self, node: NodeId, stat: &Stat<'_>, step: &Step) {
+        let view = self.ground.view;
+        let is_program = self.programs.contains(&node);
+        let Some(top) = step.top.or(is_program.then_some(node)) else { return };
+        let may_be_called =
+            stat.mode & 0o111 != 0 && (self.on_path.contains(&step.folder) || view.head(node).is_some());
+        if !is_program && !may_be_called && !has_code_ending(view.name(node)) {
+            return;
+        }
+        let may_write = match access::access(view, node, &self.ground.actor, Want::Write) {
+            _ if self.owns(stat) => true,
+            Access::Acl if step.renamed_in.is_none() => {
+                self.open.insert(node);
+                return;
+            }
+            answer => answer == Access::Yes,
+        };
+        if !may_write && step.renamed_in.is_none() {
+            return;
+        }
+        let way = Way { path: view.path(node), node, renamed_in: step.renamed_in.filter(|_| !may_write) };
+        match self.found.get_mut(&top) {
+            None => drop(self.found.insert(top, Writable { count: 1, first: way })),
+            Some(writable) => {
+                writable.count += 1;
+                if way.path < writable.first.path {
+                    writable.first = way;
+                }
+            }
+        }
+    }
+}
+
+fn word(ground: &Ground<'_>, path: &[u8], top: NodeId, writable: &Writable) -> Found {
+    let first = &writable.first;
+    let how = match first.renamed_in {
+        Some(folder) => format!("for it may replace what lies in {}", ground.describe(folder)),
+        None if ground.view.stat(first.node).is_some_and(|stat| stat.uid == ground.actor.uid) => {
+            "which it owns".to_string()
+        }
+        None => "as the mode allows".to_string(),
+    };
+    let (who, example) = (ground.who(), ground.describe(first.node));
+    let message = match writable.count {
+        1 => format!("{who} may rewrite {example}, {how}"),
+        count => format!("{who} may rewrite {count} files of code in {}, such as {example}, {how}", ground.name(top)),
+    };
+    let layer = |node: NodeId| ground.view.stat(node).and_then(|stat| stat.layer);
+    Found::new(shown_bytes(path), message).at(Location::path(path, layer(top), State::Visible)).at(Location::path(
+        &first.path,
+        layer(first.node),
+        State::Visible,
+    ))
+}
+
+/// `x.py`, `libx.so`, `libx.so.1.2`; declarations of types (`x.d.ts`) are not run.
+fn has_code_ending(name: &[u8]) -> bool {
+    let Ok(name) = std::str::from_utf8(name) else { return false };
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    !name.ends_with(".d.ts") && CODE_ENDINGS.contains(&ending) || name.contains(".so.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_is_told_by_its_ending() {
+        for name in ["main.py", "index.mjs", "libx.so", "libx.so.1.2", "a.b.js", "run.sh", "binding.node"] {
+            assert!(has_code_ending(name.as_bytes()), "{name}");
+        }
+        for name in ["README", "package.json", "style.css", "types.d.ts", "py", ".bashrc", "a.soap", "x.py.txt"] {
+            assert!(!has_code_ending(name.as_bytes()), "{name}");
+        }
+    }
+}

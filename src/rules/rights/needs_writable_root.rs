@@ -1,0 +1,173 @@
+//! `needs-writable-root`: the program writes where a read-only root filesystem lets nobody write.
+
+use crate::facts::Facts;
+use crate::facts::options::Options;
+use crate::facts::servers::Server;
+use crate::facts::shell;
+use crate::facts::shell::Variables;
+use crate::facts::start::file_name;
+use crate::limits;
+use crate::model::finding::Location;
+use crate::model::finding::Undecided;
+use crate::model::path;
+use crate::model::path::PathTable;
+use crate::model::secret;
+use crate::model::text;
+use crate::model::text::shown_bytes;
+use crate::rules::Docs;
+use crate::rules::Found;
+use crate::rules::Out;
+use crate::rules::Rule;
+use crate::rules::Settings;
+use crate::view::Resolved;
+use crate::view::View;
+use std::collections::BTreeSet;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "needs-writable-root",
+    title: "the program cannot run on a read-only root filesystem",
+    rows: &["S4"],
+    params: &[],
+    docs: Docs {
+        why: "`docker run --read-only` and `readOnlyRootFilesystem: true` take from an intruder the place to leave anything. A \
+              program that writes beside its own files does not run so.",
+        evidence: "What the words of Entrypoint and Cmd and the variables say that a program writes: the data folders of postgres \
+                   (`-D`, PGDATA), mysqld and mariadbd (`--datadir`), mongod (`--dbpath`, else /data/db) and of redis-server with \
+                   `--appendonly yes`; the socket files of uvicorn, granian, gunicorn, hypercorn, daphne and waitress; pid and \
+                   log files that gunicorn, hypercorn and celery are told to write; the build folder of `next dev` and \
+                   `next build`. VOLUMEs, /tmp, /run and /dev are places to write.",
+        blind: "Everything that a program writes without being told so in the config: caches, logs of npm, files named in \
+                configuration files or in code. That a program is not named here does not mean that it runs read-only.",
+        fix: "Let it write into a VOLUME, or into /tmp or /run, which are given as tmpfs: `VOLUME /var/lib/data`.",
+        breaks: "config cmd=[\"gunicorn\",\"--bind\",\"unix:/app/app.sock\",\"main:app\"]   #! needs-writable-root",
+        keeps: "config cmd=[\"gunicorn\",\"--bind\",\"unix:/run/app.sock\",\"main:app\"]",
+    },
+    check,
+};
+
+/// Something that a program writes.
+struct Writes {
+    /// As it is told, from the working folder where it has no leading slash.
+    at: String,
+    /// What, as a clause: `makes its socket`.
+    what: &'static str,
+    /// The variable that says so, where it is not the command.
+    variable: Option<&'static str>,
+}
+
+fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
+    let view = facts.view()?;
+    let run = &facts.image().config.run;
+    let command = facts.command();
+    let variables = Variables::new(run);
+    let moves = command.moves();
+    let mut places: BTreeSet<Vec<u8>> = [&b"tmp"[..], b"run", b"dev", b"proc"].map(<[u8]>::to_vec).into();
+    places.extend(run.volumes.iter().map(|volume| real(view, volume.as_bytes())));
+    let longest = places.iter().map(Vec::len).max().unwrap_or(0);
+    let mut told = 0;
+    for (words, server) in command.programs.iter().zip(facts.servers(&command)) {
+        for writes in writes(words, &variables, server.as_ref()) {
+            let is_absolute = writes.at.starts_with('/');
+            let at = if is_absolute { writes.at } else { format!("/{}/{}", run.working_dir, writes.at) };
+            // Linux takes no longer path.
+            if !shell::is_decided(&at) || moves && !is_absolute || at.len() > limits::LINK_BYTES {
+                continue;
+            }
+            let at = real(view, at.as_bytes());
+            if is_in_any(&at, &places, longest) {
+                continue;
+            }
+            // Beyond the bound they are only counted: their words cost time and nobody reads them.
+            told += 1;
+            if told > limits::FINDINGS_PER_RULE {
+                out.report(Found::new("", ""));
+                continue;
+            }
+            let (name, at) = (shown(file_name(&words[0])), secret::redact_text(&shown_bytes(&at)));
+            let field = writes.variable.map_or(command.field.to_string(), |name| format!("config.Env[{name}]"));
+            let message = format!("{name} {} /{at}, which lies on the root filesystem", writes.what);
+            let mut found = Found::new(format!("/{at}"), message).at(Location::config(field));
+            if command.handed_by.is_some() {
+                found = found.likely();
+            }
+            out.report(found);
+        }
+    }
+    Ok(())
+}
+
+/// What a program certainly writes, as far as its words and variables tell.
+fn writes(words: &[String], variables: &Variables, server: Option<&Server>) -> Vec<Writes> {
+    let options = Options(&words[1..]);
+    let told = |names: &[&str], what| {
+        let value = options.last(names).map(|(_, value)| value.to_string());
+        // A dash stands for the standard streams.
+        value.filter(|value| !value.is_empty() && value != "-").map(|at| Writes { at, what, variable: None })
+    };
+    const DATA: &str = "writes its data into";
+    const LOG: &str = "writes its log to";
+    const PID: &str = "writes its process number to";
+    let mut found: Vec<Option<Writes>> = match file_name(&words[0]) {
+        "postgres" => {
+            let by_variable =
+                variables.get("PGDATA").map(|at| Writes { at: at.to_string(), what: DATA, variable: Some("PGDATA") });
+            vec![told(&["-D"], DATA).or(by_variable)]
+        }
+        "mysqld" | "mariadbd" => vec![told(&["--datadir", "-h"], DATA)],
+        "mongod" if options.has(&["-f", "--config"]) => Vec::new(),
+        "mongod" => {
+            let default = Writes { at: "/data/db".to_string(), what: DATA, variable: None };
+            vec![told(&["--dbpath"], DATA).or(Some(default))]
+        }
+        // A file of settings comes first, if there is one.
+        "redis-server" if options.0.first().is_some_and(|word| word.starts_with("--")) => {
+            let appends = options.last(&["--appendonly"]).is_some_and(|(_, value)| value == "yes");
+            let here = Writes { at: ".".to_string(), what: DATA, variable: None };
+            if appends { vec![told(&["--dir"], DATA).or(Some(here))] } else { Vec::new() }
+        }
+        "gunicorn" => vec![
+            told(&["-p", "--pid"], PID),
+            told(&["--access-logfile"], LOG),
+            told(&["--error-logfile", "--log-file"], LOG),
+        ],
+        "hypercorn" => vec![
+            told(&["-p", "--pid"], PID),
+            told(&["--access-logfile", "--access-log"], LOG),
+            told(&["--error-logfile", "--log-file", "--error-log"], LOG),
+        ],
+        "celery" => vec![told(&["--pidfile"], PID), told(&["-f", "--logfile"], LOG)],
+        "next" if options.0.first().is_some_and(|word| word == "dev" || word == "build") => {
+            let project = Options(&options.0[1..]).positional(&["-p", "--port", "-H", "--hostname"]).unwrap_or(".");
+            vec![Some(Writes { at: format!("{project}/.next"), what: "builds into", variable: None })]
+        }
+        _ => Vec::new(),
+    };
+    let files = server.map_or(&[][..], |server| &server.files);
+    found.extend(files.iter().map(|at| Some(Writes { at: at.clone(), what: "makes its socket", variable: None })));
+    found.into_iter().flatten().collect()
+}
+
+/// Where a path really leads, as far as it is there; without a leading slash.
+fn real(view: &View, at: &[u8]) -> Vec<u8> {
+    let (clean, _) = path::clean(at);
+    let mut node = PathTable::ROOT;
+    let mut rest = &clean[..];
+    while !rest.is_empty() {
+        let length = rest.iter().position(|&b| b == b'/').unwrap_or(rest.len());
+        let Ok(Resolved::Found(next)) = view.follow(node, &rest[..length], true, |_| true).end else { break };
+        node = next;
+        rest = rest.get(length + 1..).unwrap_or(b"");
+    }
+    if rest.is_empty() { view.path(node) } else { path::join(&view.path(node), rest) }
+}
+
+fn shown(text: &str) -> String {
+    text::shown(&secret::redact_text(text))
+}
+
+/// Whether a path is one of the folders, or lies in one; `longest` is the length of the longest.
+fn is_in_any(at: &[u8], folders: &BTreeSet<Vec<u8>>, longest: usize) -> bool {
+    let ends = at.iter().enumerate().take(longest + 1).filter(|(_, b)| **b == b'/').map(|(end, _)| end);
+    ends.chain([0, at.len()]).any(|end| folders.contains(&at[..end]))
+}

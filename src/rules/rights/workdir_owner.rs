@@ -1,0 +1,130 @@
+//! `workdir-owner`: the user cannot use its own working folder, or strangers own part of it.
+
+use crate::facts::Facts;
+use crate::facts::access;
+use crate::facts::access::Access;
+use crate::facts::access::Reach;
+use crate::facts::access::Want;
+use crate::facts::proof::ground::Ground;
+use crate::model::finding::Location;
+use crate::model::finding::State;
+use crate::model::finding::Undecided;
+use crate::model::layer_facts::Kind;
+use crate::model::path::PathTable;
+use crate::model::text;
+use crate::model::text::shown_bytes;
+use crate::rules::Docs;
+use crate::rules::Found;
+use crate::rules::Out;
+use crate::rules::Rule;
+use crate::rules::Settings;
+use crate::view::NodeId;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "workdir-owner",
+    title: "the user cannot read its working folder, or strangers own part of it",
+    rows: &["B12"],
+    params: &[],
+    docs: Docs {
+        why: "A file that the program cannot read is as good as missing. One that belongs to a third account can be changed by \
+              whoever runs as that account.",
+        evidence: "The files and folders at and below WORKDIR in the merged view: each can be read (folders also entered) by the \
+                   config's `User`, by the bits of its class, and belongs to that user or to root.",
+        blind: "Access control lists are undecided. What is mounted there at run time. Links are not followed. Nothing is asked of \
+                the working folder `/`, of one that does not exist, and of root.",
+        fix: "Copy with the right owner and mode: `COPY --chown=app:app . .`, or leave it to root and let everybody read it: `chmod -R a+rX` in the stage that it is copied from.",
+        breaks: "config user=1000 workdir=/app\nlayer COPY . .\n  d 0755 0:0 app   #! workdir-owner\n  f 0600 0:0 app/main.py \"x\"",
+        keeps: "config user=1000 workdir=/app\nlayer COPY . .\n  d 0755 0:0 app\n  f 0644 0:0 app/main.py \"x\"",
+    },
+    check,
+};
+
+/// What is wrong with some of the nodes.
+#[derive(Default)]
+struct Wrong {
+    count: u64,
+    /// The first by path.
+    first: Option<(Vec<u8>, NodeId)>,
+}
+
+impl Wrong {
+    fn add(&mut self, ground: &Ground<'_>, node: NodeId) {
+        self.count += 1;
+        let path = ground.view.path(node);
+        if self.first.as_ref().is_none_or(|(first, _)| path < *first) {
+            self.first = Some((path, node));
+        }
+    }
+
+    /// `3 files or folders, such as /app/x (mode 0600, owner 0:0)`, or the only one.
+    fn told(&self, ground: &Ground<'_>) -> Option<String> {
+        let (_, node) = self.first.as_ref()?;
+        let first = ground.describe(*node);
+        Some(if self.count == 1 { first } else { format!("{} files or folders, such as {first}", self.count) })
+    }
+}
+
+fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
+    let Some(ground) = Ground::of_plain_user(facts)? else { return Ok(()) };
+    let subject = shown_bytes(&ground.cwd).trim_end_matches('/').to_string();
+    let top = match ground.reach(&ground.cwd) {
+        Reach::Found(PathTable::ROOT) => return Ok(()),
+        Reach::Found(node) => node,
+        Reach::Closed(folder) => {
+            let message =
+                format!("{subject} lies behind {}, which {} may not enter", ground.describe(folder), ground.who());
+            out.report(Found::new(subject, message).at(place(&ground, folder)));
+            return Ok(());
+        }
+        Reach::Acl(node) => return Err(ground.acl(node)),
+        Reach::Missing(_) | Reach::Loop | Reach::NotFolder | Reach::Mounted => return Ok(()),
+    };
+    let (mut closed, mut strange, mut open) = (Wrong::default(), Wrong::default(), Wrong::default());
+    let mut todo = vec![top];
+    while let Some(node) = todo.pop() {
+        let Some(stat) = ground.view.stat(node).filter(|stat| matches!(stat.kind, Kind::File | Kind::Dir)) else {
+            continue;
+        };
+        if stat.uid != ground.actor.uid && stat.uid != 0 {
+            strange.add(&ground, node);
+        }
+        let wants: &[Want] = if stat.kind == Kind::Dir { &[Want::Read, Want::Execute] } else { &[Want::Read] };
+        let answers: Vec<Access> =
+            wants.iter().map(|&want| access::access(ground.view, node, &ground.actor, want)).collect();
+        if answers.contains(&Access::No) {
+            closed.add(&ground, node);
+        } else if answers.contains(&Access::Acl) {
+            open.add(&ground, node);
+        }
+        // What lies in a folder that cannot be entered is one entry, not thousands.
+        if answers.last() == Some(&Access::Yes) {
+            todo.extend(ground.view.children(node));
+        }
+    }
+    let who = ground.who();
+    let parts = [
+        closed.told(&ground).map(|what| format!("{who} cannot read {what}")),
+        strange.told(&ground).map(|what| format!("neither {who} nor root owns {what}")),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if !parts.is_empty() {
+        let message = format!("in the working folder {subject}, {}", text::list(&parts));
+        let mut found = Found::new(subject, message).at(place(&ground, top));
+        for wrong in [&closed, &strange] {
+            if let Some((_, node)) = wrong.first.as_ref().filter(|(_, node)| *node != top) {
+                found = found.at(place(&ground, *node));
+            }
+        }
+        out.report(found);
+    }
+    match open.first {
+        Some((_, node)) => Err(ground.acl(node)),
+        None => Ok(()),
+    }
+}
+
+fn place(ground: &Ground<'_>, node: NodeId) -> Location {
+    let layer = ground.view.stat(node).and_then(|stat| stat.layer);
+    Location::path(&ground.view.path(node), layer, State::Visible)
+}

@@ -1,0 +1,80 @@
+//! What a proof found, as findings: shared by the rules about the command and about the health check.
+
+use crate::facts::Facts;
+use crate::facts::access::Capabilities;
+use crate::facts::proof::Fault;
+use crate::facts::proof::Proof;
+use crate::model::finding::Level;
+use crate::model::finding::Location;
+use crate::model::finding::State;
+use crate::rules::Found;
+use crate::rules::Out;
+use crate::rules::Param;
+use crate::rules::ParamKind;
+use crate::rules::Settings;
+use std::collections::HashSet;
+
+/// The parameter that both rules take.
+pub const WITHOUT_CAPABILITIES: Param = Param {
+    name: "without-capabilities",
+    kind: ParamKind::Flag,
+    about: "The container gets no capabilities, as Kubernetes' restricted profile has it: what only the runtime's \
+            capabilities reach cannot run then, and root may not pass where its permissions do not let it. \
+            Not set: Docker's defaults.",
+};
+
+/// The capabilities that a policy says the containers get.
+pub fn capabilities(settings: &Settings) -> Capabilities {
+    match settings.flag(WITHOUT_CAPABILITIES.name) {
+        true => Capabilities::None,
+        false => Capabilities::Docker,
+    }
+}
+
+/// Reports the faults and the open questions of a proof. `prefix` is the sentence that a fault ends; `field` says where in
+/// the config a word stands.
+pub fn report(facts: &Facts<'_>, proof: Proof, prefix: &str, field: impl Fn(&str) -> String, out: &mut Out<'_>) {
+    let mut seen = HashSet::new();
+    let fails = proof.fails();
+    for fault in &proof.faults {
+        // What only the runtime reaches is no matter where it cannot run at all.
+        if (fault.is_graced && fails) || !seen.insert((fault.subject.clone(), fault.what.clone())) {
+            continue;
+        }
+        let message = match fault.is_graced {
+            true => format!(
+                "{}; it runs only where the runtime executes it with root's capabilities, as Docker 24 and later do, and \
+                 not from a shell, from a script, or with all capabilities dropped",
+                fault.what
+            ),
+            false => format!("{prefix}: {}", fault.what),
+        };
+        let mut found = Found::new(fault.subject.clone(), message).at(Location::config(field(&fault.subject)));
+        if let Some(place) = place(facts, fault) {
+            found = found.at(place);
+        }
+        if fault.is_graced {
+            found = found.at_most(Level::Warn);
+        }
+        if fault.is_likely {
+            found = found.likely();
+        }
+        if let Some(fix) = &fault.fix {
+            found = found.fix(fix.clone());
+        }
+        out.report(found);
+    }
+    let mut asked = HashSet::new();
+    for question in proof.open {
+        if asked.insert((question.subject.clone(), question.reason.clone())) {
+            out.undecided(question);
+        }
+    }
+}
+
+fn place(facts: &Facts<'_>, fault: &Fault) -> Option<Location> {
+    let view = facts.view().ok()?;
+    let node = fault.place?;
+    let stat = view.stat(node)?;
+    Some(Location::path(&view.path(node), stat.layer, State::Visible))
+}

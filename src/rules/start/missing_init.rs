@@ -1,0 +1,102 @@
+//! `missing-init`: the first process of a container is no init.
+
+use crate::facts::Facts;
+use crate::facts::start::is_entry_script;
+use crate::facts::start::is_init;
+use crate::model::finding::Location;
+use crate::model::finding::Undecided;
+use crate::model::secret;
+use crate::model::text;
+use crate::rules::Docs;
+use crate::rules::Found;
+use crate::rules::Out;
+use crate::rules::Rule;
+use crate::rules::Settings;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "missing-init",
+    title: "the first process is no init",
+    rows: &["F4"],
+    params: &[],
+    docs: Docs {
+        why: "The first process of a container inherits every process whose parent has gone, and must reap it. Nor does a signal \
+              end it unless it has a handler: `docker stop` waits ten seconds and kills. Programs that were not written as an \
+              init do neither.",
+        evidence: "The first program of Entrypoint and Cmd, by its name: dumb-init, tini, docker-init, catatonit, my_init, \
+                   s6-svscan, runit, systemd, and everything called init (s6-overlay's is). supervisord counts: it reaps what it \
+                   is handed and stops what it started, although its manual calls it no substitute for an init. runsvdir and \
+                   pm2-runtime do not: the one leaves its services behind at SIGTERM, the other reaps only its own.",
+        blind: "`docker run --init` adds one. A program may reap its children itself. An entry script may start an init by \
+                itself: the finding is likely then. One that it is handed counts.",
+        fix: "Install an init and let it start the program: `RUN apk add --no-cache dumb-init` \
+              (Debian: `apt-get install -y dumb-init`) and `ENTRYPOINT [\"dumb-init\", \"--\"]`.",
+        breaks: "config cmd=[\"npm\",\"start\"]   #! missing-init",
+        keeps: "config entrypoint=[\"dumb-init\",\"--\"] cmd=[\"npm\",\"start\"]",
+    },
+    check,
+};
+
+fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
+    let command = facts.command();
+    let Some(first) = command.argv.first().filter(|_| command.init.is_none()) else { return Ok(()) };
+    let field = if facts.image().config.run.entrypoint.is_empty() { "config.Cmd" } else { "config.Entrypoint" };
+    let first = shown(first);
+    if let Some(form) = command.shell_form.as_ref().filter(|form| !form.execs)
+        && form.text.split_whitespace().next().is_some_and(is_init)
+    {
+        return Err(Undecided::unknowable(
+            field,
+            "whether the shell makes room for the init behind it is not in the config",
+        ));
+    }
+    let program = command.handed_by.as_ref().and(command.programs.last()).and_then(|words| words.first());
+    let message = match program {
+        Some(program) => format!("{first} hands over to {}, and neither is an init", shown(program)),
+        None => format!("the first process is {first}, which is no init"),
+    };
+    let mut found = Found::new("Entrypoint", message).at(Location::config(field));
+    if is_entry_script(&command.argv[0]) {
+        found = found.likely();
+    }
+    out.report(found);
+    Ok(())
+}
+
+fn shown(text: &str) -> String {
+    text::shown(&secret::redact_text(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing;
+
+    fn says(entrypoint: &[&str], cmd: &[&str]) -> String {
+        let mut image = testing::image();
+        testing::cmd(&mut image, cmd);
+        image.config.run.entrypoint = entrypoint.iter().map(|word| word.to_string()).collect();
+        let (findings, undecided) = testing::run(&RULE, &image, &Settings::default());
+        let findings = findings.into_iter().map(|found| found.message);
+        findings.chain(undecided.into_iter().map(|question| format!("? {}", question.reason))).collect()
+    }
+
+    #[test]
+    fn the_first_process_is_judged_by_its_name() {
+        assert_eq!(says(&["dumb-init", "--"], &["npm", "start"]), "");
+        assert_eq!(says(&["/usr/bin/supervisord", "-n"], &[]), "");
+        assert_eq!(says(&[], &[]), "");
+        assert_eq!(says(&[], &["sh", "-c", "exec tini -- node x"]), "");
+        assert_eq!(says(&[], &["node", "server.js"]), "the first process is node, which is no init");
+        assert_eq!(says(&[], &["sh", "-c", "npm start"]), "the first process is sh, which is no init");
+        assert_eq!(says(&["/runsvdir", "/etc/service"], &[]), "the first process is /runsvdir, which is no init");
+        assert_eq!(
+            says(&["docker-entrypoint.sh"], &["npm", "start"]),
+            "docker-entrypoint.sh hands over to npm, and neither is an init"
+        );
+        assert_eq!(
+            says(&[], &["sh", "-c", "tini -- node x"]),
+            "? whether the shell makes room for the init behind it is not in the config"
+        );
+    }
+}

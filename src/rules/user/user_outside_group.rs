@@ -1,0 +1,76 @@
+//! `user-outside-group`: the program does not run with the group that the policy names.
+
+use crate::facts::Facts;
+use crate::facts::accounts::UserProblem;
+use crate::model::finding::Location;
+use crate::model::finding::Undecided;
+use crate::model::text::shown;
+use crate::rules::Docs;
+use crate::rules::Found;
+use crate::rules::Out;
+use crate::rules::Param;
+use crate::rules::ParamKind;
+use crate::rules::Rule;
+use crate::rules::Settings;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "user-outside-group",
+    title: "the user is not in the group that it was made for",
+    rows: &["F5"],
+    params: &[Param {
+        name: "group",
+        kind: ParamKind::Text,
+        about: "The group that the program must run with, by name or number. Not set: the rule says nothing.",
+    }],
+    docs: Docs {
+        why: "A group that is made for the program and does not hold its user gives no rights: what is shared through it \
+              cannot be reached. `adduser -S nextjs` without `-G` leaves the user in nogroup, which others share.",
+        evidence: "The groups of the config's `User`, as the runtime gives them to the process: the one that it names, else \
+                   the one in `/etc/passwd` and those that list the name in `/etc/group`.",
+        blind: "Groups that are given at run time (`--group-add`, `supplementalGroups`). Root is `root-user`'s affair.",
+        fix: "Make the account in its group (`RUN adduser -S -u 1001 -G nodejs nextjs`), or name the group: `USER nextjs:nodejs`.",
+        breaks: "# with user-outside-group = { level = \"error\", group = \"nodejs\" }\n\
+                 config user=nextjs   #! user-outside-group\n\
+                 layer RUN addgroup -g 1001 nodejs && adduser -S -u 1001 nextjs\n  \
+                 f 0644 0:0 etc/passwd \"nextjs:x:1001:65533::/:/bin/false\\n\"\n  \
+                 f 0644 0:0 etc/group \"nodejs:x:1001:\\n\"",
+        keeps: "# with user-outside-group = { level = \"error\", group = \"nodejs\" }\n\
+                config user=nextjs\n\
+                layer RUN addgroup -g 1001 nodejs && adduser -S -u 1001 -G nodejs nextjs\n  \
+                f 0644 0:0 etc/passwd \"nextjs:x:1001:1001::/:/bin/false\\n\"\n  \
+                f 0644 0:0 etc/group \"nodejs:x:1001:nextjs\\n\"",
+    },
+    check,
+};
+
+fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
+    let Some(group) = settings.text("group") else { return Ok(()) };
+    let Some(user) = facts.plain_user()? else { return Ok(()) };
+    let (name, uid) = (shown(group), user.uid);
+    let who = match &user.name {
+        Some(user) => format!("{user} (uid {uid})"),
+        None => format!("uid {uid}"),
+    };
+    let (message, fix) = match facts.group(group) {
+        Ok(gid) if user.gid == gid || user.groups.contains(&gid) => return Ok(()),
+        Err(UserProblem::Undecided(question)) => return Err(question),
+        Ok(gid) => {
+            let primary = match facts.group_name(user.gid)? {
+                Some(primary) => format!("{primary} (gid {})", user.gid),
+                None => format!("gid {}", user.gid),
+            };
+            let message = format!("{who} runs with group {primary}, and is not in {name} (gid {gid})");
+            (message, format!("Make the account in its group (adduser -G {name} …), or name it: USER {uid}:{gid}"))
+        }
+        Err(UserProblem::Unknown(_)) => {
+            let message = format!("{who} is not in the group {name}, for the image has none of that name");
+            (
+                message,
+                format!("Make the group, and the account in it: RUN addgroup -S {name} && adduser -S -G {name} …"),
+            )
+        }
+    };
+    out.report(Found::new(name, message).at(Location::config("config.User")).fix(fix));
+    Ok(())
+}

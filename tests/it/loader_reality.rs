@@ -1,0 +1,517 @@
+//! What is said of real programs against what their loaders do.
+//!
+//! `PLIMSOLL_ROOTFS` names root file systems, separated by colons: every program on the default PATH is asked for its
+//! libraries here, and of its own loader (`--list`) under chroot. `PLIMSOLL_CORPUS` names images whose programs all start.
+//! What cannot be run is skipped, and says so.
+
+use crate::corpus;
+use crate::loader::Told;
+use crate::support;
+use crate::support::Desk;
+use plimsoll::collect::Collector;
+use plimsoll::collect::Wants;
+use plimsoll::examine;
+use plimsoll::facts::Facts;
+use plimsoll::facts::access::Capabilities;
+use plimsoll::facts::loader;
+use plimsoll::facts::loader::Loaded;
+use plimsoll::facts::proof::ground::DEFAULT_PATH;
+use plimsoll::facts::proof::ground::Ground;
+use plimsoll::model::digest::Digest;
+use plimsoll::model::layer_facts::Compression;
+use plimsoll::model::layer_facts::Kind;
+use plimsoll::model::layer_facts::LayerFacts;
+use plimsoll::model::program::Elf;
+use plimsoll::model::program::Head;
+use plimsoll::stream::frames::Framer;
+use plimsoll::view::NodeId;
+use plimsoll::view::Resolved;
+use plimsoll::view::View;
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::io::Write;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Stdio;
+use std::sync::Arc;
+
+/// A folder as one layer, by way of a tar.
+fn layer(folder: &Path) -> LayerFacts {
+    let mut tar = Command::new("tar")
+        .args(["--one-file-system", "--exclude=./proc/*", "--exclude=./sys/*", "-cf", "-", "-C"])
+        .arg(folder)
+        .arg(".")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let wants = Wants::default();
+    let (mut framer, mut collector) = (Framer::default(), Collector::new(&wants));
+    let mut pipe = tar.stdout.take().unwrap();
+    let mut buffer = vec![0; 128 << 10];
+    loop {
+        let count = pipe.read(&mut buffer).unwrap();
+        if count == 0 {
+            break;
+        }
+        framer.push(&buffer[..count], &mut collector).unwrap();
+    }
+    framer.finish().unwrap();
+    tar.wait().unwrap();
+    let collected = collector.finish();
+    let digest = Digest::parse(&format!("sha256:{}", "00".repeat(32))).unwrap();
+    LayerFacts {
+        diff_id: digest.clone(),
+        digest,
+        compression: Compression::None,
+        sizes: collected.sizes,
+        counts: collected.counts,
+        paths: collected.paths,
+        entries: collected.entries,
+        texts: collected.texts,
+        content_hashes: collected.content.hashes,
+        content_digests: None,
+        kept: collected.kept,
+        heads: collected.heads,
+        xattrs: collected.xattrs,
+        malformed: collected.malformed,
+        odd: collected.odd,
+    }
+}
+
+/// An image with an empty config, for what needs one.
+fn empty_image(user: &str) -> plimsoll::model::image::Image {
+    let desk = Desk::new();
+    let image = crate::notation::image(&format!("config user={user}\nlayer x\nd 0755 0:0 app"));
+    let opened = examine::open(&desk.archive(&image), None).unwrap();
+    opened.listing.images.into_iter().next().unwrap().image
+}
+
+/// The ELF programs in the folders of the default PATH, each file once.
+fn programs(view: &View) -> Vec<NodeId> {
+    let mut out = BTreeSet::new();
+    for folder in DEFAULT_PATH.split(':') {
+        let Resolved::Found(folder) = view.resolve(folder.as_bytes(), true) else { continue };
+        for child in view.children(folder) {
+            let Resolved::Found(node) = view.resolve(&view.path(child), true) else { continue };
+            let runs = view.stat(node).is_some_and(|stat| stat.kind == Kind::File && stat.mode & 0o111 != 0);
+            if runs && matches!(view.head(node), Some(Head::Elf(_))) {
+                out.insert(node);
+            }
+        }
+    }
+    out.into_iter().collect()
+}
+
+/// All ELF files that name a loader, wherever they lie, and that this machine's kernel surely runs.
+fn everywhere(view: &View) -> Vec<NodeId> {
+    let here = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+    let fits = |elf: &Elf| elf.interpreter.is_some() && loader::machine_fits(elf, here) == Some(true);
+    let runs = |node: &NodeId| matches!(view.head(*node), Some(Head::Elf(elf)) if fits(elf));
+    let files = view.walk().filter(|(_, stat)| stat.kind == Kind::File && stat.mode & 0o111 != 0);
+    files.map(|(node, _)| node).filter(runs).collect()
+}
+
+/// Paths of the libraries, links followed; the loader's own file left out.
+fn found(view: &View, loaded: &Loaded) -> BTreeSet<NodeId> {
+    let libraries = loaded.libraries.iter().map(|(_, node)| *node);
+    libraries
+        .filter(|node| Some(*node) != loaded.interpreter)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .filter(|node| view.stat(*node).is_some())
+        .collect()
+}
+
+/// The same as the program's own loader tells it; an error is its words.
+fn listed(root: &Path, view: &View, program: NodeId, loader: &str) -> Result<BTreeSet<NodeId>, String> {
+    let mut command = Command::new("chroot");
+    command.arg(root).arg(loader);
+    command.arg("--list").arg(format!("/{}", String::from_utf8_lossy(&view.path(program))));
+    let output = command.env_clear().env("PATH", DEFAULT_PATH).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() || text.contains("not found") || errors.contains("not found") {
+        return Err(format!("{text}{errors}"));
+    }
+    let mut out = BTreeSet::new();
+    for line in text.lines().filter(|line| line.contains(" (0x")) {
+        let path = line.split(" (0x").next().unwrap().rsplit(" => ").next().unwrap().trim();
+        if !path.starts_with('/') || path == loader {
+            continue;
+        }
+        // What this CPU is given stands for what every CPU is given.
+        let plain = match path.split_once("/glibc-hwcaps/") {
+            Some((folder, rest)) => format!("{folder}/{}", rest.split_once('/').unwrap().1),
+            None => path.to_string(),
+        };
+        match view.resolve(plain.as_bytes(), true) {
+            Resolved::Found(node) => drop(out.insert(node)),
+            other => return Err(format!("{path}: {other:?}")),
+        }
+    }
+    let Resolved::Found(loader) = view.resolve(loader.as_bytes(), true) else { return Err(loader.to_string()) };
+    out.remove(&loader);
+    Ok(out)
+}
+
+fn can_chroot(test: &str) -> bool {
+    let probe = Command::new("chroot").args(["--userspec=1000:1000", "/", "/bin/true"]).status();
+    let can = probe.is_ok_and(|status| status.success());
+    if !can {
+        let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: it needs root and chroot");
+    }
+    can
+}
+
+fn roots(test: &str) -> Vec<PathBuf> {
+    let Some(list) = std::env::var_os("PLIMSOLL_ROOTFS") else {
+        let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: set PLIMSOLL_ROOTFS to run it");
+        return Vec::new();
+    };
+    let roots: Vec<PathBuf> = std::env::split_paths(&list).collect();
+    roots.iter().for_each(|root| assert!(root.is_dir(), "{}: no such folder", root.display()));
+    roots
+}
+
+#[test]
+fn libraries_are_those_that_loaders_list() {
+    let test = "libraries_are_those_that_loaders_list";
+    let roots = roots(test);
+    if roots.is_empty() || !can_chroot(test) {
+        return;
+    }
+    let mut wrong = Vec::new();
+    for root in roots {
+        let view = View::new(vec![Arc::new(layer(&root))]);
+        let image = empty_image("0:0");
+        let facts = Facts::new(&image, Ok(&view));
+        let ground = Ground::of(&facts, Capabilities::Docker).unwrap();
+        let (mut examined, mut undecided, mut lacking, mut libraries) = (0, 0, 0, 0);
+        for program in everywhere(&view) {
+            let loaded = loader::load(&ground, program, &ground.actor, false);
+            let told = Told::of(&view, &loaded);
+            examined += 1;
+            undecided += usize::from(!told.open.is_empty());
+            let Some(Head::Elf(elf)) = view.head(program) else { continue };
+            let Some(interpreter) = &elf.interpreter else { continue };
+            let ours = found(&view, &loaded);
+            libraries += ours.len();
+            match listed(&root, &view, program, &String::from_utf8_lossy(interpreter)) {
+                Ok(theirs) if theirs == ours && told.lacks.is_empty() => {}
+                Ok(theirs) if !told.open.is_empty() && ours.is_subset(&theirs) && told.lacks.is_empty() => {}
+                Err(words) if !told.lacks.is_empty() => {
+                    lacking += 1;
+                    if lacking < 4 {
+                        let _ = writeln!(std::io::stderr(), "{} {words}", told.lacks[0]);
+                    }
+                }
+                theirs => {
+                    let names = |set: &BTreeSet<NodeId>| set.iter().map(|&node| ground.name(node)).collect::<Vec<_>>();
+                    let theirs = theirs.map(|theirs| {
+                        (
+                            names(&theirs.difference(&ours).copied().collect()),
+                            names(&ours.difference(&theirs).copied().collect()),
+                        )
+                    });
+                    wrong.push(format!("{}: {told:?}\n  loader only, here only: {theirs:?}", ground.name(program)));
+                }
+            }
+        }
+        assert!(!view.is_exhausted());
+        let _ = writeln!(
+            std::io::stderr(),
+            "{}: {examined} programs, {libraries} libraries, {lacking} lack something, {undecided} undecided, {} wrong",
+            root.display(),
+            wrong.len()
+        );
+    }
+    assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong[..wrong.len().min(10)].join("\n"));
+}
+
+#[test]
+fn no_program_of_a_sound_image_lacks_anything() {
+    let Some(corpus) = support::outside("PLIMSOLL_CORPUS", "no_program_of_a_sound_image_lacks_anything") else {
+        return;
+    };
+    let mut wrong = Vec::new();
+    for specimen in corpus::specimens(&corpus) {
+        let platform = specimen.args.iter().position(|arg| arg == "--platform").map(|at| specimen.args[at + 1].clone());
+        let opened = examine::open(&specimen.args[0], platform.as_deref()).unwrap();
+        let options = examine::Options { threads: 2, sha256: false };
+        let mut examined = examine::examine(opened.listing.images, &options);
+        let examined = examined.remove(0);
+        let view = examined.view.expect("it can be read");
+        let facts = Facts::new(&examined.image, Ok(&view));
+        let ground = Ground::of(&facts, Capabilities::Docker).unwrap();
+        let (mut count, mut libraries, mut undecided) = (0, 0, 0);
+        for program in programs(&view) {
+            let Some(Head::Elf(elf)) = view.head(program) else { continue };
+            let told = Told::of(&view, &loader::load(&ground, program, &ground.actor.overriding(), false));
+            count += 1;
+            libraries += told.libraries.len();
+            undecided += usize::from(!told.open.is_empty());
+            let fits = loader::machine_fits(elf, &examined.image.config.architecture);
+            let whole = !specimen.name.starts_with("apps/");
+            if !told.lacks.is_empty() || fits != Some(true) || (whole && !told.open.is_empty()) {
+                wrong.push(format!("{}: {}: {fits:?} {told:?}", specimen.name, ground.name(program)));
+            }
+        }
+        let _ = writeln!(
+            std::io::stderr(),
+            "{}: {count} programs, {libraries} libraries, {undecided} undecided",
+            specimen.name
+        );
+    }
+    assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong[..wrong.len().min(10)].join("\n"));
+}
+
+/// What becomes of a root in which `ls` and its libraries are alone.
+struct Case {
+    name: &'static str,
+    /// Shell commands, in the root's folder.
+    make: &'static str,
+    user: &'static str,
+    env: &'static [&'static str],
+}
+
+const fn case(name: &'static str, make: &'static str) -> Case {
+    Case { name, make, user: "0:0", env: &[] }
+}
+
+const fn user(case: Case) -> Case {
+    Case { user: "1000:1000", ..case }
+}
+
+const fn env(case: Case, env: &'static [&'static str]) -> Case {
+    Case { env, ..case }
+}
+
+/// `$D` is the folder of the libraries. `libpcre2-8` is needed by `libselinux` alone, and that by `ls`.
+const CASES: &[Case] = &[
+    case("sound", ""),
+    user(case("sound for a user", "")),
+    case("a library of a library is gone", "rm $D/libpcre2*"),
+    case("the C library is gone", "rm $D/libc.so.6"),
+    case("elsewhere", "mv $D/libpcre2* opt"),
+    env(case("elsewhere, named", "mv $D/libpcre2* opt"), &["LD_LIBRARY_PATH=/nowhere:/opt"]),
+    env(case("elsewhere, by the working folder", "mv $D/libpcre2* ."), &["LD_LIBRARY_PATH=/opt:"]),
+    env(case("elsewhere, by an empty list", "mv $D/libpcre2* ."), &["LD_LIBRARY_PATH="]),
+    env(case("elsewhere, loaded before", "mv $D/libpcre2* opt"), &["LD_PRELOAD=/opt/libpcre2-8.so.0"]),
+    case("in another default folder", "mv $D/libpcre2* usr/lib"),
+    case("in no default folder", "mkdir -p usr/lib64; mv $D/libpcre2* usr/lib64"),
+    case("in the cache", "mv $D/libpcre2* opt; echo /opt > etc/ld.so.conf; ldconfig -r ."),
+    case("not in the cache", "ldconfig -r .; mv $D/libpcre2* opt; echo /opt > etc/ld.so.conf"),
+    case("the cache is older", "mv $D/libpcre2* opt; echo /opt > etc/ld.so.conf; ldconfig -r .; mv opt/* usr/lib"),
+    case("the cache is old", "mv $D/libpcre2* opt; echo /opt > etc/ld.so.conf; ldconfig -r . -c compat"),
+    case("the cache is no cache", "echo text > etc/ld.so.cache"),
+    user(case(
+        "the cache is closed",
+        "mv $D/libpcre2* opt; echo /opt > etc/ld.so.conf; ldconfig -r .; chmod 600 etc/ld.so.cache",
+    )),
+    user(case("a closed folder", "mv $D/libpcre2* opt; echo /opt > etc/ld.so.conf; ldconfig -r .; chmod 700 opt")),
+    case("a closed folder for root", "mv $D/libpcre2* opt; echo /opt > etc/ld.so.conf; ldconfig -r .; chmod 700 opt"),
+    user(case("a closed file", "chmod 600 $D/libpcre2*")),
+    user(case("a closed file, and another", "cp $D/libpcre2* usr/lib; chmod 600 $D/libpcre2*")),
+    user(case("a file without x", "chmod 644 $D/*.so*; chmod 755 $D/ld-*")),
+    case("no library", "echo text > $D/libpcre2-8.so.0"),
+    case("no library, and one behind it", "cp $D/libpcre2-8.so.0 usr/lib; echo text > $D/libpcre2-8.so.0"),
+    case("a folder of that name", "mv $D/libpcre2-8.so.0 usr/lib; mkdir $D/libpcre2-8.so.0"),
+    // e_machine, EI_CLASS, EI_DATA
+    case("for another machine", "printf '\\267' | dd of=$D/libpcre2-8.so.0 bs=1 seek=18 conv=notrunc"),
+    case(
+        "for another machine, and another",
+        "cp $D/libpcre2* usr/lib; printf '\\267' | dd of=$D/libpcre2-8.so.0 bs=1 seek=18 conv=notrunc",
+    ),
+    case(
+        "of another class, and another",
+        "cp $D/libpcre2* usr/lib; printf '\\1' | dd of=$D/libpcre2-8.so.0 bs=1 seek=4 conv=notrunc",
+    ),
+    case("the loader is gone", "rm lib64/*"),
+    case("the loader's link is dangling", "rm $D/ld-linux*"),
+    user(case("the loader may not be executed", "chmod 644 $D/ld-linux*")),
+    case("the loader is no program", "echo text > $D/ld-linux-x86-64.so.2"),
+    case("cut off", "truncate -s 5000 $D/libpcre2-8.so.0"),
+    case("RUNPATH is for its own needs", "mv $D/libpcre2* opt; patchelf --set-rpath /opt usr/bin/ls"),
+    case("RUNPATH", "mv $D/libselinux* opt; patchelf --set-rpath /opt usr/bin/ls"),
+    case("RPATH is inherited", "mv $D/libpcre2* opt; patchelf --force-rpath --set-rpath /opt usr/bin/ls"),
+    case(
+        "RPATH is silenced",
+        "mv $D/libpcre2* opt; patchelf --force-rpath --set-rpath /opt usr/bin/ls; patchelf --set-rpath /x $D/libselinux.so.1",
+    ),
+    case("$ORIGIN", "mv $D/libselinux* opt; patchelf --set-rpath '$ORIGIN/../../opt' usr/bin/ls"),
+    case(
+        "$ORIGIN of a linked program",
+        "mv $D/libselinux* opt; patchelf --set-rpath '$ORIGIN/../opt' usr/bin/ls; mkdir usr/opt; cp opt/* usr/opt; rm -r opt",
+    ),
+    case(
+        "${ORIGIN} of a library",
+        "mv $D/libselinux* $D/libpcre2* opt; patchelf --set-rpath '${ORIGIN}' opt/libselinux.so.1; patchelf --set-rpath /opt usr/bin/ls",
+    ),
+    case(
+        "${ORIGIN} of a linked library",
+        "mkdir a; mv $D/libselinux* $D/libpcre2* a; patchelf --set-rpath '${ORIGIN}' a/libselinux.so.1; ln -s ../a/libselinux.so.1 opt; patchelf --set-rpath /opt usr/bin/ls",
+    ),
+    case(
+        "$LIB",
+        "mkdir -p opt/lib/x86_64-linux-gnu; mv $D/libselinux* opt/lib/x86_64-linux-gnu; patchelf --set-rpath '/opt/$LIB' usr/bin/ls",
+    ),
+    case(
+        "a name with a path",
+        "mv $D/libpcre2* opt; patchelf --replace-needed libpcre2-8.so.0 /opt/libpcre2-8.so.0 $D/libselinux.so.1",
+    ),
+    case("no default folder", "patchelf --no-default-lib $D/libselinux.so.1"),
+    case("a version that nobody defines", VERSION),
+    case("known by its soname", "mv $D/libpcre2-8.so.0 opt/x.so; patchelf --add-needed /opt/x.so usr/bin/ls"),
+];
+
+/// Instead of commands: `ls` needs a version that its library does not define.
+const VERSION: &str = "version";
+
+fn other_version(program: &Path) {
+    let mut bytes = std::fs::read(program).unwrap();
+    let mut replace = |from: &[u8], to: &[u8]| {
+        let at = bytes.windows(from.len()).position(|part| part == from).expect("it is there");
+        bytes[at..at + to.len()].copy_from_slice(to);
+    };
+    replace(b"LIBSELINUX_1.0\0", b"LIBSELINUX_1.1\0");
+    replace(&crate::elf::hash("LIBSELINUX_1.0").to_le_bytes(), &crate::elf::hash("LIBSELINUX_1.1").to_le_bytes());
+    std::fs::write(program, bytes).unwrap();
+}
+
+/// `app` needs `liba.so`, and that `libb.so`; both lie in `usr/lib`.
+const MUSL_CASES: &[Case] = &[
+    case("sound", ""),
+    user(case("sound for a user", "")),
+    case("a library of a library is gone", "rm usr/lib/libb.so"),
+    case("elsewhere", "mv usr/lib/libb.so opt"),
+    env(case("elsewhere, named", "mv usr/lib/libb.so opt"), &["LD_LIBRARY_PATH=/nowhere:/opt"]),
+    env(case("elsewhere, by the working folder", "mv usr/lib/libb.so ."), &["LD_LIBRARY_PATH=/opt:"]),
+    env(case("elsewhere, loaded before", "mv usr/lib/libb.so opt"), &["LD_PRELOAD=/opt/libb.so"]),
+    case("in another default folder", "mv usr/lib/libb.so usr/local/lib"),
+    case("RUNPATH is inherited", "mv usr/lib/libb.so opt; patchelf --set-rpath /opt bin/app"),
+    case("RPATH is inherited", "mv usr/lib/libb.so opt; patchelf --force-rpath --set-rpath /opt bin/app"),
+    case("RPATH with a token", "mv usr/lib/libb.so opt; patchelf --set-rpath '/opt:$LIB' bin/app"),
+    case(
+        "$ORIGIN of a library",
+        "mv usr/lib/lib[ab].so opt; patchelf --set-rpath '$ORIGIN' opt/liba.so; patchelf --set-rpath /opt bin/app",
+    ),
+    case("a path file", "mv usr/lib/libb.so opt; printf '/opt\\n/usr/lib\\n' > etc/ld-musl-x86_64.path"),
+    case("a path file with colons", "mv usr/lib/libb.so opt; printf '/opt:/usr/lib' > etc/ld-musl-x86_64.path"),
+    case("a path file replaces", "printf '/opt' > etc/ld-musl-x86_64.path"),
+    case("an empty path file", ": > etc/ld-musl-x86_64.path"),
+    user(case("a closed path file", ": > etc/ld-musl-x86_64.path; chmod 600 etc/ld-musl-x86_64.path")),
+    user(case("a closed file", "chmod 600 usr/lib/libb.so")),
+    user(case("a closed file, and another", "cp usr/lib/libb.so usr/local/lib; chmod 600 usr/local/lib/libb.so")),
+    user(case("a closed folder", "chmod 700 usr/lib")),
+    case("no library before", "echo text > usr/local/lib/libb.so"),
+    case("another machine before", "cp usr/lib/libb.so lib; printf '\\1' | dd of=lib/libb.so bs=1 seek=4 conv=notrunc"),
+    case("a name of its own", "patchelf --add-needed libm.so.6 bin/app; patchelf --add-needed libutil.so.1 bin/app"),
+    case("a name of glibc's", "patchelf --add-needed libresolv.so.2 bin/app"),
+    case("known by its soname", "mv usr/lib/libb.so usr/lib/x.so; patchelf --add-needed x.so bin/app"),
+    case("known by its file", "patchelf --set-soname y.so usr/lib/libb.so"),
+    case("a path", "mv usr/lib/libb.so opt; patchelf --replace-needed libb.so /opt/libb.so usr/lib/liba.so"),
+    case(
+        "a path with a token",
+        "mv usr/lib/libb.so opt; patchelf --replace-needed libb.so '$ORIGIN/../../opt/libb.so' usr/lib/liba.so",
+    ),
+    case("the loader is gone", "rm lib/ld-musl*"),
+];
+
+/// A place for roots, each a copy of a sound one with a case made of it.
+struct Bench {
+    desk: Desk,
+    root: PathBuf,
+}
+
+impl Bench {
+    /// With the sound root that these commands make.
+    fn new(root: &Path, sound: &str) -> Bench {
+        let bench = Bench { desk: Desk::new(), root: root.to_path_buf() };
+        std::fs::create_dir(bench.desk.folder().join("sound")).unwrap();
+        bench.shell("sound", sound);
+        bench
+    }
+
+    fn shell(&self, folder: &str, text: &str) {
+        let mut command = Command::new("sh");
+        command.args(["-e", "-c", text]).current_dir(self.desk.folder().join(folder));
+        let output = command.env("D", "usr/lib/x86_64-linux-gnu").env("ROOT", &self.root).output().unwrap();
+        assert!(output.status.success(), "{text}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Runs the program of each case, and compares with what is said of it.
+    fn compare(&self, program: &str, cases: &[Case]) {
+        let (mut ran, mut failed, mut wrong) = (0, 0, Vec::new());
+        for (number, case) in cases.iter().enumerate() {
+            let number = number.to_string();
+            let folder = self.desk.folder().join(&number);
+            self.shell(".", &format!("cp -a sound {number}"));
+            match case.make {
+                VERSION => other_version(&folder.join(program)),
+                make => self.shell(&number, make),
+            }
+            let view = View::new(vec![Arc::new(layer(&folder))]);
+            let mut image = empty_image(case.user);
+            image.config.run.env = case.env.iter().map(|pair| pair.to_string()).collect();
+            let facts = Facts::new(&image, Ok(&view));
+            let ground = Ground::of(&facts, Capabilities::Docker).unwrap();
+            let node = view.at(program.as_bytes()).unwrap();
+            let told = Told::of(&view, &loader::load(&ground, node, &ground.actor, false));
+            let mut command = Command::new("chroot");
+            command.arg(format!("--userspec={}", case.user)).arg(&folder).arg(format!("/{program}")).arg("--version");
+            // There is no /proc in this root, by which ld.so would know where the program lies.
+            command.env_clear().env("PATH", DEFAULT_PATH).env("LD_ORIGIN_PATH", "/usr/bin");
+            let output = command.envs(case.env.iter().filter_map(|pair| pair.split_once('='))).output().unwrap();
+            let runs = output.status.success();
+            *(if runs { &mut ran } else { &mut failed }) += 1;
+            if runs != told.lacks.is_empty() || !told.open.is_empty() {
+                let words = String::from_utf8_lossy(&output.stderr).into_owned();
+                wrong.push(format!("{}: runs: {runs}: {words}\n  {told:?}", case.name));
+            }
+        }
+        let _ = writeln!(std::io::stderr(), "{program}: {ran} cases run, {failed} fail, {} wrong", wrong.len());
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+}
+
+/// Whether all that a test needs is here.
+fn has(test: &str, tools: &[&str]) -> bool {
+    let missing = tools.iter().find(|tool| Command::new(tool).arg("--version").output().is_err());
+    if let Some(tool) = missing {
+        let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: it needs {tool}");
+    }
+    missing.is_none() && cfg!(target_arch = "x86_64") && can_chroot(test)
+}
+
+#[test]
+fn what_is_broken_does_not_run() {
+    let test = "what_is_broken_does_not_run";
+    let roots = roots(test);
+    if roots.is_empty() || !has(test, &["patchelf", "ldconfig"]) {
+        return;
+    }
+    let sound = "mkdir -p $D usr/bin opt etc lib64; ln -s usr/lib lib; ln -s usr/bin bin; cp $ROOT/usr/bin/ls usr/bin
+        for name in libselinux.so.1 libcap.so.2 libc.so.6 libpcre2-8.so.0 ld-linux-x86-64.so.2; do
+            cp -L $ROOT/$D/$name $D
+        done
+        ln -s ../$D/ld-linux-x86-64.so.2 lib64";
+    Bench::new(&roots[0], sound).compare("usr/bin/ls", CASES);
+}
+
+#[test]
+fn what_is_broken_does_not_run_with_musl() {
+    let test = "what_is_broken_does_not_run_with_musl";
+    if !has(test, &["patchelf", "musl-gcc"]) {
+        return;
+    }
+    let sound = "mkdir -p bin lib usr/lib usr/local/lib opt etc; cp -L /lib/ld-musl-x86_64.so.1 lib
+        echo 'int b(void) { return 0; }' > b.c
+        echo 'int b(void); int a(void) { return b(); }' > a.c
+        echo 'int a(void); int main(void) { return a(); }' > m.c
+        musl-gcc -shared -fPIC -Wl,-soname,libb.so -o usr/lib/libb.so b.c
+        musl-gcc -shared -fPIC -Wl,-soname,liba.so -o usr/lib/liba.so a.c usr/lib/libb.so
+        musl-gcc -o bin/app m.c usr/lib/liba.so -Wl,-rpath-link,usr/lib";
+    Bench::new(Path::new("/"), sound).compare("bin/app", MUSL_CASES);
+}

@@ -1,0 +1,345 @@
+//! What the start proof says of a command, held against running it: small images on top of a real Alpine, unpacked, and the
+//! command executed there by chroot(1) as the image's user.
+//!
+//! Needs `PLIMSOLL_CORPUS` (for Alpine's layer), root, and chroot; says so where it is skipped. The container of these runs
+//! has no capabilities, so the proof is asked for the same. In: images as text. Not here: runtimes.
+
+use crate::image::Layer;
+use crate::notation;
+use crate::support;
+use plimsoll::examine;
+use plimsoll::facts::Facts;
+use plimsoll::facts::access::Capabilities;
+use plimsoll::model::finding::Undecided;
+use std::io::Read;
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+use std::process::Stdio;
+
+/// Layers on top of Alpine, a blank line between them: `config …`, then entries. `BUSYBOX` as content stands for the real
+/// program, `BUSYBOX-` and a word for one that was damaged.
+const CASES: &str = r##"
+config cmd=["true"]
+
+config cmd=["nope"]
+
+config user=1000 cmd=["/w/true"]
+f 0755 0:0 w/true "BUSYBOX"
+
+config user=1000 cmd=["/w/true"]
+f 0644 0:0 w/true "BUSYBOX"
+
+config user=1000 cmd=["/w/true"]
+f 0700 0:0 w/true "BUSYBOX"
+
+config user=1000 cmd=["/w/true"]
+f 0100 1000:0 w/true "BUSYBOX"
+
+config user=1000 cmd=["/w/true"]
+f 0077 1000:0 w/true "BUSYBOX"
+
+config user=1000:1000 cmd=["/w/true"]
+f 0705 0:1000 w/true "BUSYBOX"
+
+config user=1000:2000 cmd=["/w/true"]
+f 0710 0:2000 w/true "BUSYBOX"
+
+config user=app cmd=["/w/true"]
+f 0644 0:0 etc/passwd "root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/:/bin/sh\n"
+f 0644 0:0 etc/group "root:x:0:\nstaff:x:3000:app\n"
+f 0710 0:3000 w/true "BUSYBOX"
+
+config user=0 cmd=["/w/true"]
+f 0600 0:0 w/true "BUSYBOX"
+
+config user=1000 env=PATH=/closed/bin:/bin cmd=["true"]
+d 0700 0:0 closed
+f 0755 0:0 closed/bin/true "BUSYBOX"
+
+config user=1000 env=PATH=/closed/bin:/w cmd=["true"]
+d 0700 0:0 closed
+f 0755 0:0 closed/bin/true "BUSYBOX"
+d 0755 0:0 w
+
+config user=1000 cmd=["/closed/bin/true"]
+d 0750 0:0 closed
+f 0755 0:0 closed/bin/true "BUSYBOX"
+
+config user=1000 cmd=["/link/true"]
+d 0700 0:0 closed
+f 0755 0:0 closed/bin/true "BUSYBOX"
+l link -> closed/bin
+
+config user=1000 env=PATH=/w:/bin cmd=["true"]
+f 0644 0:0 w/true "BUSYBOX"
+
+config user=1000 env=PATH=/w:/bin cmd=["true"]
+l w/true -> nowhere
+
+config env=PATH=/w cmd=["true"]
+l w/true -> nowhere
+
+config cmd=["/w/true"]
+l w/true -> other
+l w/other -> true
+
+config cmd=["/w/true"]
+l w/true -> ../../../../bin/busybox
+
+config cmd=["/w/true/"]
+f 0755 0:0 w/true "BUSYBOX"
+
+config user=1000 cmd=["/w/run"]
+f 0755 0:0 w/run "#!/bin/sh\nexit 0\n"
+
+config user=1000 cmd=["/w/run"]
+f 0711 0:0 w/run "#!/bin/sh\nexit 0\n"
+
+config user=1000 cmd=["/w/run"]
+f 0755 0:0 w/run "#!/bin/sh\r\nexit 0\n"
+
+config user=1000 cmd=["/w/run"]
+f 0755 0:0 w/run "#!/bin/bash\nexit 0\n"
+
+config user=1000 cmd=["/w/run"]
+f 0755 0:0 w/run "#! /bin/busybox sh\nexit 0\n"
+
+config user=1000 cmd=["/w/run"]
+f 0755 0:0 w/run "#!/usr/bin/env sh\nexit 0\n"
+
+config user=1000 cmd=["/w/run"]
+f 0755 0:0 w/run "#!/usr/bin/env bash\nexit 0\n"
+
+config user=1000 cmd=["/w/run"]
+f 0755 0:0 w/run "#!/usr/bin/env sh\r\nexit 0\n"
+
+config user=1000 cmd=["/w/run"]
+f 0755 0:0 w/run "#!sh\nexit 0\n"
+
+config user=1000 workdir=/bin cmd=["/w/run"]
+f 0755 0:0 w/run "#!sh\nexit 0\n"
+
+config user=1000 cmd=["/w/run"]
+f 0755 0:0 w/run "exit 0\n"
+
+config user=1000 cmd=["/w/run"]
+f 0755 0:0 w/run ""
+
+config user=1000 cmd=["/bin/sh","-c","/w/run"]
+f 0755 0:0 w/run "exit 0\n"
+
+config user=1000 cmd=["/w/s5"]
+f 0755 0:0 w/s1 "#!/bin/sh\nexit 0\n"
+f 0755 0:0 w/s2 "#!/w/s1\n"
+f 0755 0:0 w/s3 "#!/w/s2\n"
+f 0755 0:0 w/s4 "#!/w/s3\n"
+f 0755 0:0 w/s5 "#!/w/s4\n"
+
+config user=1000 cmd=["/w/s6"]
+f 0755 0:0 w/s1 "#!/bin/sh\nexit 0\n"
+f 0755 0:0 w/s2 "#!/w/s1\n"
+f 0755 0:0 w/s3 "#!/w/s2\n"
+f 0755 0:0 w/s4 "#!/w/s3\n"
+f 0755 0:0 w/s5 "#!/w/s4\n"
+f 0755 0:0 w/s6 "#!/w/s5\n"
+
+config user=1000 cmd=["/w/true"]
+f 0755 0:0 w/true "BUSYBOX-loader"
+
+config user=1000 cmd=["/w/true"]
+f 0755 0:0 w/true "BUSYBOX-library"
+
+config user=1000 cmd=["/w/true"]
+f 0755 0:0 w/true "BUSYBOX-machine"
+
+config user=1000 cmd=["/bin/sh","-c","nope"]
+
+config user=1000 cmd=["/bin/sh","-c","nope || true"]
+
+config user=1000 cmd=["/bin/sh","-c","nope; true"]
+
+config user=1000 cmd=["/bin/sh","-c","set -e; nope; true"]
+
+config user=1000 cmd=["/bin/sh","-c","true | nope"]
+
+config user=1000 cmd=["/bin/sh","-c","nope | true"]
+
+config user=1000 cmd=["/bin/ash","-o","pipefail","-c","nope | true"]
+
+config user=1000 cmd=["/bin/sh","-ec","nope & true"]
+
+config user=1000 cmd=["/bin/sh","-c","! nope"]
+
+config user=1000 workdir=/w cmd=["/bin/sh","-c","cd sub && ./run"]
+f 0755 0:0 w/sub/run "#!/bin/sh\n"
+
+config user=1000 workdir=/w cmd=["/bin/sh","-c","cd .. && ./run"]
+f 0755 0:0 w/run "#!/bin/sh\n"
+
+config user=1000 cmd=["/bin/sh","/w/run"]
+f 0644 0:0 w/run "exec true\n"
+
+config user=1000 cmd=["/bin/sh","/w/run"]
+f 0600 0:0 w/run "exec true\n"
+
+config user=1000 cmd=["/bin/sh","/w/run","true"]
+f 0644 0:0 w/run "#!/bin/sh\nset -e\nexec \"$@\"\n"
+
+config user=1000 cmd=["/bin/sh","/w/run","nope"]
+f 0644 0:0 w/run "#!/bin/sh\nset -e\nexec \"$@\"\n"
+
+config user=1000 cmd=["/usr/bin/env","A=b","true"]
+
+config user=1000 cmd=["/usr/bin/env","A=b","nope"]
+
+config user=1000 cmd=["/usr/bin/env","PATH=/w","true"]
+f 0755 0:0 w/run ""
+
+config user=1000 cmd=["nice","-n","5","nope"]
+
+config user=1000 cmd=["timeout","5","true"]
+
+config user=1000 cmd=["timeout","5","nope"]
+
+config user=1000 cmd=["nohup","/w/true"]
+f 0644 0:0 w/true "BUSYBOX"
+"##;
+
+#[test]
+fn what_is_said_of_a_command_is_what_happens() {
+    let test = "what_is_said_of_a_command_is_what_happens";
+    let Some(corpus) = support::outside("PLIMSOLL_CORPUS", test) else { return };
+    let root = support::Desk::new();
+    let probe = Command::new("chroot").args(["--userspec=1000:1000", "/", "/bin/true"]).status();
+    if !probe.is_ok_and(|status| status.success()) {
+        let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: it needs root and chroot");
+        return;
+    }
+    let alpine = alpine(&corpus);
+    unpack(&alpine, &root.folder().join("alpine"));
+    let busybox = std::fs::read(root.folder().join("alpine/bin/busybox")).unwrap();
+    let (mut ran, mut failed, mut wrong) = (0, 0, Vec::new());
+    for (number, case) in CASES.trim().split("\n\n").enumerate() {
+        let (config, entries) = case.split_once('\n').unwrap_or((case, ""));
+        let mut image = notation::image(&format!("{config}\nlayer x\n{entries}"));
+        for entry in &mut image.layers[0].entries {
+            if let Some(damage) = entry.data.strip_prefix(b"BUSYBOX") {
+                entry.data = damaged(&busybox, damage);
+            }
+        }
+        let own = image.layers[0].bytes();
+        image.layers.insert(0, Layer { tar: Some(alpine.clone()), ..Layer::default() });
+        let folder = root.folder().join(number.to_string());
+        succeeds(Command::new("cp").arg("-a").arg(root.folder().join("alpine")).arg(&folder));
+        unpack(&own, &folder);
+        let really = run(&folder, &image);
+        let said = said(&root.archive(&image));
+        match really {
+            true => ran += 1,
+            false => failed += 1,
+        }
+        if said != Ok(really) {
+            wrong.push(format!("{case}\n  said {said:?}, really {really}"));
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+    assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(ran > 20 && failed > 20, "{ran} ran, {failed} did not");
+}
+
+/// Whether the command runs, as the proof has it; an error for what is open.
+fn said(archive: &str) -> Result<bool, String> {
+    let listing = examine::open(archive, None).unwrap().listing;
+    let options = examine::Options { threads: 1, sha256: false };
+    let examined = examine::examine(listing.images, &options).remove(0);
+    assert!(examined.faults.is_empty(), "{:?}", examined.faults);
+    let facts = Facts::new(&examined.image, examined.view.as_ref().ok_or(Undecided::denied("view", "none")));
+    let proof = facts.start_proof(Capabilities::None).unwrap();
+    match proof.open.is_empty() || proof.fails() {
+        true => Ok(!proof.fails()),
+        false => Err(format!("{:?}", proof.open)),
+    }
+}
+
+/// Whether the command runs, by running it as the image's user. `env` of busybox executes it as a runtime would: no shell
+/// reads what is no program.
+fn run(folder: &Path, image: &crate::image::Image) -> bool {
+    let text = |field: &str| image.run.get(field).and_then(|value| value.as_str()).unwrap_or_default().to_string();
+    let list = |field: &str| -> Vec<String> {
+        let values = image.run.get(field).and_then(|value| value.as_array()).cloned().unwrap_or_default();
+        values.iter().map(|value| value.as_str().unwrap().to_string()).collect()
+    };
+    let (user, groups) = match text("User").as_str() {
+        "" | "0" => ("0:0".to_string(), ""),
+        "app" => ("1000:1000".to_string(), "3000"),
+        user if user.contains(':') => (user.to_string(), ""),
+        user => (format!("{user}:0"), ""),
+    };
+    let path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_string();
+    let env = if list("Env").is_empty() { vec![path] } else { list("Env") };
+    let workdir = if text("WorkingDir").is_empty() { "/".to_string() } else { text("WorkingDir") };
+    // A process of root without capabilities is not made here: such cases must not hang on them.
+    let status = Command::new("chroot")
+        .arg(format!("--userspec={user}"))
+        .arg(format!("--groups={groups}"))
+        .arg(folder)
+        .args(["/bin/sh", "-c", "cd \"$0\" && exec /usr/bin/env -i \"$@\"", &workdir])
+        .args(env)
+        .args(list("Cmd"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    status.success()
+}
+
+/// The program with a part of it changed.
+fn damaged(busybox: &[u8], damage: &[u8]) -> Vec<u8> {
+    let mut bytes = busybox.to_vec();
+    let mut replace = |from: &[u8], to: &[u8]| {
+        let at = bytes.windows(from.len()).position(|window| window == from).expect("not in this busybox");
+        bytes[at..at + to.len()].copy_from_slice(to);
+    };
+    match damage {
+        b"" => {}
+        b"-loader" => replace(b"/lib/ld-musl-x86_64.so.1\0", b"/lib/ld-musl-x86_64.so.9\0"),
+        b"-library" => replace(b"\0libc.musl-x86_64.so.1\0", b"\0libX.musl-x86_64.so.1\0"),
+        b"-machine" => bytes[18..20].copy_from_slice(&183u16.to_le_bytes()),
+        other => panic!("{}", String::from_utf8_lossy(other)),
+    }
+    bytes
+}
+
+/// The tar of Alpine's one layer.
+fn alpine(corpus: &Path) -> Vec<u8> {
+    let read = |digest: &str| std::fs::read(corpus.join("apps/blobs").join(digest.replace(':', "/"))).unwrap();
+    let json = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).unwrap();
+    let index = json(&std::fs::read(corpus.join("apps/index.json")).unwrap());
+    let named = |manifest: &&serde_json::Value| {
+        manifest["annotations"]["org.opencontainers.image.ref.name"].as_str() == Some("alpine:3.20")
+    };
+    let manifest = index["manifests"].as_array().unwrap().iter().find(named).expect("alpine:3.20");
+    let manifest = json(&read(manifest["digest"].as_str().unwrap()));
+    let mut tar = Vec::new();
+    let layer = read(manifest["layers"][0]["digest"].as_str().unwrap());
+    flate2::read::MultiGzDecoder::new(&layer[..]).read_to_end(&mut tar).unwrap();
+    tar
+}
+
+fn unpack(tar: &[u8], folder: &Path) {
+    std::fs::create_dir_all(folder).unwrap();
+    let mut child = Command::new("tar")
+        .args(["-xp", "--numeric-owner", "--same-owner", "-C"])
+        .arg(folder)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(tar).unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+fn succeeds(command: &mut Command) {
+    assert!(command.status().unwrap().success(), "{command:?}");
+}
