@@ -132,3 +132,7 @@ pub const PTH_LINES: usize = 10_000;
 pub const MODULE_DEPTH: usize = 64;
 /// An `__init__.py` that is read to see whether it does anything, in bytes; of larger ones that is taken for granted.
 pub const INIT_BYTES: u64 = 64 << 10;
+/// Folders above a working folder that are looked at for package.json. Linux takes paths of 2,048 of them.
+pub const FOLDERS_UP: usize = 2048;
+/// Scripts of a package.json that are named where the one that is asked for is missing.
+pub const SCRIPTS_LISTED: usize = 8;

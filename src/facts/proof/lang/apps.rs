@@ -9,6 +9,7 @@ use crate::facts::access::Reach;
 use crate::facts::proof::ground::Ground;
 use crate::facts::proof::ground::Lack;
 use crate::facts::proof::ground::Need;
+use crate::facts::proof::lang;
 use crate::facts::proof::lang::options::Options;
 use crate::facts::proof::lang::options::Order;
 use crate::facts::proof::lang::python::Python;
@@ -120,15 +121,10 @@ impl<'g> Server<'g, '_> {
     fn only<'w>(&self, options: &Options<'w>) -> Result<&'w str, Need> {
         match options.rest[..] {
             [app] => Ok(app),
-            [] => Err(self.lack(format!("{} is not told which application it is to run", self.name))),
+            [] if !options.took_words => {
+                Err(self.lack(format!("{} is not told which application it is to run", self.name)))
+            }
             _ => Err(self.open("it is not certain which of its words names the application")),
-        }
-    }
-
-    fn file(&self, path: &str, what: &str) -> Need {
-        match shell::is_decided(path) {
-            true => self.ground.readable(path.as_bytes(), what),
-            false => self.open("a file is named when the container starts"),
         }
     }
 
@@ -151,7 +147,7 @@ impl<'g> Server<'g, '_> {
             ("--log-config", "UVICORN_LOG_CONFIG", "the file of --log-config"),
         ] {
             if let Some(path) = options.last(&[option]).or(self.variable(variable)) {
-                needs.push(self.file(path, what));
+                needs.push(lang::file(self.ground, path, what));
             }
         }
         self.put_first(in_folder(self.ground, folder));
@@ -217,7 +213,10 @@ impl<'g> Server<'g, '_> {
                 needs.push(self.module(&module["python:".len()..]));
                 return Some(open());
             }
-            Some(file) => (None, Some(self.file(file.strip_prefix("file:").unwrap_or(file), "its configuration file"))),
+            Some(file) => (
+                None,
+                Some(lang::file(self.ground, file.strip_prefix("file:").unwrap_or(file), "its configuration file")),
+            ),
             None => match self.ground.reach(b"gunicorn.conf.py") {
                 Reach::Found(node) => (Some(node), None),
                 _ => return None,
@@ -252,7 +251,11 @@ impl<'g> Server<'g, '_> {
         match options.last(&["-c", "--config"]) {
             Some(module) if module.starts_with("python:") => {}
             Some(file) => {
-                needs.push(self.file(file.strip_prefix("file:").unwrap_or(file), "its configuration file"));
+                needs.push(lang::file(
+                    self.ground,
+                    file.strip_prefix("file:").unwrap_or(file),
+                    "its configuration file",
+                ));
             }
             None => {}
         }
@@ -389,10 +392,16 @@ impl<'g> Server<'g, '_> {
             return needs;
         }
         if let [file] = options.rest[..] {
-            needs.push(self.file(file, "the application"));
+            needs.push(lang::file(self.ground, file, "the application"));
             return needs;
         }
-        needs.push(self.fastapi_default());
+        let known = "--host --port --workers --root-path --app --forwarded-allow-ips --reload-dir";
+        match self.fastapi_default() {
+            Need::Unmet(_) if !options.are_among(&format!("{known} {FASTAPI}")) => {
+                needs.push(self.open("it is not certain which of its words names the application"));
+            }
+            need => needs.push(need),
+        }
         needs
     }
 
@@ -408,7 +417,7 @@ impl<'g> Server<'g, '_> {
         let files = ["main.py", "app.py", "api.py", "app/main.py", "app/app.py", "app/api.py"];
         let found = files.iter().find(|file| matches!(self.ground.reach(file.as_bytes()), Reach::Found(_)));
         match found {
-            Some(file) => self.file(file, "the application"),
+            Some(file) => lang::file(self.ground, file, "the application"),
             None => {
                 let folder = shown(&String::from_utf8_lossy(&self.ground.cwd));
                 self.lack(format!(

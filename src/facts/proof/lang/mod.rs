@@ -1,8 +1,47 @@
 //! What languages ask of an image before a program in them can do its work: modules, scripts, build results.
 //!
-//! Pure functions over [`Ground`](crate::facts::proof::ground::Ground); each module names the documentation it follows.
-//! Not here: which program is started, and whether its interpreter can be executed.
+//! Pure functions over [`Ground`]; each module names the documentation it follows. Not here: which program is started,
+//! and whether its interpreter can be executed.
 
 pub mod apps;
+pub mod interpreters;
+pub mod java;
+pub mod json;
+pub mod next;
+pub mod node;
 pub mod options;
+pub mod packages;
 pub mod python;
+
+use crate::facts::proof::ground::Ground;
+use crate::facts::proof::ground::Need;
+use crate::facts::shell;
+use crate::model::finding::Undecided;
+use crate::model::text::shown;
+
+/// Why a word of a command does not tell which file it names: only a running shell knows.
+pub fn undecided(word: &str) -> Option<Undecided> {
+    if !shell::is_decided(word) {
+        return Some(Undecided::unknowable("command", "a file is named when the container starts"));
+    }
+    // In a shell's text these stand for names that are there.
+    let is_pattern = word.contains(['*', '?', '[']) || word.starts_with('~');
+    is_pattern.then(|| Undecided::unknowable(shown(word), "a shell may take it for a pattern"))
+}
+
+/// A file that a word of a command names must be there and may be read.
+pub fn file(ground: &Ground<'_>, word: &str, what: &str) -> Need {
+    undecided(word).map_or_else(|| ground.readable(&path_of(ground, word), what), Need::Open)
+}
+
+/// The path that a word names, without the dots that shells ask for in front of it.
+pub fn path_of(ground: &Ground<'_>, word: &str) -> Vec<u8> {
+    let mut word = word;
+    while let Some(rest) = word.strip_prefix("./") {
+        word = rest.trim_start_matches('/');
+    }
+    match word {
+        "" | "." => ground.cwd.clone(),
+        word => ground.absolute(word.as_bytes()),
+    }
+}

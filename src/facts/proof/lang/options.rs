@@ -7,6 +7,8 @@
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Options<'w> {
     named: Vec<(&'w str, Option<&'w str>)>,
+    /// Some option took the next word for its value.
+    pub took_words: bool,
     /// Words that are neither options nor their values.
     pub rest: Vec<&'w str>,
 }
@@ -39,7 +41,10 @@ impl<'w> Options<'w> {
                 match word.split_once('=') {
                     Some((name, value)) => out.named.push((name, Some(value))),
                     None if is_flag(word) => out.named.push((word, None)),
-                    None => out.named.push((word, words.next())),
+                    None => {
+                        out.named.push((word, words.next()));
+                        out.took_words = true;
+                    }
                 }
                 continue;
             }
@@ -50,8 +55,9 @@ impl<'w> Options<'w> {
                     out.named.push((name, None));
                     continue;
                 }
-                let value = if tail.is_empty() { words.next() } else { Some(tail.strip_prefix('=').unwrap_or(tail)) };
-                out.named.push((name, value));
+                let glued = tail.strip_prefix('=').unwrap_or(tail);
+                out.took_words |= tail.is_empty();
+                out.named.push((name, if tail.is_empty() { words.next() } else { Some(glued) }));
                 break;
             }
         }
@@ -71,6 +77,11 @@ impl<'w> Options<'w> {
     /// Whether an option is given under any of its names.
     pub fn has(&self, names: &[&str]) -> bool {
         self.named.iter().any(|(name, _)| is_among(name, names))
+    }
+
+    /// Whether all options are among these; blanks between their names.
+    pub fn are_among(&self, names: &str) -> bool {
+        self.named.iter().all(|(name, _)| names.split_ascii_whitespace().any(|other| is_among(name, &[other])))
     }
 
     /// Whether an option is given by the front of its name, as Python's argparse allows.
@@ -101,6 +112,8 @@ mod tests {
         assert_eq!(options.last(&["-c", "--config"]), Some("z"));
         assert_eq!(options.last(&["--chdir"]), Some("/srv"));
         assert!(options.has(&["-R"]) && options.has(&["--reload"]) && !options.has(&["-x"]));
+        assert!(options.took_words && options.are_among("-w -D -R --bind --chdir --reload -k -c -x"));
+        assert!(!options.are_among("-w -D"));
         assert!(options.has_short_of(&["--reload-dir"]) && !options.has_short_of(&["--reload"]));
         let options = Options::read(&words, flags, Order::First);
         assert_eq!(options.rest.len(), 8);

@@ -6,19 +6,20 @@
 use crate::facts::proof::ground::Ground;
 use crate::facts::proof::ground::Lack;
 use crate::facts::proof::ground::Need;
+use crate::facts::proof::lang;
 use crate::facts::proof::lang::python::stdlib;
 use crate::model::layer_facts::Kind;
 
 /// The file that `python script` reads; of a folder its `__main__`.
-pub fn script(ground: &Ground<'_>, path: &[u8]) -> Need {
-    let need = ground.readable(path, "the script");
+pub fn script(ground: &Ground<'_>, word: &str) -> Need {
+    let need = lang::file(ground, word, "the script");
     let Need::Met(node) = need else { return need };
     if ground.view.stat(node).is_none_or(|stat| stat.kind != Kind::Dir) {
         return need;
     }
     for name in ["__main__.py", "__main__.pyc"] {
         if ground.view.child(node, name.as_bytes()).is_some() {
-            return ground.readable(&[path, b"/", name.as_bytes()].concat(), "the script");
+            return ground.readable(&[b"/", &ground.view.path(node)[..], b"/", name.as_bytes()].concat(), "the script");
         }
     }
     let subject = ground.name(node);

@@ -1,0 +1,120 @@
+//! Java: the archive that is run, and the agents that are loaded before.
+//!
+//! "The java Command" of the JDK's tool specifications; java.lang.instrument for `-javaagent`, JVM TI for
+//! `JAVA_TOOL_OPTIONS`. Entries of a class path need not be there. Not here: what is in the archive.
+
+use crate::facts::proof::ground::Ground;
+use crate::facts::proof::ground::Lack;
+use crate::facts::proof::ground::Need;
+use crate::facts::proof::lang;
+use crate::facts::shell;
+use crate::model::finding::Undecided;
+use crate::model::layer_facts::Kind;
+
+/// Options that take the next word for a value.
+const VALUED: &str = " -cp -classpath --class-path -p --module-path --upgrade-module-path --add-modules --limit-modules \
+    --enable-native-access --add-reads --add-exports --add-opens --patch-module --describe-module -d --source ";
+
+/// What `java` needs; `words` are those behind its name.
+pub fn needs(ground: &Ground<'_>, words: &[String]) -> Vec<Need> {
+    let mut needs = Vec::new();
+    let variable = ground.variables.get("JAVA_TOOL_OPTIONS").unwrap_or("");
+    if !variable.contains(['"', '\'', shell::OPEN]) {
+        needs.extend(variable.split_whitespace().filter_map(|word| agent(ground, word)));
+    }
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "-jar" => {
+                needs.extend(words.next().map(|archive| self::archive(ground, archive)));
+                return needs;
+            }
+            "-m" | "--module" | "--version" | "-help" | "--help" | "-h" | "-?" | "--list-modules" => return needs,
+            // A file of words, and words that may begin with one.
+            word if word.starts_with('@') || word.starts_with(shell::OPEN) => {
+                needs.push(Need::Open(Undecided::unknowable("java", "a file of arguments tells what it runs")));
+                return needs;
+            }
+            word if VALUED.contains(&format!(" {word} ")) => {
+                words.next();
+            }
+            word if word.starts_with('-') => needs.extend(agent(ground, word)),
+            // A class, or a file of source.
+            word => {
+                if word.ends_with(".java") {
+                    needs.push(lang::file(ground, word, "the source file"));
+                }
+                return needs;
+            }
+        }
+    }
+    needs
+}
+
+fn archive(ground: &Ground<'_>, word: &str) -> Need {
+    let need = lang::file(ground, word, "the archive");
+    let Need::Met(node) = need else { return need };
+    if ground.view.stat(node).is_some_and(|stat| stat.kind != Kind::Dir) {
+        return need;
+    }
+    let subject = ground.name(node);
+    let what = format!("the archive {subject} is a folder");
+    Need::Unmet(Lack { subject, what, place: Some(node) })
+}
+
+/// The archive of an agent, whose absence ends the virtual machine.
+fn agent(ground: &Ground<'_>, word: &str) -> Option<Need> {
+    let archive = word.strip_prefix("-javaagent:")?;
+    let archive = archive.split_once('=').map_or(archive, |(archive, _)| archive);
+    Some(lang::file(ground, archive, "the agent"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::access::Capabilities;
+    use crate::facts::testing::Made;
+
+    fn told(made: &Made, text: &str) -> String {
+        let facts = made.facts();
+        let ground = Ground::of(&facts, Capabilities::Docker).expect("a ground");
+        let words: Vec<String> = text.split(' ').map(str::to_string).collect();
+        let needs = needs(&ground, &words).into_iter().map(|need| match need {
+            Need::Met(node) => ground.name(node),
+            Need::Unmet(lack) => format!("NO {}", lack.what),
+            Need::Open(undecided) => format!("? {}", undecided.reason),
+        });
+        needs.collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn archives_and_agents_must_be_there() {
+        let made = Made::of(
+            "u 0644 0:0 app/app.jar 10\nu 0600 0:0 app/mine.jar 10\nu 0644 0:0 app/Main.java 10\nd 0755 0:0 app/d.jar",
+        );
+        let made = made.workdir("/app").user("1000");
+        for (text, expected) in [
+            ("-jar app.jar --port 80", "/app/app.jar"),
+            ("-Xmx64m -XX:+UseG1GC -Da=b -server -ea -jar app.jar", "/app/app.jar"),
+            ("-cp gone.jar -jar ./app.jar", "/app/app.jar"),
+            ("--add-opens java.base/java.lang=ALL-UNNAMED -jar app.jar", "/app/app.jar"),
+            (
+                "--add-opens=java.base/java.lang=ALL-UNNAMED -jar gone.jar",
+                "NO the archive /app/gone.jar does not exist",
+            ),
+            ("-jar mine.jar", "NO the archive /app/mine.jar may not be read by uid 1000"),
+            ("-jar d.jar", "NO the archive /app/d.jar is a folder"),
+            ("-jar target/*.jar", "? a shell may take it for a pattern"),
+            ("-javaagent:/otel.jar=x -jar app.jar", "NO the agent /otel.jar does not exist; /app/app.jar"),
+            ("@args -jar gone.jar", "? a file of arguments tells what it runs"),
+            ("-cp app.jar:lib/* com.example.Main", ""),
+            ("Main.java a", "/app/Main.java"),
+            ("--version -jar gone.jar", ""),
+            ("-version", ""),
+        ] {
+            assert_eq!(told(&made, text), expected, "{text}");
+        }
+        let hooked = made.env("JAVA_TOOL_OPTIONS=-Da=b -javaagent:/otel.jar");
+        assert_eq!(told(&hooked, "-jar app.jar"), "NO the agent /otel.jar does not exist; /app/app.jar");
+    }
+}

@@ -1,0 +1,146 @@
+//! Node.js and Next.js on images made by hand.
+
+use super::*;
+use crate::facts::access::Capabilities;
+use crate::facts::proof::lang::next;
+use crate::facts::testing::Made;
+
+const FILES: &str = r#"
+    u 0644 0:0 app/dist/main.js 10
+    u 0644 0:0 app/idx/index.js 10
+    f 0644 0:0 app/pm/package.json "{\"main\": \"lib/x\"}"
+    u 0644 0:0 app/pm/lib/x.js 10
+    f 0644 0:0 app/badmain/package.json "{\"main\": \"nope.js\"}"
+    u 0644 0:0 app/badmain/index.js 10
+    f 0644 0:0 app/badjson/package.json "{"
+    u 0644 0:0 app/m.mjs 10
+    u 0644 0:0 app/noext 10
+    u 0644 0:0 app/onlymjs/index.mjs 10
+    u 0600 0:0 app/secret.js 10
+    d 0700 0:0 app/closed
+    u 0644 0:0 app/closed/x.js 10
+    u 0644 0:0 app/pre.js 10
+    u 0644 0:0 app/both.js 10
+    u 0644 0:0 app/both/index.js 10
+    l app/link.js -> dist/main.js
+    u 0644 0:0 app/.env 10
+    u 0644 0:0 app/node_modules/pkg/index.js 10
+    u 0644 0:0 node_modules/@otel/auto/register.js 10
+    u 0644 0:0 app/.next/BUILD_ID 20
+    f 0644 0:0 app/moved/next.config.mjs "export default { distDir: 'build' }"
+    f 0644 0:0 app/plain/next.config.js "module.exports = {}"
+    d 0700 0:0 app/mine/.next
+    u 0644 0:0 app/mine/.next/BUILD_ID 20
+"#;
+
+fn told(made: &Made, ask: impl Fn(&Ground<'_>) -> Vec<Need>) -> String {
+    let facts = made.facts();
+    let ground = Ground::of(&facts, Capabilities::Docker).expect("a ground");
+    let needs = ask(&ground).into_iter().map(|need| match need {
+        Need::Met(node) => ground.name(node),
+        Need::Unmet(lack) => format!("NO {}", lack.what),
+        Need::Open(undecided) => format!("? {}", undecided.reason),
+    });
+    needs.collect::<Vec<_>>().join("; ")
+}
+
+fn made() -> Made {
+    Made::of(FILES).workdir("/app").user("1000:1000")
+}
+
+fn node(made: &Made, text: &str) -> String {
+    let words: Vec<String> = text.split(' ').map(str::to_string).collect();
+    told(made, |ground| command(ground, &words).needs(ground))
+}
+
+#[test]
+fn a_path_becomes_a_file() {
+    for (text, expected) in [
+        ("node dist/main.js", "/app/dist/main.js"),
+        ("node dist/main", "/app/dist/main.js"),
+        ("node ./dist/main a b", "/app/dist/main.js"),
+        ("node idx", "/app/idx/index.js"),
+        ("node idx/", "/app/idx/index.js"),
+        ("node pm", "/app/pm/lib/x.js"),
+        ("node badmain", "/app/badmain/index.js"),
+        ("node badjson", "NO /app/badjson/package.json is not valid JSON"),
+        ("node both", "/app/both.js"),
+        ("node both/", "/app/both/index.js"),
+        ("node link", "/app/dist/main.js"),
+        ("node m.mjs", "/app/m.mjs"),
+        ("node m", "NO the script /app/m does not exist"),
+        ("node noext", "/app/noext"),
+        (
+            "node onlymjs",
+            "NO the script /app/onlymjs is a folder with neither index.js nor a package.json that names a file in it",
+        ),
+        ("node gone.js", "NO the script /app/gone.js does not exist"),
+        ("node secret", "NO the script /app/secret.js may not be read by uid 1000"),
+        (
+            "node closed/x.js",
+            "NO the script /app/closed/x.js lies behind /app/closed (mode 0700, owner 0:0), which uid 1000 may not enter",
+        ),
+        ("node dist/*.js", "? a shell may take it for a pattern"),
+        ("node \u{fffc}/main.js", "? a file is named when the container starts"),
+    ] {
+        assert_eq!(node(&made(), text), expected, "{text}");
+    }
+}
+
+#[test]
+fn options_are_read_as_node_reads_them() {
+    for (text, expected) in [
+        ("node --enable-source-maps --max-old-space-size=4096 dist/main", "/app/dist/main.js"),
+        ("node --inspect=0.0.0.0:9229 --no-warnings --title x -C y dist/main", "/app/dist/main.js"),
+        ("node --max-old-space-size 4096 dist/main", "? its words do not tell what it runs"),
+        ("node --new dist/main", "? its words do not tell what it runs"),
+        ("node -- dist/main", "/app/dist/main.js"),
+        ("node --watch dist/main", "/app/dist/main.js"),
+        ("node -r ./pre dist/main", "/app/pre.js; /app/dist/main.js"),
+        ("node -r ./none dist/main", "NO the module of --require /app/none does not exist; /app/dist/main.js"),
+        ("node --import ./pre dist/main", "NO the module of --import /app/pre does not exist; /app/dist/main.js"),
+        ("node --import=./pre.js dist/main", "/app/pre.js; /app/dist/main.js"),
+        ("node --require=pkg/init dist/main", "/app/node_modules/pkg; /app/dist/main.js"),
+        ("node --import @otel/auto/register dist/main", "/node_modules/@otel/auto; /app/dist/main.js"),
+        ("node -r pre.js noext", "NO there is no package pre.js in node_modules of /app or above; /app/noext"),
+        ("node -r node:fs noext", "? it may lie outside of the project; /app/noext"),
+        ("node --env-file .env noext", "/app/.env; /app/noext"),
+        ("node --env-file=.nope noext", "NO the file of --env-file /app/.nope does not exist; /app/noext"),
+        ("node --env-file-if-exists=.nope noext", "/app/noext"),
+        ("node -e code x", ""),
+        ("node -pe 1", ""),
+        ("node --test gone", ""),
+        ("node --run start", "? its words do not tell what it runs"),
+        ("node inspect x", "? its words do not tell what it runs"),
+        ("node", ""),
+    ] {
+        assert_eq!(node(&made(), text), expected, "{text}");
+    }
+    let hooked = made().env("NODE_OPTIONS=--require ./none --max-old-space-size=4096");
+    assert_eq!(node(&hooked, "node noext"), "NO the module of --require /app/none does not exist; /app/noext");
+    let elsewhere = made().env("NODE_PATH=/opt");
+    assert_eq!(node(&elsewhere, "node -r nope noext"), "? it may lie outside of the project; /app/noext");
+}
+
+#[test]
+fn next_serves_a_build() {
+    let told = |text: &str| {
+        let words: Vec<String> = text.split(' ').map(str::to_string).collect();
+        told(&made(), |ground| next::needs(ground, &words))
+    };
+    assert_eq!(told("start -p 3000"), "/app/.next/BUILD_ID");
+    assert_eq!(told("start ."), "/app/.next/BUILD_ID");
+    assert_eq!(told("dev"), "");
+    assert_eq!(
+        told("start plain -H 0.0.0.0"),
+        "NO there is no production build in /app/plain/.next (no BUILD_ID), which `next build` makes"
+    );
+    assert_eq!(told("start moved"), "? it may keep the build in another folder");
+    assert_eq!(told("start --new plain"), "/app/.next/BUILD_ID");
+    assert_eq!(told("start a b"), "? its words do not tell where its build is");
+    assert_eq!(
+        told("start mine"),
+        "NO the build's file /app/mine/.next/BUILD_ID lies behind /app/mine/.next (mode 0700, owner 0:0), which uid 1000 \
+         may not enter"
+    );
+}

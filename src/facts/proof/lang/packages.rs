@@ -1,0 +1,467 @@
+//! Scripts of package.json: what `npm start` and its like run, in which folder, with which PATH.
+//!
+//! npm documentation, "npm run", "scripts" (pre and post scripts, `node server.js` where nothing else starts), "folders" and
+//! "config" (`prefix`: the nearest folder with package.json or node_modules); Yarn 1, "yarn run"; pnpm, "pnpm run"; Bun,
+//! "bun run". Later Yarns are known by their files, and only what they have in common with Yarn 1 is used. Not here: the
+//! shell text itself.
+
+use crate::facts::access::Reach;
+use crate::facts::proof::ground::Ground;
+use crate::facts::proof::ground::Lack;
+use crate::facts::proof::ground::Need;
+use crate::facts::proof::lang;
+use crate::facts::proof::lang::node;
+use crate::facts::shell;
+use crate::limits;
+use crate::model::finding::Undecided;
+use crate::model::text::shown;
+use crate::model::text::shown_bytes;
+use crate::view::NodeId;
+use serde_json::Value;
+
+#[cfg(test)]
+mod tests;
+
+/// What a package manager runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackageRun {
+    /// The package.json that says so; `None` for a program of node_modules.
+    pub package: Option<NodeId>,
+    /// Where it runs, an absolute path.
+    pub folder: Vec<u8>,
+    /// What runs, one after the other, each by `sh -c`.
+    pub scripts: Vec<PackageScript>,
+    /// What comes before PATH.
+    pub path: Vec<Vec<u8>>,
+}
+
+/// One script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackageScript {
+    /// `prestart`.
+    pub name: String,
+    /// Shell text, with the words that were handed on.
+    pub text: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Manager {
+    Npm,
+    Yarn,
+    Pnpm,
+    Bun,
+}
+
+/// What was asked of a package manager.
+struct Asked {
+    manager: Manager,
+    /// Instead of the working folder.
+    folder: Option<String>,
+    /// The script, or the program.
+    name: String,
+    /// It is certainly a script, not a program of node_modules.
+    is_script: bool,
+    /// It is certainly a program of node_modules.
+    is_program: bool,
+    /// What is handed on.
+    args: Vec<String>,
+    /// No error if it is not there.
+    if_present: bool,
+    /// Neither pre nor post scripts.
+    alone: bool,
+}
+
+/// What a package manager's command runs; `None` where it runs nothing of a package. `program`: the name of the command;
+/// `words`: those behind it.
+pub fn run(ground: &Ground<'_>, program: &str, words: &[String]) -> Option<Result<PackageRun, Need>> {
+    let asked = match program {
+        "npm" => npm(words),
+        "npx" | "bunx" => npx(words).map(Some),
+        "yarn" | "yarnpkg" => yarn(words),
+        "pnpm" => pnpm(words),
+        "bun" => bun(words),
+        _ => return None,
+    };
+    match asked {
+        Ok(asked) => asked.map(|asked| asked.run(ground)),
+        Err(reason) => Some(Err(open(program, reason))),
+    }
+}
+
+fn open(subject: &str, reason: &str) -> Need {
+    Need::Open(Undecided::unknowable(subject, reason))
+}
+
+const ELSEWHERE: &str = "it is in no node_modules/.bin, and would be looked for elsewhere";
+const UNCLEAR: &str = "its options do not tell which script it runs";
+/// Options of all of them that say only how much is told, or matter to installing.
+const QUIET: &str = " -s --silent -q --quiet -d --verbose --no-fund --no-audit --no-update-notifier --no-progress \
+    --no-color --color --production --prod --offline --prefer-offline --non-interactive --frozen-lockfile --foreground-scripts \
+    --no-workspaces ";
+
+fn is_quiet(word: &str) -> bool {
+    QUIET.contains(&format!(" {word} ")) || word.starts_with("--loglevel=") || word.starts_with("--omit=")
+}
+
+/// The value of an option, glued to it or the next word.
+fn value<'w>(word: &'w str, names: &[&str], words: &mut impl Iterator<Item = &'w String>) -> Option<Option<&'w str>> {
+    let (name, glued) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+    names.contains(&name).then(|| glued.or_else(|| words.next().map(String::as_str)))
+}
+
+type Read = Result<Option<Asked>, &'static str>;
+
+fn asked(manager: Manager, name: &str, args: Vec<String>) -> Asked {
+    Asked {
+        manager,
+        folder: None,
+        name: name.to_string(),
+        is_script: false,
+        is_program: false,
+        args,
+        if_present: false,
+        alone: false,
+    }
+}
+
+/// npm takes its own options wherever they stand before `--`.
+fn npm(words: &[String]) -> Read {
+    let (mut folder, mut plain, mut args): (Option<&str>, Vec<&str>, Vec<String>) = (None, Vec::new(), Vec::new());
+    let (mut if_present, mut alone) = (false, false);
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        if word == "--" {
+            args.extend(words.by_ref().cloned());
+        } else if !word.starts_with('-') {
+            plain.push(word);
+        } else if let Some(value) = value(word, &["--prefix", "-C"], &mut words) {
+            folder = Some(value.ok_or(UNCLEAR)?);
+        } else if value(word, &["--loglevel", "--omit"], &mut words).is_some() || is_quiet(word) {
+        } else if word == "--if-present" {
+            if_present = true;
+        } else if word == "--ignore-scripts" {
+            alone = true;
+        } else if plain.is_empty()
+            || matches!(plain[..], ["run" | "run-script" | "rum" | "urn" | "exec" | "x"])
+            || is_npms(word)
+        {
+            return Err(UNCLEAR);
+        } else {
+            // npm keeps what it takes for an option of its own, and perhaps its value.
+            args.push(shell::OPEN.to_string());
+        }
+    }
+    let (name, rest) = match plain[..] {
+        ["start" | "stop" | "restart" | "test" | "t" | "tst", ..] => {
+            let name = if matches!(plain[0], "t" | "tst") { "test" } else { plain[0] };
+            (name, &plain[1..])
+        }
+        ["run" | "run-script" | "rum" | "urn", name, ..] => (name, &plain[2..]),
+        ["exec" | "x", name, ..] => {
+            let args = plain[2..].iter().map(|word| word.to_string()).chain(args).collect();
+            let folder = folder.map(str::to_string);
+            return Ok(Some(Asked { folder, is_program: true, ..asked(Manager::Npm, name, args) }));
+        }
+        _ => return Ok(None),
+    };
+    let args = rest.iter().map(|word| word.to_string()).chain(args).collect();
+    let folder = folder.map(str::to_string);
+    Ok(Some(Asked { folder, is_script: true, if_present, alone, ..asked(Manager::Npm, name, args) }))
+}
+
+/// Options that lead npm elsewhere.
+fn is_npms(word: &str) -> bool {
+    let name = word.split('=').next().unwrap_or(word);
+    matches!(
+        name,
+        "-w" | "-ws" | "--workspace" | "--workspaces" | "--include-workspace-root" | "-iwr" | "--script-shell"
+    ) || matches!(
+        name,
+        "-g" | "--global" | "--location" | "--userconfig" | "--globalconfig" | "-p" | "--package" | "-c"
+    )
+}
+
+fn npx(words: &[String]) -> Result<Asked, &'static str> {
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "-y" | "--yes" | "--no" | "--no-install" | "-q" | "--quiet" | "--" => {}
+            word if word.starts_with('-') => return Err(UNCLEAR),
+            word => return Ok(Asked { is_program: true, ..asked(Manager::Npm, word, words.cloned().collect()) }),
+        }
+    }
+    Err(UNCLEAR)
+}
+
+/// Yarn's own commands, which come before scripts of their names.
+const YARN: &str = " add audit autoclean bin cache check config constraints create dedupe dlx explain generate-lock-entry \
+    global help import info init install licenses link list login logout node npm outdated owner pack patch plugin policies \
+    publish rebuild remove search set stage tag team unlink unplug up upgrade upgrade-interactive version versions why \
+    workspace workspaces ";
+
+fn yarn(words: &[String]) -> Read {
+    let mut folder = None;
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        if let Some(value) = value(word, &["--cwd"], &mut words) {
+            folder = Some(value.ok_or(UNCLEAR)?.to_string());
+            continue;
+        }
+        if is_quiet(word) {
+            continue;
+        }
+        if word.starts_with('-') {
+            return Err(UNCLEAR);
+        }
+        let verb = word.as_str();
+        let name = match verb {
+            "run" | "exec" => loop {
+                match words.next() {
+                    Some(word) if is_quiet(word) || word == "--" && verb == "exec" => {}
+                    Some(word) if word.starts_with('-') => return Err(UNCLEAR),
+                    Some(word) => break word.as_str(),
+                    None => return Ok(None),
+                }
+            },
+            verb if YARN.contains(&format!(" {verb} ")) => return Ok(None),
+            verb => verb,
+        };
+        let asked = asked(Manager::Yarn, name, words.cloned().collect());
+        return Ok(Some(Asked { folder, is_program: verb == "exec", ..asked }));
+    }
+    Ok(None)
+}
+
+/// pnpm's own commands, which come before scripts of their names.
+const PNPM: &str = " add approve-builds audit bin c cache cat-file cat-index ci config create dedupe deploy dlx doctor env \
+    fetch find-hash help i ignored-builds import info init install install-test it la licenses link list ll ln login logout ls \
+    outdated pack patch patch-commit patch-remove prune publish rb rebuild recursive remove rm root s se search self-update \
+    server setup store un uninstall unlink up update upgrade view why whoami ";
+
+fn pnpm(words: &[String]) -> Read {
+    let mut folder = None;
+    let mut if_present = false;
+    let mut verb = None;
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        if let Some(value) = value(word, &["-C", "--dir"], &mut words) {
+            folder = Some(value.ok_or(UNCLEAR)?.to_string());
+        } else if word == "--if-present" {
+            if_present = true;
+        } else if is_quiet(word) {
+        } else if word.starts_with('-') {
+            return Err(UNCLEAR);
+        } else if verb.is_none() && matches!(word.as_str(), "run" | "run-script" | "exec") {
+            verb = Some(word.as_str());
+        } else if verb.is_none() && PNPM.contains(&format!(" {word} ")) {
+            return Ok(None);
+        } else {
+            let name = match word.as_str() {
+                "t" | "tst" if verb.is_none() => "test",
+                name => name,
+            };
+            let is_script = matches!(verb, Some("run" | "run-script"))
+                || verb.is_none() && matches!(name, "start" | "stop" | "test" | "restart");
+            let asked = asked(Manager::Pnpm, name, words.cloned().collect());
+            return Ok(Some(Asked { folder, if_present, is_script, is_program: verb == Some("exec"), ..asked }));
+        }
+    }
+    Ok(None)
+}
+
+/// Bun's own commands, which come before scripts of their names.
+const BUN: &str = " a add audit build c ci completions create discord exec feedback getcompletes help i info init install link \
+    outdated patch patch-commit pm publish remove repl rm test unlink update upgrade why ";
+
+/// Files that Bun runs are not a package's scripts.
+fn bun(words: &[String]) -> Read {
+    let (mut folder, mut verb) = (None, None);
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        if let Some(value) = value(word, &["--cwd"], &mut words) {
+            folder = Some(value.ok_or(UNCLEAR)?.to_string());
+        } else if is_quiet(word) || matches!(word.as_str(), "--watch" | "--hot" | "--smol" | "--bun" | "-b") {
+        } else if word.starts_with('-') {
+            return Err(UNCLEAR);
+        } else if verb.is_none() && matches!(word.as_str(), "run" | "x") {
+            verb = Some(word.as_str());
+        } else if verb.is_none() && BUN.contains(&format!(" {word} ")) || word.contains(['.', '/']) {
+            return Ok(None);
+        } else {
+            let asked = asked(Manager::Bun, word, words.cloned().collect());
+            return Ok(Some(Asked { folder, is_program: verb == Some("x"), ..asked }));
+        }
+    }
+    Ok(None)
+}
+
+impl Asked {
+    fn run(&self, ground: &Ground<'_>) -> Result<PackageRun, Need> {
+        let named = [Some(&self.name), self.folder.as_ref()];
+        if let Some(undecided) = named.into_iter().flatten().find_map(|word| lang::undecided(word)) {
+            return Err(Need::Open(undecided));
+        }
+        let mut ground = ground.clone();
+        if let Some(folder) = &self.folder {
+            ground.cwd = ground.absolute(folder.as_bytes());
+        }
+        let cwd = node::real_cwd(&ground);
+        let folder = self.package_folder(&ground, &cwd);
+        let path = node::upwards(&folder).map(|folder| [folder, b"/node_modules/.bin"].concat()).collect();
+        let mut run = PackageRun { package: None, folder: folder.clone(), scripts: Vec::new(), path };
+        if run.folder.is_empty() {
+            run.folder.push(b'/');
+        }
+        if self.is_program {
+            // A program runs where it was asked for.
+            run.folder = cwd;
+            return self.program(&ground, run);
+        }
+        let file = [&folder[..], b"/package.json"].concat();
+        let (node, package) = match node::package(&ground, &file) {
+            Ok(package) => package,
+            Err(Need::Unmet(_)) if self.manager == Manager::Bun => return Err(open(&self.name, ELSEWHERE)),
+            Err(Need::Unmet(lack)) if self.manager == Manager::Pnpm && self.has_other_form(&ground, &folder) => {
+                return Err(open(&lack.subject, "the package is described in another form"));
+            }
+            Err(Need::Unmet(lack)) if matches!(ground.reach(&file), Reach::Missing(_)) => {
+                let what = format!("there is no package.json in {}", shown_bytes(&run.folder));
+                return Err(Need::Unmet(Lack { what, ..lack }));
+            }
+            Err(need) => return Err(need),
+        };
+        run.package = Some(node);
+        let scripts = package.get("scripts");
+        let script = |name: &str| scripts.and_then(|scripts| scripts.get(name)).and_then(Value::as_str);
+        let berry = self.manager == Manager::Yarn && is_later_yarn(&ground, &folder, &package);
+        let main = match (script(&self.name), self.name.as_str()) {
+            (Some(text), _) if !text.trim().is_empty() => text,
+            (None, "start")
+                if self.manager != Manager::Bun
+                    && !berry
+                    && is_file(&ground, &[&folder[..], b"/server.js"].concat()) =>
+            {
+                "node server.js"
+            }
+            (None, "restart") if self.manager == Manager::Npm => "npm stop --if-present && npm start",
+            (Some(_), _) => return Err(open(&self.name, "the script is empty")),
+            _ if self.manager != Manager::Npm && scripts.is_some_and(|scripts| scripts.get(&self.name).is_some()) => {
+                return Err(open(&self.name, "the script is no text"));
+            }
+            _ if !self.is_script => return self.program(&ground, run).map_err(|need| self.soften(need, berry)),
+            _ if self.if_present => return Err(open(&self.name, "it is run only where it is there")),
+            _ => return Err(self.soften(self.missing(&ground, node, scripts), berry)),
+        };
+        // Whether pnpm and later Yarns run what surrounds a script hangs on their version and settings.
+        let surrounds = !self.alone && self.manager != Manager::Pnpm && !berry;
+        let around = |front: &str| {
+            let name = format!("{front}{}", self.name);
+            let text = script(&name).filter(|text| surrounds && !text.is_empty())?.to_string();
+            Some(PackageScript { name, text })
+        };
+        run.scripts.extend(around("pre"));
+        run.scripts.push(PackageScript { name: self.name.clone(), text: self.with_args(main) });
+        run.scripts.extend(around("post"));
+        Ok(run)
+    }
+
+    /// The folder whose package it is: the nearest with a package.json or, for npm and pnpm, a node_modules folder. It need
+    /// not be there.
+    fn package_folder(&self, ground: &Ground<'_>, cwd: &[u8]) -> Vec<u8> {
+        let own = cwd.strip_suffix(b"/").unwrap_or(cwd);
+        if self.manager == Manager::Npm && self.folder.is_some() {
+            return own.to_vec();
+        }
+        let is_it = |folder: &[u8]| {
+            let there = |name: &[u8]| matches!(ground.reach(&[folder, b"/", name].concat()), Reach::Found(_));
+            let modules_count = matches!(self.manager, Manager::Npm | Manager::Pnpm);
+            there(b"package.json") || modules_count && there(b"node_modules")
+        };
+        node::upwards(cwd).take(limits::FOLDERS_UP).find(|folder| is_it(folder)).unwrap_or(own).to_vec()
+    }
+
+    fn has_other_form(&self, ground: &Ground<'_>, folder: &[u8]) -> bool {
+        ["package.yaml", "package.json5"].iter().any(|name| is_file(ground, &[folder, b"/", name.as_bytes()].concat()))
+    }
+
+    /// A program of node_modules.
+    fn program(&self, ground: &Ground<'_>, mut run: PackageRun) -> Result<PackageRun, Need> {
+        let name = &self.name;
+        let is_here = run
+            .path
+            .iter()
+            .any(|bin| matches!(ground.reach(&[&bin[..], b"/", name.as_bytes()].concat()), Reach::Found(_)));
+        if is_here {
+            run.scripts.push(PackageScript { name: name.clone(), text: self.with_args(&quoted(name)) });
+            return Ok(run);
+        }
+        if self.is_program
+            || self.manager == Manager::Bun
+            || ground.variables.get("PATH").is_some_and(|path| on_path(ground, path, name))
+        {
+            return Err(open(name, ELSEWHERE));
+        }
+        let what = format!("there is neither a script {} in package.json nor a program of that name", shown(name));
+        Err(Need::Unmet(Lack { subject: shown(name), what, place: run.package }))
+    }
+
+    /// Nothing is certain about what later Yarns find.
+    fn soften(&self, need: Need, berry: bool) -> Need {
+        match need {
+            Need::Unmet(lack) if berry => open(&lack.subject, "this Yarn may find it elsewhere"),
+            need => need,
+        }
+    }
+
+    fn missing(&self, ground: &Ground<'_>, node: NodeId, scripts: Option<&Value>) -> Need {
+        let names: Vec<String> = scripts
+            .and_then(Value::as_object)
+            .map(|scripts| scripts.iter().filter(|(_, text)| text.is_string()).map(|(name, _)| shown(name)).collect())
+            .unwrap_or_default();
+        let has = match names.len() {
+            0 => "it has none".to_string(),
+            count if count > limits::SCRIPTS_LISTED => {
+                let rest = count - limits::SCRIPTS_LISTED;
+                format!("it has {} and {rest} more", names[..limits::SCRIPTS_LISTED].join(", "))
+            }
+            _ => format!("it has {}", names.join(", ")),
+        };
+        let subject = ground.name(node);
+        let what = format!("{subject} has no script {}; {has}", shown(&self.name));
+        Need::Unmet(Lack { subject, what, place: Some(node) })
+    }
+
+    fn with_args(&self, text: &str) -> String {
+        self.args.iter().fold(text.to_string(), |text, word| format!("{text} {}", quoted(word)))
+    }
+}
+
+fn is_file(ground: &Ground<'_>, path: &[u8]) -> bool {
+    matches!(ground.readable(path, ""), Need::Met(_))
+}
+
+/// Whether some folder of PATH has a program of this name.
+fn on_path(ground: &Ground<'_>, path: &str, name: &str) -> bool {
+    let mut folders = path.split(':').take(limits::SEARCH_PATHS);
+    folders.any(|folder| !matches!(ground.reach(format!("{folder}/{name}").as_bytes()), Reach::Missing(_)))
+}
+
+/// Yarn 2 and later leave their files, or the package names them.
+fn is_later_yarn(ground: &Ground<'_>, folder: &[u8], package: &Value) -> bool {
+    let named = package.get("packageManager").and_then(Value::as_str).unwrap_or("");
+    let is_named = named.starts_with("yarn@") && !named.starts_with("yarn@1.");
+    let files = [".yarnrc.yml", ".pnp.cjs"];
+    is_named
+        || node::upwards(folder)
+            .take(limits::FOLDERS_UP)
+            .any(|folder| files.iter().any(|name| is_file(ground, &[folder, b"/", name.as_bytes()].concat())))
+}
+
+/// A word as a shell reads it back.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c) || c == shell::OPEN;
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_string();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
