@@ -95,7 +95,7 @@ fn modules_of_python_images() {
             assert!(module(stem).ends_with(&file), "{name}: {stem}: {}", module(stem));
             modules += 1;
         }
-        assert!(modules > 150, "{name}: {modules}");
+        assert!(modules > 100, "{name}: {modules}");
     }
 }
 
