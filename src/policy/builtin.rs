@@ -54,7 +54,7 @@ mod tests {
             ambiguous-layer w w w      port-mismatch w e e        healthcheck-localhost w w w
             missing-init - - e         user-outside-group - - w   unusable-path-entry w w w
             workdir-owner n w w        non-numeric-user - - -     code-writable-by-user n w w
-            needs-writable-root - n n";
+            needs-writable-root - n n  command-cannot-run e e e   healthcheck-cannot-run e e e";
         let words: Vec<&str> = table.split_whitespace().collect();
         let rules = rules::ALL;
         for (column, (name, _)) in ALL.iter().enumerate() {

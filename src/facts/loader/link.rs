@@ -21,6 +21,7 @@ use crate::model::program::Head;
 use crate::model::program::Linking;
 use crate::model::text::shown_bytes;
 use crate::view::NodeId;
+use crate::view::Resolved;
 use std::collections::HashMap;
 use std::collections::HashSet;
 
@@ -273,7 +274,7 @@ impl<'g, 'a> Linker<'g, 'a> {
             }
             Reach::Closed(folder) => {
                 // Whether it lies there at all is for the eyes of root.
-                if let crate::view::Resolved::Found(_) = ground.view.resolve(&ground.absolute(path), true) {
+                if let Resolved::Found(_) = ground.view.resolve(&ground.absolute(path), true) {
                     let why = format!("lies behind {}, which {} may not enter", ground.describe(folder), ground.who());
                     search.passed.push((path.to_vec(), folder, why));
                 }

@@ -27,6 +27,7 @@ use crate::model::program::Elf;
 use crate::model::program::Head;
 use crate::model::text::shown_bytes;
 use crate::view::NodeId;
+use crate::view::Resolved;
 use crate::view::View;
 
 /// What starting an ELF program takes besides the file itself.
@@ -206,7 +207,7 @@ fn missing(ground: &Ground<'_>, program: NodeId, path: &[u8], name: &str) -> Str
     let what = format!("the loader {name} does not exist");
     let has = |libc: Libc| {
         [&b"lib"[..], b"lib64", b"usr/lib", b"usr/lib64"].iter().any(|folder| match ground.view.resolve(folder, true) {
-            crate::view::Resolved::Found(node) => {
+            Resolved::Found(node) => {
                 ground.view.children(node).any(|child| self::libc(ground.view.name(child)) == Some(libc))
             }
             _ => false,
