@@ -6,6 +6,7 @@
 mod cli;
 mod corpus;
 mod corpus_facts;
+mod corpus_lang;
 mod corpus_rules;
 mod corpus_start;
 mod docs;
@@ -17,6 +18,7 @@ mod hostile_documents;
 mod hostile_layers;
 mod image;
 mod judged;
+mod lang_reality;
 mod loader;
 mod loader_reality;
 mod model;

@@ -11,8 +11,8 @@ use crate::facts::proof::lang::python::stdlib;
 use crate::model::layer_facts::Kind;
 
 /// The file that `python script` reads; of a folder its `__main__`.
-pub fn script(ground: &Ground<'_>, word: &str) -> Need {
-    let need = lang::file(ground, word, "the script");
+pub fn script(ground: &Ground<'_>, path: &[u8]) -> Need {
+    let need = lang::file(ground, &String::from_utf8_lossy(path), "the script");
     let Need::Met(node) = need else { return need };
     if ground.view.stat(node).is_none_or(|stat| stat.kind != Kind::Dir) {
         return need;

@@ -399,10 +399,10 @@ fn a_scripts_folder_comes_first() {
     assert_eq!(first("python zoo"), [b"/app/zoo"]);
     assert_eq!(first("python -m x"), [b"/app"]);
     assert!(first("python -P run.py").is_empty() && first("python -I -m x").is_empty());
-    assert_eq!(told(&ground, script(&ground, "run.py")), "/srv/real/run.py");
-    assert_eq!(told(&ground, script(&ground, "zoo")), "/app/zoo/__main__.py");
-    assert_eq!(told(&ground, script(&ground, "no.py")), "NO the script /app/no.py does not exist");
-    assert_eq!(told(&ground, script(&ground, "/srv")), "NO /srv is a folder without __main__.py, and cannot be run");
+    assert_eq!(told(&ground, script(&ground, b"run.py")), "/srv/real/run.py");
+    assert_eq!(told(&ground, script(&ground, b"zoo")), "/app/zoo/__main__.py");
+    assert_eq!(told(&ground, script(&ground, b"no.py")), "NO the script /app/no.py does not exist");
+    assert_eq!(told(&ground, script(&ground, b"/srv")), "NO /srv is a folder without __main__.py, and cannot be run");
 }
 
 #[test]

@@ -1,0 +1,413 @@
+//! What is said of modules, scripts and packages, held against the interpreters themselves: files on top of real images,
+//! unpacked, and Python, Node.js and npm asked there by chroot(1) as an ordinary user.
+//!
+//! Needs `PLIMSOLL_CORPUS` (for the images), root, and chroot; says so where it is skipped. Not here: whole commands
+//! (`reality`).
+
+use crate::image::Entry;
+use crate::image::Image;
+use crate::image::Layer;
+use crate::notation;
+use crate::support;
+use plimsoll::examine;
+use plimsoll::facts::Facts;
+use plimsoll::facts::access::Capabilities;
+use plimsoll::facts::proof::ground::Ground;
+use plimsoll::facts::proof::ground::Need;
+use plimsoll::facts::proof::lang::node;
+use plimsoll::facts::proof::lang::packages;
+use plimsoll::facts::proof::lang::python::Python;
+use plimsoll::facts::proof::lang::python::call;
+use plimsoll::model::finding::Undecided;
+use serde_json::Value;
+use std::io::Read;
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+use std::process::Stdio;
+
+/// The layers of an image of the corpus that was not slimmed, as tars.
+fn layers(corpus: &Path, name: &str) -> Vec<Vec<u8>> {
+    let full = corpus.join("full");
+    let read = |digest: &Value| {
+        let digest = digest.as_str().unwrap().replace(':', "/");
+        std::fs::read(full.join("blobs").join(digest)).unwrap()
+    };
+    let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap();
+    let index = json(&std::fs::read(full.join("index.json")).unwrap());
+    let named = |manifest: &&Value| manifest["annotations"]["org.opencontainers.image.ref.name"] == name;
+    let manifest = json(&read(&index["manifests"].as_array().unwrap().iter().find(named).unwrap()["digest"]));
+    let layers = manifest["layers"].as_array().unwrap();
+    layers
+        .iter()
+        .map(|layer| {
+            let mut tar = Vec::new();
+            zstd::Decoder::new(&read(&layer["digest"])[..]).unwrap().read_to_end(&mut tar).unwrap();
+            tar
+        })
+        .collect()
+}
+
+/// An image of the corpus with a layer on top, unpacked and packed.
+struct Bench {
+    desk: support::Desk,
+    image: Image,
+}
+
+impl Bench {
+    /// `None` where nothing can be run.
+    fn new(test: &str, name: &str, entries: Vec<Entry>) -> Option<Bench> {
+        let corpus = support::outside("PLIMSOLL_CORPUS", test)?;
+        let probe = Command::new("chroot").args(["--userspec=1000:1000", "/", "/bin/true"]).status();
+        if !probe.is_ok_and(|status| status.success()) {
+            let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: it needs root and chroot");
+            return None;
+        }
+        let desk = support::Desk::new();
+        let own = Layer { entries, ..Layer::default() };
+        let mut image = Image::default().named("bench:1").with("User", Value::from("1000:1000"));
+        for tar in layers(&corpus, name).into_iter().chain([own.bytes()]) {
+            unpack(&tar, &desk.folder().join("root"));
+            image.layers.push(Layer { tar: Some(tar), ..Layer::default() });
+        }
+        // The layers hold no devices, and Node.js asks for this one.
+        let null = desk.folder().join("root/dev/null");
+        if !null.exists() {
+            let _ = std::fs::create_dir_all(null.parent().unwrap());
+            assert!(
+                Command::new("mknod").args(["-m", "666"]).arg(&null).args(["c", "1", "3"]).status().unwrap().success()
+            );
+        }
+        // Nothing is mounted there either; Yarn asks how much memory it has, and believes this.
+        let stat = (0..52).map(|_| "1").collect::<Vec<_>>().join(" ").replacen("1 1", "1 (node)", 1);
+        desk.file("root/proc/self/stat", stat);
+        Some(Bench { desk, image })
+    }
+
+    /// Whether the words run to a good end, and what they say first on standard error.
+    fn run(&self, cwd: &str, env: &[String], words: &[String]) -> (bool, String) {
+        let mut child = Command::new("chroot")
+            .args(["--userspec=1000:1000", "--groups="])
+            .arg(self.desk.folder().join("root"))
+            .args(["/bin/sh", "-c", "cd \"$0\" && exec /usr/bin/env -i \"$@\"", cwd])
+            .args(env)
+            .args(words)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut told = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+        let first = told.trim().replace("\n", " | ");
+        (child.wait().unwrap().success(), first)
+    }
+
+    /// Hands the image's facts on.
+    fn ask(&self, ask: impl FnOnce(&Facts<'_>)) {
+        let listing = examine::open(&self.desk.archive(&self.image), None).unwrap().listing;
+        let options = examine::Options { threads: 2, sha256: false };
+        let examined = examine::examine(listing.images, &options).remove(0);
+        assert!(examined.faults.is_empty(), "{:?}", examined.faults);
+        ask(&Facts::new(&examined.image, examined.view.as_ref().ok_or(Undecided::denied("view", "none"))));
+    }
+}
+
+fn unpack(tar: &[u8], folder: &Path) {
+    std::fs::create_dir_all(folder).unwrap();
+    let mut child = Command::new("tar")
+        .args(["-xp", "--numeric-owner", "--same-owner", "--exclude=.wh.*", "-C"])
+        .arg(folder)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(tar).unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+fn ground<'a>(facts: &'a Facts<'a>, cwd: &str, env: &[String]) -> Ground<'a> {
+    let mut ground = Ground::of(facts, Capabilities::None).ok().unwrap();
+    ground.cwd = cwd.as_bytes().to_vec();
+    for pair in env {
+        let (name, value) = pair.split_once('=').unwrap();
+        ground.variables.set(name, value);
+    }
+    ground
+}
+
+/// Numbers that are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.roll(from.len() as u64) as usize]
+    }
+}
+
+/// A folder of modules in all forms, with modes that let the user in or not.
+fn modules(dice: &mut Dice, folder: &str, depth: usize, out: &mut Vec<Entry>) {
+    let mode = dice.pick(&[0o755, 0o755, 0o755, 0o755, 0o755, 0o755, 0o711, 0o700, 0o744, 0o750]);
+    out.push(Entry::new(b'd', mode, folder.as_bytes()));
+    let names: &[&str] = if depth == 0 { &["alpha", "beta"] } else { &["x", "y", "__main__"] };
+    let file = |dice: &mut Dice, path: String| {
+        let mode = dice.pick(&[0o644, 0o644, 0o644, 0o644, 0o444, 0o600, 0o640]);
+        let text: &str = dice.pick(&["", "", "x = 1\n", "import sys\n", "\"\"\"Doc.\"\"\"\n"]);
+        Entry { data: text.as_bytes().to_vec(), ..Entry::new(b'f', mode, path.as_bytes()) }
+    };
+    for name in names {
+        match dice.roll(10) {
+            0..3 if depth < 2 => {
+                modules(dice, &format!("{folder}/{name}"), depth + 1, out);
+                if dice.roll(5) < 3 {
+                    out.push(file(dice, format!("{folder}/{name}/__init__.py")));
+                }
+            }
+            0..6 => {
+                let end = dice.pick(&[".py", ".py", ".py", ".py", ".txt", ".cpython-312-x86_64-linux-gnu.so"]);
+                out.push(file(dice, format!("{folder}/{name}{end}")));
+            }
+            6 => {
+                let target = dice.pick(&["nowhere", "real.py", "/closed/real.py"]);
+                let link = format!("{folder}/{name}.py");
+                out.push(Entry { target: target.as_bytes().to_vec(), ..Entry::new(b'l', 0o777, link.as_bytes()) });
+                out.push(file(dice, format!("{folder}/real.py")));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// One way to start Python.
+struct Start {
+    cwd: String,
+    env: Vec<String>,
+    words: Vec<String>,
+}
+
+fn start(dice: &mut Dice, number: usize, out: &mut Vec<Entry>) -> Start {
+    const PYTHON: &str = "/usr/local/bin/python3.13";
+    let base = format!("w{number}");
+    let home = format!("{base}/home");
+    let mut env = vec![format!("HOME=/{home}"), "PYTHONDONTWRITEBYTECODE=1".to_string()];
+    out.push(Entry::new(b'd', dice.pick(&[0o755, 0o755, 0o700, 0o711]), home.as_bytes()));
+    let site = format!("{home}/.local/lib/python3.13/site-packages");
+    if dice.roll(5) < 3 {
+        modules(dice, &site, 0, out);
+        if dice.roll(2) == 0 {
+            modules(dice, &format!("{base}/extra"), 0, out);
+            let text = dice.pick(&["# no\nEXTRA\n", "../../../../../extra\n", "import os\n"]);
+            let data = text.replace("EXTRA", &format!("/{base}/extra")).into_bytes();
+            out.push(Entry { data, ..Entry::new(b'f', 0o644, format!("{site}/a.pth").as_bytes()) });
+        }
+    }
+    let mut invoked = PYTHON.to_string();
+    if dice.roll(5) < 2 {
+        let venv = format!("{base}/venv");
+        let shares =
+            dice.pick(&["", "include-system-site-packages = false\n", "include-system-site-packages = True\n"]);
+        let data = format!("home = /usr/local/bin\n{shares}").into_bytes();
+        out.push(Entry { data, ..Entry::new(b'f', 0o644, format!("{venv}/pyvenv.cfg").as_bytes()) });
+        let link = |path: &str, target: &str| Entry {
+            target: target.as_bytes().to_vec(),
+            ..Entry::new(b'l', 0o777, path.as_bytes())
+        };
+        out.push(link(&format!("{venv}/bin/python"), PYTHON));
+        out.push(link(&format!("{base}/python"), &format!("/{venv}/bin/python")));
+        modules(dice, &format!("{venv}/lib/python3.13/site-packages"), 0, out);
+        invoked = if dice.roll(5) == 0 { format!("/{base}/python") } else { format!("/{venv}/bin/python") };
+    }
+    let mut paths = Vec::new();
+    for folder in ["p0", "p1"] {
+        if dice.roll(2) == 0 {
+            modules(dice, &format!("{base}/{folder}"), 0, out);
+            paths.push(format!("/{base}/{folder}"));
+        }
+    }
+    if !paths.is_empty() {
+        env.push(format!("PYTHONPATH={}", paths.join(":")));
+    }
+    let more = dice.pick(&["", "", "", "PYTHONNOUSERSITE=1", "PYTHONNOUSERSITE=0", "PYTHONSAFEPATH=1"]);
+    env.extend((!more.is_empty()).then(|| more.to_string()));
+    modules(dice, &format!("{base}/cwd"), 0, out);
+    out.push(Entry::new(b'd', dice.pick(&[0o755, 0o755, 0o755, 0o711]), format!("{base}/cwd").as_bytes()));
+    let option = dice.pick(&["", "", "", "", "-I", "-E", "-s", "-P", "-S"]);
+    let words = [invoked].into_iter().chain((!option.is_empty()).then(|| option.to_string())).collect();
+    Start { cwd: format!("/{base}/cwd"), env, words }
+}
+
+#[test]
+fn python_imports_what_is_said_and_nothing_else() {
+    let mut dice = Dice(7);
+    let mut entries = vec![Entry::new(b'd', 0o700, b"closed"), Entry::new(b'f', 0o644, b"closed/real.py")];
+    let starts: Vec<Start> = (0..30).map(|number| start(&mut dice, number, &mut entries)).collect();
+    let Some(bench) = Bench::new("python_imports_what_is_said_and_nothing_else", "backend-good:1.0", entries) else {
+        return;
+    };
+    let (mut met, mut unmet, mut wrong) = (0, 0, Vec::new());
+    bench.ask(|facts| {
+        for start in &starts {
+            let ground = ground(facts, &start.cwd, &start.env);
+            for module in ["alpha", "beta", "alpha.x", "beta.y", "alpha.x.y"] {
+                for is_run in [false, true] {
+                    let more = match is_run {
+                        true => ["-m".to_string(), module.to_string()],
+                        false => ["-c".to_string(), format!("import {module}")],
+                    };
+                    let words: Vec<String> = start.words.iter().cloned().chain(more).collect();
+                    let call = call::command(&words);
+                    let python = Python::of(&ground, words[0].as_bytes(), call.flags).unwrap();
+                    let first = call.first(&ground);
+                    let need = match is_run {
+                        true => python.runnable(&ground, module, &first),
+                        false => python.module(&ground, module, &first),
+                    };
+                    let (ran, told) = bench.run(&start.cwd, &start.env, &words);
+                    match need {
+                        Need::Met(_) if ran => met += 1,
+                        Need::Unmet(_) if !ran => unmet += 1,
+                        Need::Open(_) => {}
+                        need => wrong.push(format!("{words:?} in {}: {need:?}, really: {told}", start.cwd)),
+                    }
+                }
+            }
+        }
+    });
+    assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(met > 30 && unmet > 100, "{met} were found, {unmet} were not");
+}
+
+const NODE_FILES: &str = r##"
+layer x
+f 0644 0:0 app/dist/main.js ""
+f 0644 0:0 app/idx/index.js ""
+f 0644 0:0 app/pm/package.json "{\"main\": \"lib/x\"}"
+f 0644 0:0 app/pm/lib/x.js ""
+f 0644 0:0 app/badmain/package.json "{\"main\": \"nope.js\"}"
+f 0644 0:0 app/badmain/index.js ""
+f 0644 0:0 app/badjson/package.json "{"
+f 0644 0:0 app/m.mjs ""
+f 0644 0:0 app/noext ""
+f 0644 0:0 app/onlymjs/index.mjs ""
+f 0600 0:0 app/secret.js ""
+d 0700 0:0 app/closed
+f 0644 0:0 app/closed/x.js ""
+f 0644 0:0 app/pre.js ""
+f 0644 0:0 app/both.js ""
+f 0644 0:0 app/both/index.js "process.exit(1)"
+l app/link.js -> dist/main.js
+f 0644 0:0 app/vars ""
+f 0644 0:0 app/node_modules/pkg/index.js ""
+f 0644 0:0 app/node_modules/.bin/README ""
+d 0755 0:0 app/deep/er
+f 0644 0:0 app/package.json "{\"scripts\": {\"start\": \"true\", \"build\": \"true\", \"odd\": 5}}"
+d 0755 0:0 modules/node_modules
+d 0755 0:0 modules/sub
+f 0644 0:0 broken/package.json "{\"scripts\": {\"start\": \"true\",}}"
+f 0644 0:0 marked/package.json "\xef\xbb\xbf{\"scripts\": {\"start\": \"true\"}}"
+f 0644 0:0 server/package.json "{}"
+f 0644 0:0 server/server.js ""
+f 0600 0:0 mine/package.json "{\"scripts\": {\"start\": \"true\"}}"
+d 0755 0:0 empty
+"##;
+
+/// The folder, then the words.
+const NODE_CASES: &str = "
+/app node dist/main.js
+/app node dist/main
+/app node ./dist/main
+/app node dist
+/app node idx
+/app node idx/
+/app node pm
+/app node badmain
+/app node badjson
+/app node both
+/app node both/
+/app node link
+/app node m.mjs
+/app node m
+/app node noext
+/app node onlymjs
+/app node gone.js
+/app node secret
+/app node closed/x.js
+/app/deep node ../dist/main
+/app node -r ./pre dist/main
+/app node -r ./none dist/main
+/app node -r pre.js dist/main
+/app node -r pkg dist/main
+/app/deep/er node -r pkg ../../dist/main
+/empty node -r pkg /app/dist/main
+/app node -r fs dist/main
+/app node --import ./pre dist/main
+/app node --import ./pre.js dist/main
+/app node --import pkg dist/main
+/app node --import gone dist/main
+/app node --env-file vars dist/main
+/app node --env-file=none dist/main
+/app node --title x -C y --no-warnings dist/main
+/app node --enable-source-maps --max-old-space-size=64 dist/main
+/app node -- dist/main
+/app node -e 1 gone
+/app npm start
+/app npm run start
+/app npm run build
+/app npm run gone
+/app npm run odd
+/app npm test
+/app npm --silent start
+/app npm --prefix /app start
+/empty npm --prefix ../app start
+/app/deep/er npm start
+/modules/sub npm start
+/broken npm start
+/marked npm start
+/server npm start
+/server npm test
+/mine npm start
+/empty npm start
+/app yarn start
+/app yarn gone
+/app/deep/er yarn run build
+/modules/sub yarn start
+/broken yarn start
+";
+
+#[test]
+fn node_and_npm_run_what_is_said_and_nothing_else() {
+    let entries = notation::image(NODE_FILES).layers.remove(0).entries;
+    let Some(bench) = Bench::new("node_and_npm_run_what_is_said_and_nothing_else", "frontend-good:1.0", entries) else {
+        return;
+    };
+    let env = ["PATH=/usr/local/bin:/usr/bin:/bin".to_string(), "HOME=/tmp".to_string(), "CI=1".to_string()];
+    let (mut ran, mut failed, mut wrong) = (0, 0, Vec::new());
+    bench.ask(|facts| {
+        for case in NODE_CASES.trim().lines() {
+            let (cwd, words) = case.split_once(' ').unwrap();
+            let words: Vec<String> = words.split(' ').map(str::to_string).collect();
+            let ground = ground(facts, cwd, &env);
+            let needs = match words[0].as_str() {
+                "node" => node::command(&ground, &words).needs(&ground),
+                _ => packages::run(&ground, &words[0], &words[1..]).unwrap().err().into_iter().collect(),
+            };
+            let open = needs.iter().any(|need| matches!(need, Need::Open(_)));
+            let fails = needs.iter().any(|need| matches!(need, Need::Unmet(_)));
+            let (really, told) = bench.run(cwd, &env, &words);
+            if really {
+                ran += 1
+            } else {
+                failed += 1
+            }
+            if !open && fails == really || open && fails && really {
+                wrong.push(format!("{case}: {needs:?}, really {really}: {told}"));
+            }
+        }
+    });
+    assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(ran > 25 && failed > 15, "{ran} ran, {failed} did not");
+}
