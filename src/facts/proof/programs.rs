@@ -121,7 +121,7 @@ fn python(ground: &Ground<'_>, started: &Started, proof: &mut Proof) {
         }
         Runs::Script(path) => {
             if !proof.fails() {
-                proof.need(ground, "script", python::scripts::script(ground, path));
+                proof.need(ground, "script", python::scripts::script(ground, path.as_bytes()));
             }
             if let Resolved::Found(script) = ground.view.resolve(&ground.absolute(path.as_bytes()), true)
                 && let Ok(text) = ground.facts.content(script)
