@@ -183,6 +183,7 @@ fn text(document: &ImageDocument, examined: &Examined, width: usize, out: &mut d
 fn part(title: &str, section: &Section, examined: &Examined, width: usize, out: &mut dyn Write) -> io::Result<()> {
     let command: Vec<String> = section.command.iter().map(|word| quote(word)).collect();
     wrapped("", &format!("{title}: {}", command.join(" ")), width, out)?;
+    let mut told = std::collections::HashSet::new();
     for step in &section.steps {
         let mark = match step.sort {
             "sound" => "ok",
@@ -190,12 +191,15 @@ fn part(title: &str, section: &Section, examined: &Examined, width: usize, out: 
             "grace" => "!!",
             _ => "??",
         };
-        let by = match (step.layer, step.layer.and_then(|layer| examined.image.instruction(layer))) {
-            (Some(layer), Some(instruction)) => {
-                format!("  [layer {layer}: {}]", wrap::shorten(&shown(&instruction.text), INSTRUCTION_COLUMNS))
+        let instruction = step.layer.and_then(|layer| examined.image.instruction(layer));
+        let by = match (step.layer, instruction) {
+            // Told once; the number is enough from then on.
+            (Some(layer), Some(instruction)) if told.insert(layer) => {
+                let text = instruction.text.split_whitespace().collect::<Vec<_>>().join(" ");
+                format!(" [layer {layer}: {}]", wrap::shorten(&shown(&text), INSTRUCTION_COLUMNS))
             }
-            (Some(layer), None) => format!("  [layer {layer}]"),
-            _ => String::new(),
+            (Some(layer), _) => format!(" [layer {layer}]"),
+            (None, _) => String::new(),
         };
         wrapped(&format!("{}{mark}  ", "  ".repeat(step.depth + 1)), &format!("{}{by}", step.text), width, out)?;
     }

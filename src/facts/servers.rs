@@ -11,10 +11,13 @@
 //! In: the words of a command, the image's variables. Out: the sockets. Not here: whether they are the right ones.
 
 use crate::facts::Facts;
+use crate::facts::access::Capabilities;
 use crate::facts::health::is_loopback;
 use crate::facts::options::Options;
+use crate::facts::proof::lang::packages;
 use crate::facts::shell;
 use crate::facts::shell::Variables;
+use crate::facts::start;
 use crate::facts::start::Command;
 use crate::facts::start::file_name;
 use crate::limits;
@@ -88,7 +91,28 @@ const AT_START: &str = "it is set when the program starts";
 const BY_FILE: &str = "a file that the program reads may set it";
 const NO_PORT: &str = "it is no port number";
 
-impl Facts<'_> {
+impl<'a> Facts<'a> {
+    /// What the config starts ([`Facts::command`]), with the commands of package.json's scripts in place of the package
+    /// manager that runs them.
+    pub fn serving(&'a self) -> Command {
+        let mut command = self.command();
+        let Ok(ground) = self.ground(Capabilities::Docker) else { return command };
+        let scripts = |words: &[String]| -> Option<Vec<Vec<String>>> {
+            let run = packages::run(&ground, file_name(words.first()?), &words[1..])?.ok()?;
+            let commands = run.scripts.iter().flat_map(|script| shell::commands(&script.text, &ground.variables));
+            Some(commands.map(|words| start::unwrapped(&words).to_vec()).filter(|words| !words.is_empty()).collect())
+        };
+        // A text may name a package manager very often; each one reads package.json.
+        let mut left = limits::COMMAND_DEPTH;
+        let mut inner = |words: Vec<String>| {
+            let scripts = if left == 0 { None } else { scripts(&words) };
+            left -= usize::from(scripts.is_some());
+            scripts.unwrap_or_else(|| vec![words])
+        };
+        command.programs = command.programs.into_iter().flat_map(&mut inner).collect();
+        command
+    }
+
     /// The server that each of a command's programs is; `None` for programs that are not known here.
     pub fn servers(&self, command: &Command) -> Vec<Option<Server>> {
         let variables = Variables::new(&self.image().config.run);

@@ -139,7 +139,7 @@ fn one_bad_input_of_two() {
 #[test]
 fn the_line_that_fails() {
     let desk = Desk::new();
-    let (archive, policy) = (hello::archive(), desk.policy("", "root-user = \"warn\""));
+    let (archive, policy) = (hello::archive(), desk.policy("", "unusable-path-entry = \"warn\""));
     for (line, code) in [("error", 0), ("warn", 1), ("note", 1), ("never", 0)] {
         support::plimsoll(&["audit", &archive, "--policy", &policy, "--fail-on", line]).exits(code);
     }
@@ -191,7 +191,7 @@ fn a_narrow_terminal_loses_nothing() {
     let wide = Run::new(["audit", &hello::archive()]).env("COLUMNS", "400").run().exits(1).out();
     let narrow = Run::new(["audit", &hello::archive()]).env("COLUMNS", "40").run().exits(1).out();
     let squeezed = |text: &str| text.split_whitespace().collect::<String>();
-    for rule in ["root-user", "secret-in-env", "package-cache-left", "world-writable", "setuid-program"] {
+    for rule in ["command-cannot-run", "secret-in-env", "package-cache-left", "world-writable", "setuid-program"] {
         assert!(squeezed(&wide).contains(rule), "{rule} is not in the wide table");
         assert!(squeezed(&narrow).contains(rule), "{rule} is not in the narrow table");
     }

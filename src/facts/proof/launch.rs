@@ -89,7 +89,7 @@ impl Prover {
         match exec::exec(ground, &kernel, program, argv, proof) {
             Executed::Stopped => {}
             // What the script would need may be out of reach too: one look, one repair.
-            Executed::Unread(started) => programs::needs(ground, &started, proof),
+            Executed::Unread(started) => programs::needs(self, ground, &started, &started.argv, proof),
             Executed::Started(started) => self.started(ground, &kernel, started, proof),
             Executed::Plain(_) if by == By::Shell => {
                 proof.step(
@@ -154,7 +154,7 @@ impl Prover {
             return script::shell(self, ground, argv, proof);
         }
         match wrappers::next(ground, argv) {
-            Next::None => programs::needs(ground, started, proof),
+            Next::None => programs::needs(self, ground, started, argv, proof),
             Next::Command { ground, words } => proof.nest(self.launch(&ground, &words, By::Program)),
             Next::Fault(fault) => proof.fault(ground, fault),
             Next::Open(question) => proof.open(question),

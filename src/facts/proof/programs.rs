@@ -8,17 +8,84 @@ use crate::facts::proof::Started;
 use crate::facts::proof::ground::Ground;
 use crate::facts::proof::ground::Need;
 use crate::facts::proof::lang::apps;
+use crate::facts::proof::lang::interpreters;
+use crate::facts::proof::lang::java;
+use crate::facts::proof::lang::next;
+use crate::facts::proof::lang::node;
+use crate::facts::proof::lang::packages;
 use crate::facts::proof::lang::python;
 use crate::facts::proof::lang::python::Python;
 use crate::facts::proof::lang::python::call::Runs;
+use crate::facts::proof::launch::By;
+use crate::facts::proof::launch::Prover;
 use crate::facts::start::file_name;
+use crate::model::text::shown;
 use crate::view::Resolved;
 
-/// Notes what a program needs.
-pub fn needs(ground: &Ground<'_>, started: &Started, proof: &mut Proof) {
-    if is_python(file_name(&started.argv[0])) {
-        python(ground, started, proof);
+/// Notes what a program needs, and what it starts in turn. `argv` are its words, the name that tells its part in front.
+pub fn needs(prover: &Prover, ground: &Ground<'_>, started: &Started, argv: &[String], proof: &mut Proof) {
+    let name = file_name(&argv[0]);
+    let words = &argv[1..];
+    if is_python(name) {
+        return python(ground, started, proof);
     }
+    let needs = match name {
+        "node" | "nodejs" => return node(prover, ground, argv, proof),
+        "java" => java::needs(ground, words),
+        _ if scripts(prover, ground, name, words, proof) => return,
+        _ => interpreters::needs(ground, name, words),
+    };
+    for need in needs {
+        proof.need(ground, "file", need);
+    }
+}
+
+/// Node.js with a script: a package manager, a tool that is known, or a program of the image's own.
+fn node(prover: &Prover, ground: &Ground<'_>, argv: &[String], proof: &mut Proof) {
+    let call = node::command(ground, argv);
+    if !proof.fails() {
+        for need in call.needs(ground) {
+            proof.need(ground, "script", need);
+        }
+    }
+    let node::Runs::Entry(word) = &call.runs else { return };
+    let program = file_name(word);
+    if proof.fails() || scripts(prover, ground, program, call.rest, proof) {
+        return;
+    }
+    if program == "next" {
+        for need in next::needs(ground, call.rest) {
+            proof.need(ground, "build", need);
+        }
+    }
+}
+
+/// What a package manager runs; false for any other program.
+fn scripts(prover: &Prover, ground: &Ground<'_>, program: &str, words: &[String], proof: &mut Proof) -> bool {
+    let run = match packages::run(ground, program, words) {
+        None => return false,
+        Some(Err(need)) => {
+            proof.need(ground, "package.json", need);
+            return true;
+        }
+        Some(Ok(run)) => run,
+    };
+    if let Some(package) = run.package {
+        proof.need(ground, "package.json", Need::Met(package));
+    }
+    let mut inner = Ground { cwd: run.folder, ..ground.clone() };
+    let mut path: Vec<String> = run.path.iter().map(|folder| String::from_utf8_lossy(folder).into_owned()).collect();
+    path.extend(inner.variables.get("PATH").map(str::to_string));
+    inner.variables.set("PATH", &path.join(":"));
+    for script in run.scripts {
+        proof.step(format!("script {}: {}", shown(&script.name), shown(&script.text)), None);
+        let argv = ["sh", "-c", &script.text].map(String::from);
+        proof.nest(prover.launch(&inner, &argv, By::Program));
+        if proof.fails() {
+            break;
+        }
+    }
+    true
 }
 
 fn is_python(name: &str) -> bool {

@@ -90,8 +90,8 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
         Err(UserProblem::Unknown(_)) => return Ok(()),
         Err(UserProblem::Undecided(question)) => return Err(question),
     };
-    let command = facts.command();
-    let listener = listener(&ground, &command, &facts.servers(&command), url);
+    let command = facts.serving();
+    let listener = listener(&command, &facts.servers(&command), url);
     if matches!(listener, Listener::Harmless) {
         return Ok(());
     }
@@ -123,13 +123,9 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
 }
 
 /// Who listens where the address leads.
-fn listener(ground: &Ground<'_>, command: &Command, servers: &[Option<Server>], url: &ProbeUrl) -> Listener {
+fn listener(command: &Command, servers: &[Option<Server>], url: &ProbeUrl) -> Listener {
     if servers.iter().all(Option::is_none) {
-        let runs_script = command.programs.iter().any(|words| starts_script(words));
-        return match runs_script && has_next(ground) {
-            true => Listener::MaybeIpv4("Next.js, which the npm script seems to start,"),
-            false => Listener::Open,
-        };
+        return Listener::Open;
     }
     let mut found = Listener::Harmless;
     for (words, server) in command.programs.iter().zip(servers) {
@@ -161,24 +157,6 @@ fn listener(ground: &Ground<'_>, command: &Command, servers: &[Option<Server>], 
         }
     }
     found
-}
-
-/// `npm start`, `npm run start`, `yarn start`.
-fn starts_script(words: &[String]) -> bool {
-    let verb = match words.get(1).map(String::as_str) {
-        Some("run" | "run-script") => words.get(2),
-        _ => words.get(1),
-    };
-    matches!(file_name(&words[0]), "npm" | "yarn" | "pnpm" | "bun") && verb.is_some_and(|verb| verb == "start")
-}
-
-/// A built Next.js application lies in the working folder.
-fn has_next(ground: &Ground<'_>) -> bool {
-    let is_there = |name: &str| {
-        let path = ground.absolute(name.as_bytes());
-        matches!(ground.view.resolve(&path, true), Resolved::Found(_))
-    };
-    is_there(".next/BUILD_ID") && is_there("node_modules/next")
 }
 
 fn client(ground: &Ground<'_>, words: &[String]) -> Result<Client, Undecided> {

@@ -59,7 +59,7 @@ struct Ports<'a> {
 }
 
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
-    let command = facts.command();
+    let command = facts.serving();
     let servers = facts.servers(&command);
     let ports = ports(&command, &servers);
     if servers.iter().all(Option::is_none) || ports.known.is_empty() && ports.open.is_none() {

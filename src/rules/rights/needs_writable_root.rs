@@ -59,7 +59,7 @@ struct Writes {
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let view = facts.view()?;
     let run = &facts.image().config.run;
-    let command = facts.command();
+    let command = facts.serving();
     let variables = Variables::new(run);
     let moves = command.moves();
     let mut places: BTreeSet<Vec<u8>> = [&b"tmp"[..], b"run", b"dev", b"proc"].map(<[u8]>::to_vec).into();

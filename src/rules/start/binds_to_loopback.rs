@@ -38,7 +38,7 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
-    let command = facts.command();
+    let command = facts.serving();
     let variables = Variables::new(&facts.image().config.run);
     for (words, server) in command.programs.iter().zip(facts.servers(&command)) {
         let Some(server) = server else {
