@@ -60,7 +60,7 @@ fn modules_of_python_images() {
             "backend-spec:1.0",
             "/usr/local/bin/python3.13",
             "NO there is no module uvicorn on sys.path: /root/.local/lib/python3.13/site-packages/uvicorn is there, but that \
-             is not on sys.path for uid 1000 (HOME is /home/app), and uid 1000 may not enter /root (mode 0700, owner 0:0)",
+             is not on sys.path of uid 1000 (app), whose HOME is /home/app and who may not enter /root (mode 0700, owner 0:0)",
         ),
     ] {
         let examined = examined(&corpus, name);

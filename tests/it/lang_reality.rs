@@ -1,5 +1,5 @@
-//! What is said of modules, scripts and packages, held against the interpreters themselves: files on top of real images,
-//! unpacked, and Python, Node.js and npm asked there by chroot(1) as an ordinary user.
+//! What is said of modules, scripts and packages, held against the interpreters themselves: files on top of real
+//! images, unpacked, and Python, Node.js and npm asked there by chroot(1) as an ordinary user.
 //!
 //! Needs `PLIMSOLL_CORPUS` (for the images), root, and chroot; says so where it is skipped. Not here: whole commands
 //! (`reality`).

@@ -2,8 +2,8 @@
 //!
 //! uvicorn: "Settings", `UVICORN_…` variables. gunicorn: "Running Gunicorn" and "Settings" (`chdir`, `pythonpath`,
 //! `worker_class`, `wsgi_app`, `GUNICORN_CMD_ARGS`). hypercorn: "How to configure". daphne: its README. granian: its
-//! README. waitress: "waitress-serve". Flask: "Application Discovery". FastAPI CLI: "FastAPI CLI". Celery: "Command Line
-//! Interface". Not here: on which address they listen (`rules`), and their own modules.
+//! README. waitress: "waitress-serve". Flask: "Application Discovery". FastAPI CLI: "FastAPI CLI". Celery: "Command
+//! Line Interface". Not here: on which address they listen (`rules`), and their own modules.
 
 use crate::facts::access::Reach;
 use crate::facts::proof::ground::Ground;

@@ -1,7 +1,7 @@
 //! Interpreters of which only this is asked: whether the file that they are told to run is there.
 //!
-//! perlrun(1); ruby(1); PHP manual, "Command line usage: Options"; Deno manual, "deno run"; Bun documentation, "bun run".
-//! Words that could mean another thing stay open. Not here: what the files load.
+//! perlrun(1); ruby(1); PHP manual, "Command line usage: Options"; Deno manual, "deno run"; Bun documentation, "bun
+//! run". Words that could mean another thing stay open. Not here: what the files load.
 
 use crate::facts::proof::ground::Ground;
 use crate::facts::proof::ground::Need;

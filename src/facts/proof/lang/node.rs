@@ -1,8 +1,8 @@
 //! Node.js: the file that it runs, and what it loads before.
 //!
-//! Node.js documentation, "Command-line API" (options, `NODE_OPTIONS`), "Modules: CommonJS modules" (how a path becomes a
-//! file: itself, with `.js`, `.json`, `.node`, then as a folder), "Modules: ECMAScript modules" (`--import` takes paths as
-//! they are). Not here: package managers (`packages`).
+//! Node.js documentation, "Command-line API" (options, `NODE_OPTIONS`), "Modules: CommonJS modules" (how a path becomes
+//! a file: itself, with `.js`, `.json`, `.node`, then as a folder), "Modules: ECMAScript modules" (`--import` takes
+//! paths as they are). Not here: package managers (`packages`).
 
 use crate::facts::access::Reach;
 use crate::facts::proof::ground::Ground;

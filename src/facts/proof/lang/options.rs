@@ -1,7 +1,8 @@
 //! The words of a command as options and the rest, for programs that read them as getopt does.
 //!
-//! Every option that is not known to stand alone takes a value: as `--name value`, `--name=value`, `-n value` or `-nvalue`
-//! (POSIX.1-2024, "Utility Syntax Guidelines"; GNU's long options). A program's own page says which stand alone.
+//! Every option that is not known to stand alone takes a value: as `--name value`, `--name=value`, `-n value` or
+//! `-nvalue` (POSIX.1-2024, "Utility Syntax Guidelines"; GNU's long options). A program's own page says which stand
+//! alone.
 
 /// The words of a command, sorted.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! Scripts of package.json: what `npm start` and its like run, in which folder, with which PATH.
 //!
-//! npm documentation, "npm run", "scripts" (pre and post scripts, `node server.js` where nothing else starts), "folders" and
-//! "config" (`prefix`: the nearest folder with package.json or node_modules); Yarn 1, "yarn run"; pnpm, "pnpm run"; Bun,
-//! "bun run". Later Yarns are known by their files, and only what they have in common with Yarn 1 is used. Not here: the
-//! shell text itself.
+//! npm documentation, "npm run", "scripts" (pre and post scripts, `node server.js` where nothing else starts),
+//! "folders" and "config" (`prefix`: the nearest folder with package.json or node_modules); Yarn 1, "yarn run"; pnpm,
+//! "pnpm run"; Bun, "bun run". Later Yarns are known by their files, and only what they have in common with Yarn 1 is
+//! used. Not here: the shell text itself.
 
 use crate::facts::access::Reach;
 use crate::facts::proof::ground::Ground;
@@ -71,8 +71,8 @@ struct Asked {
     alone: bool,
 }
 
-/// What a package manager's command runs; `None` where it runs nothing of a package. `program`: the name of the command;
-/// `words`: those behind it.
+/// What a package manager's command runs; `None` where it runs nothing of a package. `program`: the name of the
+/// command; `words`: those behind it.
 pub fn run(ground: &Ground<'_>, program: &str, words: &[String]) -> Option<Result<PackageRun, Need>> {
     let asked = match program {
         "npm" => npm(words),
@@ -365,8 +365,8 @@ impl Asked {
         Ok(run)
     }
 
-    /// The folder whose package it is: the nearest with a package.json or, for npm and pnpm, a node_modules folder. It need
-    /// not be there.
+    /// The folder whose package it is: the nearest with a package.json or, for npm and pnpm, a node_modules folder. It
+    /// need not be there.
     fn package_folder(&self, ground: &Ground<'_>, cwd: &[u8]) -> Vec<u8> {
         let own = cwd.strip_suffix(b"/").unwrap_or(cwd);
         if self.manager == Manager::Npm && self.folder.is_some() {

@@ -1,9 +1,9 @@
 //! Whether a module can be imported, and a program run with `-m`.
 //!
-//! The Python Language Reference, "The import system"; PEP 420 for packages that are only folders; importlib's FileFinder:
-//! a folder on the path must be one that may be listed, else it is passed over in silence; in it a package comes before a
-//! module, a compiled module before a source, a source before a `.pyc`. What is found and may not be read ends the import.
-//! Not here: which folders there are (`paths`), and how a miss is told (`miss`).
+//! The Python Language Reference, "The import system"; PEP 420 for packages that are only folders; importlib's
+//! FileFinder: a folder on the path must be one that may be listed, else it is passed over in silence; in it a package
+//! comes before a module, a compiled module before a source, a source before a `.pyc`. What is found and may not be
+//! read ends the import. Not here: which folders there are (`paths`), and how a miss is told (`miss`).
 
 use crate::facts::access;
 use crate::facts::access::Access;
@@ -212,7 +212,8 @@ impl Python {
         }
     }
 
-    /// What a name is in a folder for somebody who may see everything, and the path from the folder that must be in reach.
+    /// What a name is in a folder for somebody who may see everything, and the path from the folder that must be in
+    /// reach.
     fn find(&self, view: &View, folder: NodeId, name: &str) -> Option<(Item, Vec<u8>)> {
         let follow = |from, name: &[u8], kind| match view.follow(from, name, true, |_| true).end {
             Ok(Resolved::Found(node)) if view.stat(node).is_some_and(|stat| stat.kind == kind) => Some(node),

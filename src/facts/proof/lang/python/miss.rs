@@ -52,23 +52,27 @@ impl Python {
         let path = ground.view.path(item);
         let (who, python) = (ground.who(), self.name());
         let is_user_site = path.windows(12).any(|window| window == b"/.local/lib/");
-        let mut why = match &self.user_site {
-            UserSite::On(_) if is_user_site => {
-                let base = match ground.variables.get("PYTHONUSERBASE").filter(|value| !value.is_empty()) {
-                    Some(base) => format!("PYTHONUSERBASE is {}", shown(base)),
-                    None => format!("HOME is {}", shown(ground.variables.get("HOME").unwrap_or("/"))),
-                };
-                format!("that is not on sys.path for {who} ({base})")
-            }
-            UserSite::Off(why) if is_user_site => why.to_string(),
-            _ => format!("{python} does not look there"),
-        };
         let absolute = [b"/", &path[..]].concat();
-        let Reach::Closed(folder) = access::reach(ground.view, &ground.actor, 0, &absolute) else {
-            return (why, item);
+        let closed = match access::reach(ground.view, &ground.actor, 0, &absolute) {
+            Reach::Closed(folder) => Some(folder),
+            _ => None,
         };
-        why.push_str(&format!(", and {who} may not enter {}", ground.describe(folder)));
-        (why, folder)
+        let may_not = closed.map(|folder| format!("may not enter {}", ground.describe(folder)));
+        let why = match (&self.user_site, may_not) {
+            (UserSite::On(_), may_not) if is_user_site => {
+                let (name, folder) = match ground.variables.get("PYTHONUSERBASE").filter(|value| !value.is_empty()) {
+                    Some(base) => ("PYTHONUSERBASE", base),
+                    None => ("HOME", ground.variables.get("HOME").unwrap_or("/")),
+                };
+                let also = may_not.map_or(String::new(), |may_not| format!(" and who {may_not}"));
+                format!("that is not on sys.path of {who}, whose {name} is {}{also}", shown(folder))
+            }
+            (UserSite::Off(why), None) if is_user_site => why.to_string(),
+            (UserSite::Off(why), Some(may_not)) if is_user_site => format!("{why}, and {who} {may_not}"),
+            (_, None) => format!("{python} does not look there"),
+            (_, Some(may_not)) => format!("{python} does not look there, and {who} {may_not}"),
+        };
+        (why, closed.unwrap_or(item))
     }
 
     /// Whether code that the site module runs may change where modules are found.

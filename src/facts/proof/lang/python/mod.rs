@@ -1,8 +1,8 @@
 //! A Python interpreter as it was invoked: its version, its standard library, its virtual environment.
 //!
 //! CPython's documentation, "The initialization of the sys.path module search path"; PEP 405; Modules/getpath.py, which
-//! is the specification since 3.11. A virtual environment is told by the path as it was invoked, links not followed; the
-//! standard library by `home` of pyvenv.cfg or by the file behind all links. Before 3.11 `home` counted for copied
+//! is the specification since 3.11. A virtual environment is told by the path as it was invoked, links not followed;
+//! the standard library by `home` of pyvenv.cfg or by the file behind all links. Before 3.11 `home` counted for copied
 //! interpreters only. Not here: what is imported (`import`).
 
 pub mod call;

@@ -1,8 +1,8 @@
 //! The folders on `sys.path`, and the `.pth` files that add to them.
 //!
-//! CPython's documentation of `sys.path` and of the site module; Debian's Python policy, 2.5 ("dist-packages"); Fedora's
-//! change "Making sudo pip safe" (`/usr/local` beside `/usr`). Folders that the program itself puts first are not among
-//! them. Not here: what lies in the folders (`import`).
+//! CPython's documentation of `sys.path` and of the site module; Debian's Python policy, 2.5 ("dist-packages");
+//! Fedora's change "Making sudo pip safe" (`/usr/local` beside `/usr`). Folders that the program itself puts first are
+//! not among them. Not here: what lies in the folders (`import`).
 
 use crate::facts::access;
 use crate::facts::access::Access;
@@ -180,9 +180,9 @@ impl Added {
     }
 }
 
-/// Whether a line of code in a `.pth` file may make a module importable. Known ones: setuptools' stand-in for distutils,
-/// its namespace packages (which are found as folders too) and easy-install's sorting, virtualenv's patch of distutils,
-/// coverage's hooks.
+/// Whether a line of code in a `.pth` file may make a module importable. Known ones: setuptools' stand-in for
+/// distutils, its namespace packages (which are found as folders too) and easy-install's sorting, virtualenv's patch of
+/// distutils, coverage's hooks.
 fn may_matter(line: &[u8], name: &str) -> bool {
     let says = |text: &str| line.windows(text.len()).any(|window| window == text.as_bytes());
     if says("_distutils_hack") {

@@ -1,4 +1,5 @@
-//! The names of Python's standard library: which a script imports before its own, which may be built into the interpreter.
+//! The names of Python's standard library: which a script imports before its own, which may be built into the
+//! interpreter.
 //!
 //! The union of `sys.stdlib_module_names` over CPython 3.10 to 3.13; the core is the intersection of
 //! `sys.builtin_module_names` over these and Debian's. Not here: where they lie.

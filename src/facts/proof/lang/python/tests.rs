@@ -160,13 +160,13 @@ fn what_is_out_of_reach_is_passed_over_and_named() {
         (
             "uvicorn",
             "NO there is no module uvicorn on sys.path: /root/.local/lib/python3.13/site-packages/uvicorn is there, but \
-             that is not on sys.path for uid 1000 (HOME is /home/app), and uid 1000 may not enter /root (mode 0700, owner \
+             that is not on sys.path of uid 1000, whose HOME is /home/app and who may not enter /root (mode 0700, owner \
              0:0)",
         ),
         (
             "theirs",
             "NO there is no module theirs on sys.path: /home/other/.local/lib/python3.13/site-packages/theirs.py is there, \
-             but that is not on sys.path for uid 1000 (HOME is /home/app)",
+             but that is not on sys.path of uid 1000, whose HOME is /home/app",
         ),
         (
             "older",
@@ -350,7 +350,9 @@ fn options_and_variables_count() {
         ask(&made(files).env("PYTHONNOUSERSITE=1"), none, "mine").contains("PYTHONNOUSERSITE turns the user site off")
     );
     assert!(ask(&made(files).env("PYTHONNOUSERSITE=0"), none, "mine").starts_with("/home/app/"));
-    assert!(ask(&made(files).env("PYTHONUSERBASE=/srv/base"), none, "mine").contains("(PYTHONUSERBASE is /srv/base)"));
+    assert!(
+        ask(&made(files).env("PYTHONUSERBASE=/srv/base"), none, "mine").contains("whose PYTHONUSERBASE is /srv/base")
+    );
     assert_eq!(ask(&made(files).env("PYTHONHOME=/opt"), none, "mine"), "?? PYTHONHOME moves its standard library");
     assert!(ask(&own, command(&words("python -S x.py")).flags, "pip").starts_with("NO "));
 }
