@@ -263,3 +263,34 @@ fn rules_explain_themselves() {
     let wrong = support::plimsoll(&["explain", "rot-user"]).exits(2);
     assert!(wrong.err().contains("root-user"), "no word of what was meant: {}", wrong.told());
 }
+
+#[test]
+fn the_chain_is_shown_step_by_step() {
+    let desk = Desk::new();
+    let archive = desk.archive(&notation::image(
+        "name app:1.0\nconfig user=1000 workdir=/w cmd=[\"/bin/sh\",\"-c\",\"exec ./run --token=ghp_0123456789abcdefghijklmnopqrstuvwxyzAB\"]\n\
+         config healthcheck=[\"CMD\",\"/bin/\\u001b[31mx\"]\n\
+         layer COPY . .\n e 0755 0:0 bin/sh\n f 0755 0:0 w/run \"#!/bin/sh\\n\"\n",
+    ));
+    let ran = support::plimsoll(&["inspect", &archive, "--start"]).exits(0);
+    let out = ran.out();
+    for part in ["app:1.0", "as uid 1000", "`./run` → /w/run: #!/bin/sh", "→ it can run", "→ it cannot run"] {
+        assert!(out.contains(part), "no {part:?}: {}", ran.told());
+    }
+    assert!(!out.contains('\u{1b}') && !out.contains("0123456789abc"), "{out}");
+    let json = support::plimsoll(&["inspect", &archive, "--start", "--format", "json"]).exits(0).json();
+    let image = &json["images"][0];
+    assert_eq!(json["version"], 1);
+    assert_eq!((&image["start"]["runs"], &image["health"]["runs"]), (&"yes".into(), &"no".into()));
+    assert_eq!(image["health"]["steps"][0]["sort"], "fault");
+    assert!(!json.to_string().contains("0123456789abc"));
+    for columns in ["40", "200"] {
+        let ran = Run::new(["inspect", "--start", &archive]).env("COLUMNS", columns).run().exits(0);
+        let width = ran.out().lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(width <= columns.parse().unwrap(), "{width} columns: {}", ran.told());
+    }
+    support::plimsoll(&["inspect", &archive]).exits(2);
+    support::plimsoll(&["inspect", &archive, "--start", "--no-layers"]).exits(2);
+    let broken = desk.file("broken.tar", &std::fs::read(&archive).unwrap()[..3000]);
+    support::plimsoll(&["inspect", &broken, "--start"]).exits(2);
+}
