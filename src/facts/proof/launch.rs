@@ -15,6 +15,7 @@ use crate::facts::proof::ground::DEFAULT_PATH;
 use crate::facts::proof::ground::Ground;
 use crate::facts::proof::ground::Lack;
 use crate::facts::proof::lookup;
+use crate::facts::proof::lookup::By;
 use crate::facts::proof::lookup::Miss;
 use crate::facts::proof::programs;
 use crate::facts::proof::quoted;
@@ -30,17 +31,6 @@ use crate::model::text::shown;
 use crate::view::NodeId;
 use crate::view::Resolved;
 use std::cell::Cell;
-
-/// Who executes a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
-    /// The runtime (runc, `libcontainer/standard_init_linux.go`), while it still holds the capabilities it was given.
-    Runtime,
-    /// A shell: it reads a file that is no program as a script.
-    Shell,
-    /// Another program, by execvp(3) or the like.
-    Program,
-}
 
 /// Proves commands; bounded over all that start each other.
 pub struct Prover {

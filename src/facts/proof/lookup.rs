@@ -10,7 +10,6 @@ use crate::facts::access::Reach;
 use crate::facts::access::Want;
 use crate::facts::proof::Fault;
 use crate::facts::proof::ground::Ground;
-use crate::facts::proof::launch::By;
 use crate::facts::proof::quoted;
 use crate::facts::shell;
 use crate::model::finding::Undecided;
@@ -18,6 +17,17 @@ use crate::model::layer_facts::Kind;
 use crate::model::text::shown;
 use crate::model::text::shown_bytes;
 use crate::view::NodeId;
+
+/// Who executes a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The runtime (runc, `libcontainer/standard_init_linux.go`), while it still holds the capabilities it was given.
+    Runtime,
+    /// A shell: it reads a file that is no program as a script.
+    Shell,
+    /// Another program, by execvp(3) or the like.
+    Program,
+}
 
 /// A program's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
