@@ -112,6 +112,16 @@ fn case_07_a_layer_after_the_last_instructions() {
 }
 
 #[test]
+fn case_08_a_health_check_without_its_program() {
+    let curl = json!(["CMD-SHELL", "curl -f http://localhost/ || exit 1"]);
+    let image = |more: &str| {
+        clean(&format!("layer COPY . .\n e 0755 0:0 bin/sh\n{more}")).with("Healthcheck", json!({"Test": curl}))
+    };
+    breaks(&image(""), "healthcheck-cannot-run");
+    keeps(&image(" e 0755 0:0 usr/bin/curl\n"), "healthcheck-cannot-run");
+}
+
+#[test]
 fn case_33_setuid_files_that_a_later_layer_hides() {
     let shipped = "layer COPY x /opt\n d 0755 0:0 opt/x\n f 4755 0:0 opt/x/su \"x\"\n";
     keeps(&clean(&format!("{shipped}layer RUN a\n d 0755 0:0 opt/x\n o opt/x\n")), "setuid-program");
