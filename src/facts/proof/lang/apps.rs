@@ -6,12 +6,12 @@
 //! Line Interface". Not here: on which address they listen (`rules`), and their own modules.
 
 use crate::facts::access::Reach;
+use crate::facts::options::Order;
+use crate::facts::options::Sorted;
 use crate::facts::proof::ground::Ground;
 use crate::facts::proof::ground::Lack;
 use crate::facts::proof::ground::Need;
 use crate::facts::proof::lang;
-use crate::facts::proof::lang::options::Options;
-use crate::facts::proof::lang::options::Order;
 use crate::facts::proof::lang::python::Python;
 use crate::facts::shell;
 use crate::limits;
@@ -118,7 +118,7 @@ impl<'g> Server<'g, '_> {
     }
 
     /// The one word that names the application.
-    fn only<'w>(&self, options: &Options<'w>) -> Result<&'w str, Need> {
+    fn only<'w>(&self, options: &Sorted<'w>) -> Result<&'w str, Need> {
         match options.rest[..] {
             [app] => Ok(app),
             [] if !options.took_words => {
@@ -129,7 +129,7 @@ impl<'g> Server<'g, '_> {
     }
 
     fn uvicorn(&mut self, words: &[String]) -> Vec<Need> {
-        let options = Options::read(words, UVICORN, Order::Mixed);
+        let options = Sorted::read(words, UVICORN, Order::Mixed);
         let app = match self.variable("UVICORN_APP").filter(|_| options.rest.is_empty()) {
             Some(app) => app,
             None => match self.only(&options) {
@@ -161,10 +161,10 @@ impl<'g> Server<'g, '_> {
             return vec![self.open("GUNICORN_CMD_ARGS is not read where it is quoted")];
         }
         let more: Vec<String> = variable.split_whitespace().map(str::to_string).collect();
-        let (own, more) = (Options::read(words, GUNICORN, Order::Mixed), Options::read(&more, GUNICORN, Order::Mixed));
+        let (own, more) = (Sorted::read(words, GUNICORN, Order::Mixed), Sorted::read(&more, GUNICORN, Order::Mixed));
         let long = ["--config", "--chdir", "--pythonpath", "--paste", "--paster", "--worker-class"];
         // With an optional value it is not certain which word is the application.
-        let is_unclear = |options: &Options<'_>| {
+        let is_unclear = |options: &Sorted<'_>| {
             options.has_short_of(&long) || options.has(&["--paste", "--paster", "--proxy-protocol"])
         };
         if is_unclear(&own) || is_unclear(&more) {
@@ -246,7 +246,7 @@ impl<'g> Server<'g, '_> {
     }
 
     fn hypercorn(&mut self, words: &[String]) -> Vec<Need> {
-        let options = Options::read(words, HYPERCORN, Order::Mixed);
+        let options = Sorted::read(words, HYPERCORN, Order::Mixed);
         let mut needs = Vec::new();
         match options.last(&["-c", "--config"]) {
             Some(module) if module.starts_with("python:") => {}
@@ -283,13 +283,13 @@ impl<'g> Server<'g, '_> {
     }
 
     fn daphne(&mut self, words: &[String]) -> Vec<Need> {
-        let options = Options::read(words, DAPHNE, Order::Mixed);
+        let options = Sorted::read(words, DAPHNE, Order::Mixed);
         self.put_first(self.ground.cwd.clone());
         vec![self.only(&options).map_or_else(|need| need, |app| self.with_attribute(app))]
     }
 
     fn waitress(&mut self, words: &[String]) -> Vec<Need> {
-        let options = Options::read(words, WAITRESS, Order::First);
+        let options = Sorted::read(words, WAITRESS, Order::First);
         self.put_first(self.ground.cwd.clone());
         let module = |app: &str| match app.split_once(':') {
             Some((module, _)) => self.module(module),
@@ -300,7 +300,7 @@ impl<'g> Server<'g, '_> {
     }
 
     fn granian(&mut self, words: &[String]) -> Vec<Need> {
-        let options = Options::read(words, GRANIAN, Order::Mixed);
+        let options = Sorted::read(words, GRANIAN, Order::Mixed);
         let app = match self.only(&options) {
             Ok(app) => app,
             Err(need) => return vec![need],
@@ -312,7 +312,7 @@ impl<'g> Server<'g, '_> {
     }
 
     fn flask(&mut self, words: &[String]) -> Vec<Need> {
-        let options = Options::read(words, "--debug --no-debug", Order::First);
+        let options = Sorted::read(words, "--debug --no-debug", Order::First);
         if options.rest.first() != Some(&"run") {
             return Vec::new();
         }
@@ -382,7 +382,7 @@ impl<'g> Server<'g, '_> {
         let Some((verb, words)) = words.split_first().filter(|(verb, _)| matches!(verb.as_str(), "run" | "dev")) else {
             return Vec::new();
         };
-        let options = Options::read(words, FASTAPI, Order::Mixed);
+        let options = Sorted::read(words, FASTAPI, Order::Mixed);
         // The command is only a front for these; `fastapi` alone does not bring them.
         let mut needs = vec![self.module("fastapi_cli"), self.module("uvicorn")];
         self.name = if verb == "run" { "fastapi run" } else { "fastapi dev" };
@@ -430,7 +430,7 @@ impl<'g> Server<'g, '_> {
     }
 
     fn celery(&mut self, words: &[String]) -> Vec<Need> {
-        let options = Options::read(words, "-C --no-color -q --quiet --skip-checks", Order::First);
+        let options = Sorted::read(words, "-C --no-color -q --quiet --skip-checks", Order::First);
         let Some(app) = options.last(&["-A", "--app"]).or(self.variable("APP")) else { return Vec::new() };
         let folder = options.last(&["--workdir"]).unwrap_or("");
         if !shell::is_decided(folder) {

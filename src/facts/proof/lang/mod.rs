@@ -9,7 +9,6 @@ pub mod java;
 pub mod json;
 pub mod next;
 pub mod node;
-pub mod options;
 pub mod packages;
 pub mod python;
 

@@ -3,19 +3,19 @@
 //! Next.js documentation, "next CLI" and "distDir". Not here: standalone builds, which are scripts of Node.js.
 
 use crate::facts::access::Reach;
+use crate::facts::options::Order;
+use crate::facts::options::Sorted;
 use crate::facts::proof::ground::Ground;
 use crate::facts::proof::ground::Lack;
 use crate::facts::proof::ground::Need;
 use crate::facts::proof::lang;
-use crate::facts::proof::lang::options::Options;
-use crate::facts::proof::lang::options::Order;
 use crate::model::finding::Undecided;
 use crate::model::text::shown_bytes;
 
 /// What `next` needs; `words` are those behind its name. Only `start` needs a build.
 pub fn needs(ground: &Ground<'_>, words: &[String]) -> Vec<Need> {
     let Some((_, words)) = words.split_first().filter(|(verb, _)| *verb == "start") else { return Vec::new() };
-    let options = Options::read(words, "--turbo --turbopack --help", Order::Mixed);
+    let options = Sorted::read(words, "--turbo --turbopack --help", Order::Mixed);
     let folder = match options.rest[..] {
         [] => ".",
         [folder] => folder,
