@@ -30,6 +30,8 @@ pub struct Actor {
     pub gid: u32,
     /// Its other groups.
     pub groups: Vec<u32>,
+    /// Which groups it is in is not known.
+    pub has_unknown_groups: bool,
     /// It holds CAP_DAC_OVERRIDE.
     pub overrides: bool,
 }
@@ -38,7 +40,13 @@ impl Actor {
     /// A process that runs as this user.
     pub fn of(user: &User, capabilities: Capabilities) -> Actor {
         let overrides = user.uid == 0 && capabilities == Capabilities::Docker;
-        Actor { uid: user.uid, gid: user.gid, groups: user.groups.clone(), overrides }
+        Actor {
+            uid: user.uid,
+            gid: user.gid,
+            groups: user.groups.clone(),
+            has_unknown_groups: user.groups_denied.is_some(),
+            overrides,
+        }
     }
 
     /// The same process while it still holds root's capabilities.
@@ -65,7 +73,7 @@ pub enum Access {
     Yes,
     /// Refused.
     No,
-    /// An access control list decides.
+    /// An access control list decides, or groups that are not known.
     Acl,
 }
 
@@ -80,6 +88,8 @@ pub fn access(view: &View, node: NodeId, actor: &Actor, want: Want) -> Access {
         6
     } else if view.xattrs(node).iter().any(|xattr| &xattr.name[..] == b"system.posix_acl_access") {
         // The owner's bits stand whatever the list says (acl(5)).
+        return Access::Acl;
+    } else if actor.has_unknown_groups && (stat.mode >> 3) & want as u16 != stat.mode & want as u16 {
         return Access::Acl;
     } else if stat.gid == actor.gid || actor.groups.contains(&stat.gid) {
         3

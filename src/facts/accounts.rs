@@ -26,8 +26,10 @@ pub struct User {
     pub groups: Vec<u32>,
     /// From passwd, harmless to show.
     pub name: Option<String>,
-    /// The home folder that passwd gives, else `/`.
-    pub home: String,
+    /// The home folder that passwd gives, else `/`; `None` where passwd was denied.
+    pub home: Option<String>,
+    /// Why its groups are not known, if they are not: it is given by number, and passwd was denied.
+    pub groups_denied: Option<Undecided>,
 }
 
 /// Why the config's user cannot be told.
@@ -76,15 +78,29 @@ impl Facts<'_> {
     /// Everything about a user written as the config's `User` is: `name`, `uid`, `name:group`.
     pub fn user_of(&self, spec: &str) -> Result<User, UserProblem> {
         let (user, group) = split(spec);
-        let mut out = User { uid: self.uid_of(spec)?, gid: 0, groups: Vec::new(), name: None, home: "/".to_string() };
+        let mut out = User {
+            uid: self.uid_of(spec)?,
+            gid: 0,
+            groups: Vec::new(),
+            name: None,
+            home: Some("/".to_string()),
+            groups_denied: None,
+        };
         let entry = match number(user) {
             None if !user.is_empty() => Some(self.entry(user)?),
-            _ => self.lines(b"etc/passwd")?.into_iter().map(Entry::of).find(|entry| entry.uid == i64::from(out.uid)),
+            _ => match self.lines(b"etc/passwd") {
+                Ok(lines) => lines.into_iter().map(Entry::of).find(|entry| entry.uid == i64::from(out.uid)),
+                Err(question) => {
+                    out.home = None;
+                    out.groups_denied = group.is_empty().then_some(question);
+                    None
+                }
+            },
         };
         if let Some(entry) = &entry {
             (out.gid, out.name) = (id(entry.gid, "passwd's gid")?, Some(shown_bytes(&entry.name)));
             if let Some(home) = std::str::from_utf8(&entry.home).ok().filter(|home| !home.is_empty()) {
-                out.home = home.to_string();
+                out.home = Some(home.to_string());
             }
         }
         if !group.is_empty() {

@@ -11,6 +11,7 @@ use crate::facts::access::Reach;
 use crate::facts::access::Want;
 use crate::facts::accounts::User;
 use crate::facts::accounts::UserProblem;
+use crate::facts::shell;
 use crate::facts::shell::Variables;
 use crate::model::finding::Undecided;
 use crate::model::text::shown_bytes;
@@ -59,6 +60,11 @@ pub struct Lack {
 /// What runtimes set where the image does not (moby, `oci/defaults.go`).
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// A user's home; open where only the account files could tell, and they were denied.
+pub fn home(user: &User) -> String {
+    user.home.clone().unwrap_or_else(|| shell::OPEN.to_string())
+}
+
 impl<'a> Ground<'a> {
     /// Where the config's command and its health check start.
     pub fn of(facts: &'a Facts<'a>, capabilities: Capabilities) -> Result<Ground<'a>, UserProblem> {
@@ -78,7 +84,7 @@ impl<'a> Ground<'a> {
             variables.set("PATH", DEFAULT_PATH);
         }
         if variables.get("HOME").is_none_or(str::is_empty) {
-            variables.set("HOME", &user.home);
+            variables.set("HOME", &home(&user));
         }
         let cwd = format!("/{}", run.working_dir.trim_start_matches('/')).into_bytes();
         Ground { facts, view, actor: Actor::of(user, capabilities), user: user.name.clone(), cwd, variables }
@@ -174,6 +180,10 @@ impl<'a> Ground<'a> {
 
     /// The question that an access control list leaves open.
     pub fn acl(&self, node: NodeId) -> Undecided {
-        Undecided::unknowable(self.name(node), "an access control list decides who may use it, and it is not read here")
+        let reason = match self.actor.has_unknown_groups {
+            true => "which groups the user is in decides who may use it, and /etc/passwd could not be read",
+            false => "an access control list decides who may use it, and it is not read here",
+        };
+        Undecided::unknowable(self.name(node), reason)
     }
 }

@@ -112,6 +112,19 @@ fn a_working_folder_must_be_one() {
 }
 
 #[test]
+fn groups_that_are_not_known_decide_little() {
+    let made = |mode: &str, user: &str| {
+        let lines = format!("u 0644 0:0 etc/passwd 2000000000\ne {mode} 0:7 bin/server");
+        starts(&Made::of(&lines).user(user).cmd(&["/bin/server"]))
+    };
+    assert_eq!(made("0755", "1000"), "runs");
+    assert_eq!(made("0700", "1000:7"), "graced: /bin/server (mode 0700, owner 0:7) may not be executed by uid 1000");
+    assert_eq!(made("0750", "1000:7"), "runs");
+    let open = "? /bin/server: which groups the user is in decides who may use it, and /etc/passwd could not be read";
+    assert_eq!(made("0750", "1000"), open);
+}
+
+#[test]
 fn six_scripts_in_a_row_are_one_too_many() {
     let chain = |length: usize| {
         let mut lines = "f 0755 0:0 app/s1 \"#!/bin/sh\\n\"\n".to_string();

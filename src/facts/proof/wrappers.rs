@@ -6,6 +6,7 @@ use crate::facts::access::Actor;
 use crate::facts::access::Capabilities;
 use crate::facts::accounts::UserProblem;
 use crate::facts::proof::Fault;
+use crate::facts::proof::ground;
 use crate::facts::proof::ground::Ground;
 use crate::facts::proof::quoted;
 use crate::facts::shell;
@@ -101,8 +102,9 @@ fn as_user<'a>(ground: &Ground<'a>, argv: &[String]) -> Next<'a> {
     match ground.facts.user_of(user) {
         Ok(found) => {
             let capabilities = if ground.actor.overrides { Capabilities::Docker } else { Capabilities::None };
+            let home = ground::home(&found);
             let mut ground = Ground { actor: Actor::of(&found, capabilities), user: found.name, ..ground.clone() };
-            ground.variables.set("HOME", &found.home);
+            ground.variables.set("HOME", &home);
             Next::Command { ground, words: words.to_vec() }
         }
         Err(UserProblem::Undecided(question)) => Next::Open(question),

@@ -47,6 +47,9 @@ pub const RULE: Rule = Rule {
 fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let Some(group) = settings.text("group") else { return Ok(()) };
     let Some(user) = facts.plain_user()? else { return Ok(()) };
+    if let Some(question) = user.groups_denied {
+        return Err(question);
+    }
     let (name, uid) = (shown(group), user.uid);
     let who = match &user.name {
         Some(user) => format!("{user} (uid {uid})"),
