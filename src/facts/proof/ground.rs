@@ -84,7 +84,7 @@ impl<'a> Ground<'a> {
             variables.set("PATH", DEFAULT_PATH);
         }
         if variables.get("HOME").is_none_or(str::is_empty) {
-            variables.set("HOME", &home(&user));
+            variables.set("HOME", &home(user));
         }
         let cwd = format!("/{}", run.working_dir.trim_start_matches('/')).into_bytes();
         Ground { facts, view, actor: Actor::of(user, capabilities), user: user.name.clone(), cwd, variables }
