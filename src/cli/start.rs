@@ -110,9 +110,12 @@ fn image(examined: &Examined) -> ImageDocument {
             uid: user.uid,
             gid: user.gid,
             groups: user.groups,
-            name: user.name,
+            name: user.name.map(|name| image.redactor.redact(&name)),
         }),
-        working_dir: if run.working_dir.is_empty() { "/".to_string() } else { run.working_dir.clone() },
+        working_dir: match run.working_dir.as_str() {
+            "" => "/".to_string(),
+            folder => image.redactor.redact(folder),
+        },
         start: section(&facts, command, facts.start_proof(Capabilities::Docker)),
         health,
         errors: examined.faults.clone(),
@@ -121,7 +124,14 @@ fn image(examined: &Examined) -> ImageDocument {
 
 fn section(facts: &Facts<'_>, command: Vec<String>, proof: Result<Proof, Undecided>) -> Section {
     let harmless = |text: &str| facts.image().redactor.redact_sentence(text);
-    let command = command.iter().map(|word| facts.image().redactor.redact(word)).collect();
+    let redactor = &facts.image().redactor;
+    // A word may be secret only because of the option before it.
+    let word = |at: usize| {
+        let front = at.checked_sub(1).map_or(String::new(), |before| format!("{} ", command[before]));
+        let both = redactor.redact(&format!("{front}{}", command[at]));
+        both.strip_prefix(&front).map_or_else(|| redactor.redact(&command[at]), str::to_string)
+    };
+    let command = (0..command.len()).map(word).collect();
     let proof = proof.unwrap_or_else(|question| {
         let mut proof = Proof::default();
         proof.open(question);
@@ -155,7 +165,7 @@ fn text(document: &ImageDocument, examined: &Examined, width: usize, out: &mut d
     };
     writeln!(out, "{}  {}", shown(&names), shown(&document.platform))?;
     if let Some(user) = &document.user {
-        let name = user.name.as_ref().map_or(String::new(), |name| format!(" ({name})"));
+        let name = user.name.as_ref().map_or(String::new(), |name| format!(" ({})", shown(name)));
         let groups: Vec<String> = user.groups.iter().map(u32::to_string).collect();
         let groups = if groups.is_empty() { String::new() } else { format!(", groups {}", groups.join(" ")) };
         let line = format!("as uid {}{name}, gid {}{groups}, in {}", user.uid, user.gid, shown(&document.working_dir));
@@ -201,7 +211,12 @@ fn part(title: &str, section: &Section, examined: &Examined, width: usize, out: 
             (Some(layer), _) => format!(" [layer {layer}]"),
             (None, _) => String::new(),
         };
-        wrapped(&format!("{}{mark}  ", "  ".repeat(step.depth + 1)), &format!("{}{by}", step.text), width, out)?;
+        wrapped(
+            &format!("{}{mark}  ", "  ".repeat(step.depth + 1)),
+            &format!("{}{by}", shown(&step.text)),
+            width,
+            out,
+        )?;
     }
     let verdict = match section.runs {
         "yes" => "it can run",

@@ -259,14 +259,15 @@ impl<'a> Out<'a> {
             Some(layer) => self.facts.scope(layer),
             None => Scope::Own,
         });
+        let redactor = &self.facts.image().redactor;
         self.findings.push(Finding {
             rule: self.rule.id,
             level: self.level.min(found.at_most),
             confidence: found.confidence,
-            subject: found.subject,
-            // A message may quote a command or a variable: whatever the image keeps secret stays out of it.
-            message: self.facts.image().redactor.redact_sentence(&found.message),
-            fix: found.fix.unwrap_or_else(|| self.rule.docs.fix.to_string()),
+            // They may quote a command or a variable: whatever the image keeps secret stays out of them.
+            subject: redactor.redact_sentence(&found.subject),
+            message: redactor.redact_sentence(&found.message),
+            fix: redactor.redact_sentence(&found.fix.unwrap_or_else(|| self.rule.docs.fix.to_string())),
             locations: found.locations,
             scope,
         });
@@ -274,7 +275,10 @@ impl<'a> Out<'a> {
 
     /// Takes one of several questions that stay open.
     pub fn undecided(&mut self, question: Undecided) {
-        self.undecided.push(question);
+        let redactor = &self.facts.image().redactor;
+        let (subject, reason) =
+            (redactor.redact_sentence(&question.subject), redactor.redact_sentence(&question.reason));
+        self.undecided.push(Undecided { subject, reason, ..question });
     }
 
     /// What was taken.

@@ -294,3 +294,31 @@ fn the_chain_is_shown_step_by_step() {
     let broken = desk.file("broken.tar", &std::fs::read(&archive).unwrap()[..3000]);
     support::plimsoll(&["inspect", &broken, "--start"]).exits(2);
 }
+
+#[test]
+fn what_stays_open_keeps_secrets_and_escapes_to_itself() {
+    let desk = Desk::new();
+    let text = "config user=app env=DB_PASSWORD=hunter2Zq cmd=[\"/bin/sh\",\"-c\",\"x.sh; /opt/$DB_PASSWORD/x\"]\n\
+                config healthcheck=[\"CMD\",\"python3\",\"-m\",\"\\u001b]0;p\\u202eX\"]\n\
+                layer COPY . .\n f 0644 0:0 etc/passwd \"app:x:1000:1000::/:/bin/sh\\n\"\n e 0755 0:0 bin/sh\n \
+                e 0755 0:0 bin/python3.12\n l bin/python3 -> python3.12\n f 0644 0:0 lib/python3.12/os.py \"\"\n";
+    let archive = desk.archive(&notation::image(text));
+    for args in
+        [vec!["audit", &archive], vec!["audit", &archive, "--format", "json"], vec!["inspect", &archive, "--start"]]
+    {
+        let ran = support::plimsoll(&args);
+        let out = ran.out();
+        assert!(!out.contains("hunter2Zq") && !out.contains('\u{1b}') && !out.contains('\u{202e}'), "{out}");
+        assert!(out.contains("redacted"), "the program is not told at all: {out}");
+    }
+}
+
+#[test]
+fn a_busybox_of_busyboxes() {
+    let desk = Desk::new();
+    let mut image = notation::image("config cmd=[\"/bin/busybox\"]\nlayer COPY . .\n e 0755 0:0 bin/busybox\n");
+    let mut words = vec!["busybox"; 300_000];
+    words[0] = "/bin/busybox";
+    image = image.with("Cmd", serde_json::json!(words));
+    support::plimsoll(&["inspect", &desk.archive(&image), "--start"]).exits(0);
+}

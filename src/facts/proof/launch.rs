@@ -131,15 +131,15 @@ impl Prover {
 
     /// What a program starts, by its name and its words.
     fn next(&self, ground: &Ground<'_>, started: &Started, argv: &[String], proof: &mut Proof) {
-        let name = file_name(&argv[0]);
-        if name == "busybox" && argv.len() > 1 {
-            if !has_applet(ground, started.program, &argv[1]) {
-                let reason =
-                    "no link of that name leads to this busybox, and only running it tells which applets it has";
-                proof.open(Undecided::unknowable(quoted(&argv[1]), reason));
-            }
-            return self.next(ground, started, &argv[1..], proof);
+        // `busybox busybox ls` is `ls`.
+        let is_busybox = |word: &String| file_name(word) == "busybox";
+        let applet = argv.iter().take(argv.len() - 1).take_while(|word| is_busybox(word)).count();
+        let argv = &argv[applet..];
+        if applet > 0 && !has_applet(ground, started.program, &argv[0]) {
+            let reason = "no link of that name leads to this busybox, and only running it tells which applets it has";
+            proof.open(Undecided::unknowable(quoted(&argv[0]), reason));
         }
+        let name = file_name(&argv[0]);
         if is_shell(name) {
             return script::shell(self, ground, argv, proof);
         }

@@ -101,13 +101,14 @@ pub struct Started {
 }
 
 impl Proof {
-    /// Notes a step.
-    fn step(&mut self, text: impl Into<String>, layer: Option<usize>) {
-        self.steps.push(Step { depth: 0, text: text.into(), layer, sort: Sort::Sound });
+    /// Notes a step. Whatever it quotes is made harmless, here and in the other notes.
+    fn step(&mut self, text: impl AsRef<str>, layer: Option<usize>) {
+        self.steps.push(Step { depth: 0, text: shown(text.as_ref()), layer, sort: Sort::Sound });
     }
 
     /// Notes a fault, and a step that says it.
     fn fault(&mut self, ground: &Ground<'_>, fault: Fault) {
+        let fault = Fault { subject: shown(&fault.subject), what: shown(&fault.what), ..fault };
         let sort = if fault.is_graced { Sort::Grace } else { Sort::Fault };
         let layer = fault.place.and_then(|place| ground.view.stat(place)?.layer);
         self.steps.push(Step { depth: 0, text: fault.what.clone(), layer, sort });
@@ -116,6 +117,7 @@ impl Proof {
 
     /// Notes a question that stays open, and a step that says it.
     pub fn open(&mut self, question: Undecided) {
+        let question = Undecided { subject: shown(&question.subject), reason: shown(&question.reason), ..question };
         let text = format!("{}: {}", question.subject, question.reason);
         self.steps.push(Step { depth: 0, text, layer: None, sort: Sort::Open });
         self.open.push(question);

@@ -78,7 +78,10 @@ fn scripts(prover: &Prover, ground: &Ground<'_>, program: &str, words: &[String]
     path.extend(inner.variables.get("PATH").map(str::to_string));
     inner.variables.set("PATH", &path.join(":"));
     for script in run.scripts {
-        proof.step(format!("script {}: {}", shown(&script.name), shown(&script.text)), None);
+        proof.step(
+            format!("script {}: {}", shown(&script.name), shown(&ground.facts.image().redactor.redact(&script.text))),
+            None,
+        );
         let argv = ["sh", "-c", &script.text].map(String::from);
         proof.nest(prover.launch(&inner, &argv, By::Program));
         if proof.fails() {
@@ -110,13 +113,13 @@ fn python(ground: &Ground<'_>, started: &Started, proof: &mut Proof) {
             let is_standard = python::stdlib::is_standard(module.split('.').next().unwrap_or(&module));
             // Of the standard library only what is missing is worth a word.
             if !(is_standard && matches!(need, Need::Met(_))) {
-                proof.need(ground, &format!("module {module}"), need);
+                proof.need(ground, &format!("module {}", shown(&module)), need);
             }
         }
     };
     let program = match &call.runs {
         Runs::Module(name) => {
-            proof.need(ground, &format!("module {name}"), interpreter.runnable(ground, name, &first));
+            proof.need(ground, &format!("module {}", shown(name)), interpreter.runnable(ground, name, &first));
             name.as_str()
         }
         Runs::Script(path) => {
