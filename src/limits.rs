@@ -136,3 +136,10 @@ pub const INIT_BYTES: u64 = 64 << 10;
 pub const FOLDERS_UP: usize = 2048;
 /// Scripts of a package.json that are named where the one that is asked for is missing.
 pub const SCRIPTS_LISTED: usize = 8;
+/// A script or a text for a shell, in bytes, that the start proof reads. The largest entry scripts of public images have
+/// 20 kB.
+pub const SCRIPT_BYTES: usize = 1 << 20;
+/// Simple commands of one shell text; what stands behind is not read.
+pub const SHELL_COMMANDS: usize = 20_000;
+/// Compound commands inside each other, in one shell text.
+pub const SHELL_NESTING: usize = 256;

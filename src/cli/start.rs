@@ -148,6 +148,7 @@ fn section(facts: &Facts<'_>, command: Vec<String>, proof: Result<Proof, Undecid
         depth: step.depth,
         sort: match step.sort {
             Sort::Sound => "sound",
+            Sort::Spare => "spare",
             Sort::Fault => "fault",
             Sort::Grace => "grace",
             Sort::Open => "undecided",
@@ -198,6 +199,7 @@ fn part(title: &str, section: &Section, examined: &Examined, width: usize, out: 
         let mark = match step.sort {
             "sound" => "ok",
             "fault" => "no",
+            "spare" => "--",
             "grace" => "!!",
             _ => "??",
         };

@@ -181,7 +181,10 @@ fn skip_assignments(words: &[String]) -> &[String] {
 
 /// Whether a word of a shell's command sets a variable.
 pub fn is_assignment(word: &str) -> bool {
-    word.split_once('=').is_some_and(|(name, _)| {
+    word.split_once('=').is_some_and(|(target, _)| {
+        // bash's `A+=x` and `A[0]=x` too.
+        let name = target.strip_suffix('+').unwrap_or(target);
+        let name = name.split_once('[').filter(|(_, index)| index.ends_with(']')).map_or(name, |(name, _)| name);
         name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
     })

@@ -14,17 +14,24 @@ pub struct Outcome {
     pub succeeds: bool,
     /// End with another.
     pub fails: bool,
-    /// The text ends with it.
+    /// The text ends with it; in a compound command, it may.
     pub ends: bool,
+    /// The text may end with it, and well.
+    pub may_end: bool,
 }
 
 impl Outcome {
     /// Either.
-    pub const ANY: Outcome = Outcome { succeeds: true, fails: true, ends: false };
+    pub const ANY: Outcome = Outcome { succeeds: true, fails: true, ends: false, may_end: false };
     /// Always zero.
-    pub const SUCCEEDS: Outcome = Outcome { succeeds: true, fails: false, ends: false };
+    pub const SUCCEEDS: Outcome = Outcome { succeeds: true, fails: false, ends: false, may_end: false };
     /// Never zero.
-    pub const FAILS: Outcome = Outcome { succeeds: false, fails: true, ends: false };
+    pub const FAILS: Outcome = Outcome { succeeds: false, fails: true, ends: false, may_end: false };
+
+    /// The same, and it may end the text itself.
+    pub fn ending_perhaps(self) -> Outcome {
+        Outcome { may_end: true, ..self }
+    }
 
     /// The same, and nothing behind it runs.
     pub fn ending(self) -> Outcome {
@@ -41,11 +48,12 @@ pub struct Switches {
     pub pipefail: bool,
 }
 
-/// Goes through the commands; `outcome` is asked, in order, of each that can be reached. Gives whether the text can end with
+/// Goes through the commands; `outcome` is asked, in order, of each that can be reached, and told whether it stands in a
+/// pipeline. Gives whether the text can end with
 /// status zero.
 pub fn can_succeed(
     commands: &[Simple],
-    mut outcome: impl FnMut(&Simple) -> Outcome,
+    mut outcome: impl FnMut(&Simple, bool) -> Outcome,
     switches: impl Fn() -> Switches,
 ) -> bool {
     let groups = groups(commands);
@@ -63,7 +71,10 @@ pub fn can_succeed(
         }
         let (kept_zero, kept_other) = (zero && join == Join::Or, other && join == Join::And);
         let is_compound = group[0].depth > 0;
-        let outcomes: Vec<Outcome> = group.iter().map(&mut outcome).collect();
+        let is_piped = !is_compound && group.len() > 1;
+        let outcomes: Vec<Outcome> = group.iter().map(|command| outcome(command, is_piped)).collect();
+        // In a subshell that ends nothing it is still the compound's own good end.
+        ended_well |= outcomes.iter().any(|one| one.may_end || is_compound && one.ends && one.succeeds);
         let mut out = match outcomes.last() {
             Some(_) if is_compound => Outcome::ANY,
             Some(last) => Outcome {
@@ -110,7 +121,7 @@ mod tests {
         let commands = shell::read(text, &shell::Variables::default()).commands;
         let mut seen = String::new();
         let switches = std::cell::Cell::new(Switches::default());
-        let outcome = |command: &Simple| {
+        let outcome = |command: &Simple, _| {
             let word = command.words[0].as_str();
             seen.push_str(word);
             match word {
@@ -150,6 +161,9 @@ mod tests {
             ("set -e; n || y; y", "setnyy", true),
             ("set -e; y && n; y", "setyn", false),
             ("if n; then y; fi; n", "nyn", false),
+            ("if a; then e; fi; n", "aen", true),
+            ("if a; then x; fi; n", "axn", false),
+            ("a && { e; }; n", "aen", true),
             ("if n; then y; fi", "ny", true),
             ("{ n; } || x", "nx", true),
         ] {

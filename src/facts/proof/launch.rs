@@ -37,12 +37,23 @@ pub struct Prover {
     capabilities: Capabilities,
     left: Cell<usize>,
     depth: Cell<usize>,
+    exhausted: Cell<bool>,
 }
 
 impl Prover {
     /// For containers that get these capabilities.
     pub fn new(capabilities: Capabilities) -> Prover {
-        Prover { capabilities, left: Cell::new(limits::COMMANDS_PROVED), depth: Cell::new(0) }
+        Prover {
+            capabilities,
+            left: Cell::new(limits::COMMANDS_PROVED),
+            depth: Cell::new(0),
+            exhausted: Cell::new(false),
+        }
+    }
+
+    /// No more commands are proved; the first one beyond has said so.
+    pub fn is_exhausted(&self) -> bool {
+        self.exhausted.get()
     }
 
     /// What becomes of a command.
@@ -50,6 +61,9 @@ impl Prover {
         let mut proof = Proof::default();
         let Some(word) = argv.first() else { return proof };
         let left = self.left.get();
+        if left == 0 {
+            self.exhausted.set(true);
+        }
         if left == 0 || self.depth.get() >= limits::COMMAND_DEPTH {
             proof.open(Undecided::denied(
                 quoted(word),

@@ -63,6 +63,11 @@ pub fn find(ground: &Ground<'_>, actor: &Actor, word: &str, by: By) -> Result<Pr
         let reason = "which program it is depends on what the config does not set";
         return Err(Miss::Open(Undecided::unknowable(quoted(word), reason)));
     }
+    if by == By::Shell
+        && (word.starts_with('~') || word.contains(['*', '?', '{']) || word.len() > 1 && word.contains('['))
+    {
+        return Err(Miss::Open(Undecided::unknowable(quoted(word), "the shell puts in what it stands for")));
+    }
     if word.is_empty() {
         return Err(Miss::Fault(fault(word, "the program's name is empty".to_string(), None)));
     }
@@ -77,7 +82,8 @@ pub fn find(ground: &Ground<'_>, actor: &Actor, word: &str, by: By) -> Result<Pr
         if folder.is_empty() && path.is_empty() && by == By::Runtime {
             continue;
         }
-        if !shell::is_decided(folder) {
+        // bash puts in the home folder for a tilde.
+        if !shell::is_decided(folder) || folder.starts_with('~') {
             open.get_or_insert(Undecided::unknowable("PATH", "a script sets it to what is not known here"));
             continue;
         }

@@ -6,6 +6,7 @@
 mod exec;
 mod flow;
 pub mod ground;
+mod known;
 pub mod lang;
 mod launch;
 mod lookup;
@@ -25,6 +26,8 @@ use crate::facts::proof::ground::Lack;
 use crate::facts::proof::ground::Need;
 use crate::facts::proof::launch::Prover;
 use crate::facts::proof::lookup::By;
+use crate::facts::shell::ARGUMENTS;
+use crate::facts::shell::OPEN;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
 use crate::model::text::shown;
@@ -66,6 +69,8 @@ pub enum Sort {
     Sound,
     /// It cannot run.
     Fault,
+    /// It cannot run, and the command does without it.
+    Spare,
     /// It runs only by the runtime's capabilities.
     Grace,
     /// Not decided.
@@ -148,8 +153,21 @@ impl Proof {
     }
 
     /// Takes over what was found of a command that need not run: nothing of it is a fault.
-    fn nest_harmless(&mut self, inner: Proof) {
-        self.nest(Proof { faults: Vec::new(), ..inner });
+    fn nest_harmless(&mut self, mut inner: Proof) {
+        inner.faults.clear();
+        for step in inner.steps.iter_mut().filter(|step| matches!(step.sort, Sort::Fault | Sort::Grace)) {
+            step.sort = Sort::Spare;
+        }
+        self.nest(inner);
+    }
+
+    /// What was taken for a fault is a question, for this reason.
+    fn soften(&mut self, fault: Fault, why: &str) {
+        // The step that said it is the question's now.
+        if let Some(at) = self.steps.iter().rposition(|step| step.text == fault.what) {
+            self.steps.remove(at);
+        }
+        self.open(Undecided::unknowable(fault.subject, format!("{}; but {why}", fault.what)));
     }
 
     /// Whether it certainly cannot run.
@@ -213,7 +231,15 @@ fn workdir_fault(ground: &Ground<'_>) -> Option<Fault> {
     Some(Fault { subject: workdir, what, place, is_graced: false, is_likely: false, fix: None })
 }
 
-/// A word in a message.
+/// A word in a message; what is open in it stands as `…`.
 fn quoted(word: &str) -> String {
-    format!("`{}`", shown(word))
+    let mut shown = shown(word).replace([OPEN, ARGUMENTS], "…");
+    if let Some((end, _)) = shown.char_indices().nth(QUOTED_CHARS) {
+        shown.truncate(end);
+        shown.push('…');
+    }
+    format!("`{shown}`")
 }
+
+/// A longer word is cut in a message.
+const QUOTED_CHARS: usize = 200;

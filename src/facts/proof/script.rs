@@ -4,6 +4,7 @@
 //! cannot end well without it. What a text does on the way counts too: a folder it changes to, a PATH it sets, files it may
 //! bring. Not here: taking a text apart (`shell`), which of its commands are reached (`flow`).
 
+use crate::facts::access::Reach;
 use crate::facts::proof::Fault;
 use crate::facts::proof::Proof;
 use crate::facts::proof::flow;
@@ -11,26 +12,35 @@ use crate::facts::proof::flow::Outcome;
 use crate::facts::proof::flow::Switches;
 use crate::facts::proof::ground::Ground;
 use crate::facts::proof::ground::Need;
+use crate::facts::proof::known;
 use crate::facts::proof::launch::Prover;
 use crate::facts::proof::lookup::By;
 use crate::facts::proof::quoted;
 use crate::facts::shell;
 use crate::facts::shell::ARGUMENTS;
+use crate::facts::shell::Join;
 use crate::facts::shell::OPEN;
 use crate::facts::shell::Simple;
 use crate::facts::start;
 use crate::facts::start::file_name;
+use crate::limits;
 use crate::model::finding::Undecided;
+use crate::model::layer_facts::Kind;
+use crate::model::text::shown;
 use std::cell::Cell;
+use std::collections::HashSet;
+use std::rc::Rc;
 
 /// Options of a shell that matter here.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// Those that a text can change.
     pub switches: Switches,
-    /// `-l`: it reads profiles first.
-    pub login: bool,
+    /// Why what it runs may differ from what is known: it reads profiles first.
+    pub doubt: Option<&'static str>,
 }
+
+const PROFILES: &str = "a login shell or an interactive one reads its profiles first";
 
 /// What a shell of these words runs: `sh [options] [-c text [name [argument]…] | script [argument]…]` (sh(1)).
 pub fn shell(prover: &Prover, ground: &Ground<'_>, argv: &[String], proof: &mut Proof) {
@@ -45,7 +55,9 @@ pub fn shell(prover: &Prover, ground: &Ground<'_>, argv: &[String], proof: &mut 
         }
         at += 1;
         if let Some(long) = word.strip_prefix("--") {
-            options.login |= long == "login";
+            if long == "login" {
+                options.doubt = Some(PROFILES);
+            }
             at += usize::from(long == "rcfile" || long == "init-file");
             continue;
         }
@@ -53,7 +65,9 @@ pub fn shell(prover: &Prover, ground: &Ground<'_>, argv: &[String], proof: &mut 
         if word.starts_with('-') {
             is_text |= letters.contains('c');
             options.switches.errexit |= letters.contains('e');
-            options.login |= letters.contains('l');
+            if letters.contains(['l', 'i']) {
+                options.doubt = Some(PROFILES);
+            }
         }
         if letters.ends_with(['o', 'O']) {
             let name = argv.get(at).map_or("", String::as_str);
@@ -62,13 +76,28 @@ pub fn shell(prover: &Prover, ground: &Ground<'_>, argv: &[String], proof: &mut 
             at += 1;
         }
     }
+    if file_name(&argv[0]) == "bash" && ground.variables.get("BASH_ENV").is_some_and(|file| !file.is_empty()) {
+        options.doubt = Some("bash reads the file of BASH_ENV first");
+    }
     let Some(operand) = argv.get(at) else { return };
     if is_text {
         let arguments = argv.get(at + 2..).unwrap_or(&[]);
         text(prover, ground, operand, arguments, options, proof);
     } else {
-        file(prover, ground, operand.as_bytes(), &argv[at + 1..], options, proof);
+        let path = script_path(ground, &argv[0], operand);
+        file(prover, ground, path.as_bytes(), &argv[at + 1..], options, proof);
     }
+}
+
+/// The script that a shell reads; bash looks in PATH for one that is not in its folder (bash(1), "Arguments").
+fn script_path(ground: &Ground<'_>, shell: &str, operand: &str) -> String {
+    let is_there = |path: &str| matches!(ground.reach(path.as_bytes()), Reach::Found(_));
+    if file_name(shell) != "bash" || operand.contains('/') || is_there(operand) {
+        return operand.to_string();
+    }
+    let folders = ground.variables.get("PATH").unwrap_or_default().split(':').take(limits::SEARCH_PATHS);
+    let mut candidates = folders.map(|folder| format!("{}/{operand}", folder.trim_end_matches('/')));
+    candidates.find(|path| is_there(path)).unwrap_or_else(|| operand.to_string())
 }
 
 /// What a shell does with a script.
@@ -97,11 +126,11 @@ pub fn file(
 struct Run<'r, 'a> {
     prover: &'r Prover,
     ground: Ground<'a>,
-    functions: &'r std::collections::HashSet<String>,
+    functions: &'r HashSet<String>,
     arguments: &'r [String],
     switches: &'r Cell<Switches>,
-    /// Why what comes may differ from what is known: a file that may have been brought, a variable.
-    doubt: Option<String>,
+    /// Why what comes may differ from what is known: a file that may have been brought, a folder, a variable.
+    doubt: Option<Rc<str>>,
     /// A program ran that is not known here.
     is_likely: bool,
     /// The arguments were changed, or may have been.
@@ -116,7 +145,13 @@ struct Run<'r, 'a> {
 
 /// What becomes of a text.
 fn text(prover: &Prover, ground: &Ground<'_>, text: &str, arguments: &[String], options: Options, proof: &mut Proof) {
+    if text.len() > limits::SCRIPT_BYTES {
+        return proof.open(Undecided::denied("script", "it is larger than the limit (script)"));
+    }
     let text = shell::read(text.strip_prefix('\u{feff}').unwrap_or(text), &ground.variables);
+    if text.is_cut {
+        return proof.open(Undecided::denied("script", "it has more commands than the limit (shell commands)"));
+    }
     let switches = Cell::new(options.switches);
     let mut run = Run {
         prover,
@@ -124,14 +159,18 @@ fn text(prover: &Prover, ground: &Ground<'_>, text: &str, arguments: &[String], 
         functions: &text.functions,
         arguments,
         switches: &switches,
-        doubt: options.login.then(|| "a login shell reads its profiles first".to_string()),
+        doubt: options.doubt.map(Rc::from),
         is_likely: false,
         shifted: false,
         hands_on: false,
         handed: false,
         inner: Vec::new(),
     };
-    let can_succeed = flow::can_succeed(&text.commands, |command| run.command(command), || switches.get());
+    if text.functions.iter().any(|name| name.starts_with("command_not_found")) {
+        run.doubts("a function takes the place of commands that are missing");
+    }
+    let can_succeed =
+        flow::can_succeed(&text.commands, |command, piped| run.command(command, piped), || switches.get());
     let is_open = run.hands_on && !run.handed;
     let inner = run.inner;
     for inner in inner {
@@ -147,27 +186,40 @@ fn text(prover: &Prover, ground: &Ground<'_>, text: &str, arguments: &[String], 
 }
 
 impl Run<'_, '_> {
-    /// What a command that is reached does.
-    fn command(&mut self, command: &Simple) -> Outcome {
+    /// From here on what is missing may be there all the same.
+    fn doubts(&mut self, why: &str) {
+        self.doubt.get_or_insert_with(|| why.into());
+    }
+
+    /// What a command that is reached does. What it does to the shell itself is lost behind a pipe and in the background.
+    fn command(&mut self, command: &Simple, is_piped: bool) -> Outcome {
+        if self.prover.is_exhausted() {
+            return Outcome::ANY;
+        }
+        for inner in &command.inner {
+            self.substitutes(inner, limits::SHELL_DEPTH);
+        }
         let words = self.words(command);
         let assignments = words.iter().take_while(|word| start::is_assignment(word)).count();
         let (assigned, words) = words.split_at(assignments);
+        let is_lost = is_piped || command.is_background;
+        // It may run or not, and what follows runs all the same.
+        let is_conditional = command.depth > 0 || matches!(command.join, Join::And | Join::Or);
         let outcome = match words.first() {
             None => {
-                assigned.iter().for_each(|pair| self.assign(pair));
+                assigned.iter().filter(|_| !is_lost).for_each(|pair| self.assign(pair, is_conditional));
                 Outcome::ANY
             }
-            Some(_) if command.depth > 0 => {
-                self.nested(words);
-                Outcome::ANY
-            }
-            Some(name) => match self.builtin(name, &words[1..]) {
+            Some(_) if command.depth > 0 => self.nested(words),
+            // What it changes is gone with its subshell.
+            Some(name) if is_lost && known::CHANGES.contains(&name.as_str()) => Outcome::ANY,
+            Some(name) => match self.builtin(name, &words[1..], is_conditional) {
                 Some(outcome) => outcome,
                 None => self.program(assigned, words),
             },
         };
         if command.writes {
-            self.doubt.get_or_insert(format!("{} writes a file before", quoted(words.first().map_or("", |word| word))));
+            self.doubts(&format!("{} writes a file before", quoted(words.first().map_or("a command", |word| word))));
         }
         outcome
     }
@@ -190,38 +242,49 @@ impl Run<'_, '_> {
         words
     }
 
-    fn assign(&mut self, pair: &str) {
-        if let Some((name, value)) = pair.split_once('=') {
-            self.ground.variables.set(name, value);
+    /// The commands of a substitution may bring files like any others.
+    fn substitutes(&mut self, text: &str, depth: usize) {
+        let text = shell::read(text, &self.ground.variables);
+        for command in &text.commands {
+            self.passes(&command.words);
+            if command.writes {
+                self.doubts("a substitution writes a file before");
+            }
+            for inner in command.inner.iter().filter(|_| depth > 0) {
+                self.substitutes(inner, depth - 1);
+            }
         }
     }
 
-    /// A command inside a compound one: it may run or not.
-    fn nested(&mut self, words: &[String]) {
-        match words[0].as_str() {
-            "set" if words.iter().any(|word| word == "--") => self.shifted = true,
-            "shift" => self.shifted = true,
-            "exit" | "return" | "exec" => {}
-            _ => {
-                let before = self.doubt.clone();
-                let saved = self.ground.clone();
-                match self.builtin(&words[0], &words[1..]) {
-                    Some(_) if self.ground.cwd != saved.cwd => {
-                        self.doubt = before.or(Some("it may change its folder before".into()))
-                    }
-                    Some(_) => {}
-                    None => self.passes(words),
-                }
-                self.ground = saved;
+    /// `NAME=value`, `NAME+=value`, `NAME[0]=value`.
+    fn assign(&mut self, pair: &str, is_conditional: bool) {
+        let Some((target, value)) = pair.split_once('=') else { return };
+        let name = target.split(['[', '+']).next().unwrap_or(target);
+        let is_plain = name == target && !is_conditional;
+        self.ground.variables.set(name, if is_plain { value } else { OPEN_TEXT });
+    }
+
+    /// A command inside a compound one: it may run or not, and so may what follows.
+    fn nested(&mut self, words: &[String]) -> Outcome {
+        let name = words[0].as_str();
+        match name {
+            "exit" | "return" => {
+                let fails =
+                    words.get(1).is_some_and(|status| status.bytes().all(|b| b.is_ascii_digit()) && status != "0");
+                return if fails { Outcome::ANY } else { Outcome::ANY.ending() };
             }
+            "exec" if words.len() > 1 => return Outcome::ANY.ending(),
+            "cd" | "pushd" | "popd" => self.doubts("it may change its folder before"),
+            _ => match self.builtin(name, &words[1..], true) {
+                Some(outcome) => return Outcome { ends: outcome.ends && outcome.succeeds, ..Outcome::ANY },
+                None => self.passes(words),
+            },
         }
-        for pair in words.iter().filter(|word| word.starts_with("PATH=")) {
-            self.doubt.get_or_insert(format!("it may set {} before", quoted(pair)));
-        }
+        Outcome::ANY
     }
 
     /// What a command that the shell itself has does; `None` for a program.
-    fn builtin(&mut self, name: &str, words: &[String]) -> Option<Outcome> {
+    fn builtin(&mut self, name: &str, words: &[String], is_conditional: bool) -> Option<Outcome> {
         Some(match name {
             "exit" | "return" => match words.first().map(String::as_str) {
                 None => Outcome::ANY.ending(),
@@ -230,43 +293,40 @@ impl Run<'_, '_> {
                 Some(_) => Outcome::ANY.ending(),
             },
             "exec" => {
-                let words = start::behind(&[&["exec".to_string()], words].concat()).unwrap_or(&[]).to_vec();
+                let words = match words.first().map(String::as_str) {
+                    Some("-a") => words.get(2..).unwrap_or(&[]),
+                    Some("--" | "-c" | "-l") => &words[1..],
+                    // An option that came with the arguments, and that exec refuses.
+                    Some(option) if option.starts_with('-') => {
+                        self.doubts("exec is given an option");
+                        return Some(Outcome::ANY.ending());
+                    }
+                    _ => words,
+                };
                 match words.is_empty() {
                     true => Outcome::SUCCEEDS,
-                    false => self.program(&[], &words).ending(),
+                    false => self.program(&[], words).ending(),
                 }
             }
             "command" if words.first().is_some_and(|word| word.starts_with('-') && word != "-p") => Outcome::ANY,
+            "command" if words.is_empty() => Outcome::SUCCEEDS,
             "command" => self.program(&[], words),
-            "." | "source" | "eval" => {
-                self.doubt.get_or_insert(format!("{} runs before, and may change what follows", quoted(name)));
+            "." | "source" | "eval" | "alias" | "builtin" | "enable" => {
+                self.doubts(&format!("{} runs before, and may change what follows", quoted(name)));
+                Outcome::ANY.ending_perhaps()
+            }
+            // What it traps may end the text well.
+            "trap" if words.len() > 1 && words[0] != "-" && !words[0].is_empty() => {
+                self.doubts("a trap is set before");
                 Outcome::ANY
             }
-            "cd" | "pushd" => {
-                match words.first().filter(|word| shell::is_decided(word) && !word.starts_with('-')) {
-                    Some(folder) => self.ground.cwd = self.ground.absolute(folder.as_bytes()),
-                    None => _ = self.doubt.get_or_insert("the folder it changes to is not known here".to_string()),
-                }
+            "cd" => self.cd(words, is_conditional),
+            "pushd" | "popd" => {
+                self.doubts("the folder it changes to is not known here");
                 Outcome::ANY
             }
             "set" => {
-                let mut switches = self.switches.get();
-                for (at, word) in words.iter().enumerate() {
-                    let name = words.get(at + 1).map_or("", String::as_str);
-                    match word.as_str() {
-                        "--" => {
-                            self.shifted = true;
-                            break;
-                        }
-                        "+e" => switches.errexit = false,
-                        option if option.starts_with('-') => {
-                            switches.errexit |= option.contains('e') || option.ends_with('o') && name == "errexit";
-                            switches.pipefail |= option.ends_with('o') && name == "pipefail";
-                        }
-                        _ => {}
-                    }
-                }
-                self.switches.set(switches);
+                self.set(words);
                 Outcome::SUCCEEDS
             }
             "shift" => {
@@ -274,39 +334,122 @@ impl Run<'_, '_> {
                 Outcome::ANY
             }
             "export" | "readonly" | "declare" | "typeset" | "local" => {
-                words.iter().for_each(|pair| self.assign(pair));
+                for word in words.iter().filter(|word| !word.starts_with('-')) {
+                    match shell::is_decided(word.split('=').next().unwrap_or(word)) {
+                        true => self.assign(word, is_conditional),
+                        false => self.doubts("it sets variables that are not known here"),
+                    }
+                }
+                Outcome::ANY
+            }
+            "read" | "mapfile" | "readarray" | "printf" | "getopts" | "unset" | "let" => {
+                let is_name = |word: &&String| word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+                let is_read = name != "printf" || words.first().is_some_and(|word| word.starts_with("-v"));
+                for word in words.iter().filter(|_| is_read).filter(is_name) {
+                    self.ground.variables.set(word, OPEN_TEXT);
+                }
                 Outcome::ANY
             }
             "true" | ":" => Outcome::SUCCEEDS,
             "false" => Outcome::FAILS,
-            _ if BUILTINS.contains(&name) || self.functions.contains(name) => {
-                if self.functions.contains(name) {
-                    self.doubt.get_or_insert(format!("the function {} runs before", quoted(name)));
-                }
-                Outcome::ANY
+            _ if self.functions.contains(name) => {
+                self.doubts(&format!("the function {} runs before", quoted(name)));
+                Outcome::ANY.ending_perhaps()
             }
+            _ if known::BUILTINS.contains(&name) => Outcome::ANY,
             _ => return None,
         })
     }
 
-    /// What a program that the shell starts does.
-    fn program(&mut self, assigned: &[String], words: &[String]) -> Outcome {
-        let mut ground = self.ground.clone();
-        for (name, value) in assigned.iter().filter_map(|pair| pair.split_once('=')) {
-            ground.variables.set(name, value);
-        }
-        let mut inner = self.prover.launch(&ground, words, By::Shell);
-        let doubt = match self.shifted && self.handed {
-            true => Some("the script may change its arguments".to_string()),
-            false => self.doubt.clone(),
+    /// Changes the folder, where it is certain to which.
+    fn cd(&mut self, words: &[String], is_conditional: bool) -> Outcome {
+        let options = words.iter().take_while(|word| matches!(word.as_str(), "-P" | "-L" | "--")).count();
+        let folder = words.get(options).filter(|word| shell::is_decided(word) && !word.starts_with(['-', '~']));
+        let searched = self.ground.variables.get("CDPATH").is_some_and(|path| !path.is_empty());
+        let Some(folder) = folder.filter(|folder| !is_conditional && (!searched || folder.starts_with(['/', '.'])))
+        else {
+            self.doubts("the folder it changes to is not known here");
+            return Outcome::ANY;
         };
-        match doubt {
-            Some(doubt) if inner.fails() => {
-                for fault in std::mem::take(&mut inner.faults) {
-                    inner.open(Undecided::unknowable(fault.subject, format!("{}; but {doubt}", fault.what)));
+        match self.ground.reach(folder.as_bytes()) {
+            Reach::Found(node) if self.ground.view.stat(node).is_some_and(|stat| stat.kind == Kind::Dir) => {
+                self.ground.cwd = self.ground.absolute(folder.as_bytes());
+                Outcome::ANY
+            }
+            // It stays where it is, unless something has made the folder by now.
+            Reach::Missing(_) | Reach::NotFolder | Reach::Found(_) if self.doubt.is_none() && !self.is_likely => {
+                let mut inner = Proof::default();
+                let what = format!("{} is no folder to change to", quoted(folder));
+                let fault =
+                    Fault { subject: shown(folder), what, place: None, is_graced: false, is_likely: false, fix: None };
+                inner.fault(&self.ground, fault);
+                self.inner.push(inner);
+                Outcome::FAILS
+            }
+            _ => {
+                self.doubts("the folder it changes to is not known here");
+                Outcome::ANY
+            }
+        }
+    }
+
+    fn set(&mut self, words: &[String]) {
+        let mut switches = self.switches.get();
+        let mut at = 0;
+        while let Some(word) = words.get(at) {
+            let name = words.get(at + 1).map_or("", String::as_str);
+            at += 1;
+            match word.as_str() {
+                option if option.len() > 1 && option.starts_with(['-', '+']) && option != "--" => {
+                    let is_on = option.starts_with('-');
+                    if option.contains('e') {
+                        switches.errexit = is_on;
+                    }
+                    if option.ends_with('o') {
+                        at += 1;
+                        match name {
+                            "errexit" => switches.errexit = is_on,
+                            "pipefail" => switches.pipefail = is_on,
+                            _ => {}
+                        }
+                    }
+                }
+                // Everything from here on takes the arguments' place.
+                _ => {
+                    self.shifted = true;
+                    break;
                 }
             }
-            _ => inner.faults.iter_mut().for_each(|fault: &mut Fault| fault.is_likely |= self.is_likely),
+        }
+        self.switches.set(switches);
+    }
+
+    /// What a program that the shell starts does.
+    fn program(&mut self, assigned: &[String], words: &[String]) -> Outcome {
+        let mut inner = if assigned.is_empty() {
+            self.prover.launch(&self.ground, words, By::Shell)
+        } else {
+            let mut ground = self.ground.clone();
+            for (name, value) in assigned.iter().filter_map(|pair| pair.split_once('=')) {
+                ground.variables.set(name, value);
+            }
+            self.prover.launch(&ground, words, By::Shell)
+        };
+        let doubt = match self.shifted && self.handed {
+            true => Some("the script may change its arguments".into()),
+            false => self.doubt.clone(),
+        };
+        for mut fault in std::mem::take(&mut inner.faults) {
+            // A file that a program wrote just before is not in the image.
+            let may_be_made = self.is_likely && fault.place.is_none() && fault.subject.contains('/');
+            match (&doubt, may_be_made) {
+                (Some(doubt), _) if !fault.is_graced => inner.soften(fault, doubt),
+                (None, true) => inner.soften(fault, "a program that is not known here runs before"),
+                _ => {
+                    fault.is_likely |= self.is_likely;
+                    inner.faults.push(fault);
+                }
+            }
         }
         let fails = inner.fails();
         self.inner.push(inner);
@@ -316,111 +459,13 @@ impl Run<'_, '_> {
 
     /// What a program that ran may have changed.
     fn passes(&mut self, words: &[String]) {
-        let name = file_name(&words[0]);
-        let has = |options: &[&str]| words.iter().any(|word| options.iter().any(|option| word.starts_with(option)));
-        let brings = match name {
-            "curl" | "wget" => {
-                has(&["-o", "-O", "-P", "--output", "--remote-name"])
-                    && !has(&["-O/dev/", "-o/dev/"])
-                    && !words.iter().any(|word| word == "/dev/null" || word == "-")
-            }
-            "python" | "python3" => has(&["pip", "venv", "ensurepip"]),
-            "npm" | "pnpm" | "yarn" => has(&["ci", "i", "install", "add", "link"]),
-            _ => BRINGERS.contains(&name) || name.ends_with(".sh") || start::is_shell(name) || !shell::is_decided(name),
-        };
-        if brings {
-            self.doubt.get_or_insert(format!("{} runs before, and may change files", quoted(&words[0])));
+        let Some(name) = words.first().map(|word| file_name(word)) else { return };
+        if known::brings(words) {
+            self.doubts(&format!("{} runs before, and may change files", quoted(&words[0])));
         }
-        self.is_likely |= !HARMLESS.contains(&name);
+        self.is_likely |= !known::HARMLESS.contains(&name) && !known::BUILTINS.contains(&name);
     }
 }
 
-/// Commands of shells without a meaning of their own here (dash(1), bash(1), busybox ash).
-const BUILTINS: &[&str] = &[
-    "[",
-    "[[",
-    "]]",
-    "alias",
-    "bg",
-    "break",
-    "builtin",
-    "continue",
-    "dirs",
-    "disown",
-    "echo",
-    "enable",
-    "false",
-    "fg",
-    "getopts",
-    "hash",
-    "history",
-    "jobs",
-    "kill",
-    "let",
-    "mapfile",
-    "popd",
-    "printf",
-    "pwd",
-    "read",
-    "readarray",
-    "shopt",
-    "test",
-    "times",
-    "time",
-    "trap",
-    "type",
-    "ulimit",
-    "umask",
-    "unalias",
-    "unset",
-    "wait",
-];
-
-/// Programs whose work is to bring, make or change files.
-const BRINGERS: &[&str] = &[
-    "apk", "apt", "apt-get", "bundle", "cargo", "chgrp", "chmod", "chown", "composer", "cp", "dd", "dnf", "dpkg",
-    "gem", "git", "go", "install", "ln", "make", "microdnf", "mkdir", "mount", "mv", "patch", "pdm", "pip", "pip3",
-    "pipx", "poetry", "rm", "rpm", "rsync", "sed", "tar", "tee", "touch", "unzip", "useradd", "adduser", "usermod",
-    "uv", "yum", "zypper",
-];
-
-/// Programs that only look or wait.
-const HARMLESS: &[&str] = &[
-    "awk",
-    "basename",
-    "cat",
-    "curl",
-    "cut",
-    "date",
-    "df",
-    "dirname",
-    "env",
-    "expr",
-    "find",
-    "getent",
-    "grep",
-    "head",
-    "hostname",
-    "id",
-    "ls",
-    "nc",
-    "nproc",
-    "pg_isready",
-    "printenv",
-    "ps",
-    "pgrep",
-    "readlink",
-    "realpath",
-    "seq",
-    "sleep",
-    "sort",
-    "stat",
-    "tail",
-    "tr",
-    "uname",
-    "wc",
-    "wget",
-    "which",
-    "whoami",
-    "xargs",
-];
+/// A value that is not known.
+const OPEN_TEXT: &str = "\u{fffc}";

@@ -10,10 +10,12 @@ use crate::facts::proof::ground;
 use crate::facts::proof::ground::Ground;
 use crate::facts::proof::quoted;
 use crate::facts::shell;
+use crate::facts::shell::Variables;
 use crate::facts::start;
 use crate::facts::start::file_name;
 use crate::model::finding::Undecided;
 use crate::model::text::shown;
+use std::collections::VecDeque;
 
 /// What a program starts.
 pub enum Next<'a> {
@@ -33,6 +35,11 @@ pub fn next<'a>(ground: &Ground<'a>, argv: &[String]) -> Next<'a> {
     match file_name(&argv[0]) {
         "env" => env(ground, rest),
         "gosu" | "su-exec" => as_user(ground, argv),
+        // What they run is looked for in node_modules; `programs` knows how.
+        "npx" | "bunx" | "pnpm" | "yarn" => Next::None,
+        "uv" | "poetry" | "pipenv" | "pdm" | "hatch" | "rye" | "pixi" | "conda" | "mamba" | "micromamba" => Next::Open(
+            Undecided::unknowable(quoted(&argv[0]), "it starts its command in an environment that it makes or finds"),
+        ),
         "su" | "runuser" | "sudo" | "doas" | "setpriv" | "chpst" | "s6-setuidgid" | "unshare" | "nsenter"
         | "chroot" => Next::Open(Undecided::unknowable(
             quoted(&argv[0]),
@@ -48,50 +55,62 @@ pub fn next<'a>(ground: &Ground<'a>, argv: &[String]) -> Next<'a> {
 /// `env [-i] [-u NAME] [-C DIR] [-S TEXT] [NAME=VALUE]… [COMMAND]` (env(1) of coreutils; busybox knows the first two).
 fn env<'a>(ground: &Ground<'a>, words: &[String]) -> Next<'a> {
     let mut ground = ground.clone();
-    let mut words = words.to_vec();
-    while !words.is_empty() {
-        let word = words.remove(0);
-        let split = word
-            .strip_prefix("-S")
-            .or_else(|| word.strip_prefix("-vS"))
-            .or_else(|| word.strip_prefix("--split-string="));
-        if let Some(text) = split {
-            let text = if text.is_empty() && !words.is_empty() { words.remove(0) } else { text.to_string() };
-            let inner = shell::commands(&text, &ground.variables).into_iter().next().unwrap_or_default();
-            words.splice(0..0, inner);
-            continue;
-        }
-        match word.as_str() {
-            "--" => break,
-            "-" | "-i" | "--ignore-environment" => {
-                let path = ground.variables.get("PATH").unwrap_or_default().to_string();
-                ground.variables = Default::default();
-                // The search uses the PATH that env itself has.
-                ground.variables.set("PATH", &path);
+    let mut words: VecDeque<String> = words.iter().cloned().collect();
+    while let Some(word) = words.pop_front() {
+        // The value of an option, glued to it or behind it.
+        let mut value = |short: &str, long: &str| {
+            if word == short || word == long {
+                return words.pop_front();
             }
-            "-u" | "--unset" if !words.is_empty() => _ = words.remove(0),
-            "-C" | "--chdir" if !words.is_empty() => ground.cwd = ground.absolute(words.remove(0).as_bytes()),
-            option if option.starts_with('-') => {}
-            assignment => match assignment.split_once('=') {
-                Some((name, value)) => ground.variables.set(name, value),
-                None => {
-                    words.insert(0, word);
-                    break;
-                }
-            },
+            let glued = word.strip_prefix(long).and_then(|rest| rest.strip_prefix('='));
+            glued.or_else(|| word.strip_prefix(short)).map(str::to_string)
+        };
+        if let Some(text) = value("-S", "--split-string").or_else(|| value("-vS", "--split-string")) {
+            let inner = shell::commands(&text, &ground.variables).into_iter().next().unwrap_or_default();
+            inner.into_iter().rev().for_each(|word| words.push_front(word));
+        } else if let Some(name) = value("-u", "--unset") {
+            match name.as_str() {
+                "PATH" => ground.variables.set("PATH", UNSET_PATH),
+                name => ground.variables.unset(name),
+            }
+        } else if let Some(folder) = value("-C", "--chdir") {
+            ground.cwd = ground.absolute(folder.as_bytes());
+        } else if matches!(word.as_str(), "-" | "-i" | "--ignore-environment") {
+            ground.variables = Variables::default();
+            ground.variables.set("PATH", UNSET_PATH);
+        } else if word == "--" {
+            break;
+        } else if let Some((name, value)) = word.split_once('=').filter(|_| !word.starts_with('-')) {
+            ground.variables.set(name, value);
+        } else if !word.starts_with('-') {
+            words.push_front(word);
+            break;
         }
     }
     match words.is_empty() {
         true => Next::None,
-        false => Next::Command { ground, words },
+        false => Next::Command { ground, words: words.into() },
     }
 }
+
+/// Where execvp(3) looks without a PATH: glibc and musl have two folders in common.
+const UNSET_PATH: &str = "/bin:/usr/bin:\u{fffc}";
 
 /// `gosu USER COMMAND`: the user of passwd, with its groups.
 fn as_user<'a>(ground: &Ground<'a>, argv: &[String]) -> Next<'a> {
     let [program, user, words @ ..] = argv else { return Next::None };
     if words.is_empty() {
         return Next::None;
+    }
+    if ground.actor.uid != 0 {
+        return Next::Fault(Fault {
+            subject: shown(program),
+            what: format!("{} may not change the user: {} is not root", quoted(program), ground.who()),
+            place: None,
+            is_graced: false,
+            is_likely: false,
+            fix: Some("Start the command itself: USER has chosen the user already.".to_string()),
+        });
     }
     if !shell::is_decided(user) {
         return Next::Open(Undecided::unknowable(

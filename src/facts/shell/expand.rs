@@ -17,6 +17,10 @@ impl Splitter<'_> {
             return;
         }
         self.budget -= value.len();
+        // Outside of quotes nothing at all is no word.
+        if value.is_empty() && !quoted {
+            return;
+        }
         if quoted || !value.contains(char::is_whitespace) {
             self.push(value);
             return;
@@ -51,7 +55,11 @@ impl Splitter<'_> {
         }
         if let Some(inner) = rest.strip_prefix('(') {
             self.open();
-            return closing(inner, b'(', b')').map_or(text.len(), |length| at + length + 2);
+            let length = closing(inner, b'(', b')').unwrap_or(inner.len());
+            if !inner.starts_with('(') {
+                self.next.inner.push(inner[..length].to_string());
+            }
+            return (at + length + 2).min(text.len());
         }
         let length = rest.bytes().take_while(|&b| b.is_ascii_alphanumeric() || b == b'_').count();
         if is_name(&rest[..length]) {
@@ -80,6 +88,9 @@ impl Splitter<'_> {
     /// The inside of `${…}`.
     fn parameter(&mut self, inner: &str, quoted: bool, depth: usize) {
         let length = inner.bytes().take_while(|&b| b.is_ascii_alphanumeric() || b == b'_').count();
+        if inner == "@" {
+            return self.word.get_or_insert_default().push(ARGUMENTS);
+        }
         let (name, operator) = inner.split_at(length);
         if !is_name(name) || depth >= limits::SHELL_DEPTH {
             return self.open();
@@ -94,7 +105,7 @@ impl Splitter<'_> {
             (Some('-' | '=' | '?'), Some(value)) => self.push_value(&value, quoted),
             (Some('-' | '='), None) => self.default(&operator[1..], quoted, depth),
             (Some('+'), Some(value)) if is_decided(&value) => self.default(&operator[1..], quoted, depth),
-            (Some('+'), None) => self.push(""),
+            (Some('+'), None) => self.push_value("", quoted),
             _ => self.open(),
         }
     }
@@ -110,18 +121,29 @@ impl Splitter<'_> {
     }
 }
 
-/// Where a bracket that is open closes.
-fn closing(text: &str, open: u8, close: u8) -> Option<usize> {
-    let mut depth = 0usize;
-    for (at, byte) in text.bytes().enumerate() {
-        if byte == open {
-            depth += 1;
-        } else if byte == close {
-            match depth.checked_sub(1) {
-                Some(less) => depth = less,
-                None => return Some(at),
+/// Where a bracket that is open closes; what is quoted closes nothing.
+pub fn closing(text: &str, open: u8, close: u8) -> Option<usize> {
+    let bytes = text.as_bytes();
+    // For each bracket that is open, whether double quotes are open inside it.
+    let mut quotes = vec![false];
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let is_quoted = *quotes.last()?;
+        match byte {
+            b'\\' => at += 1,
+            b'"' => *quotes.last_mut()? = !is_quoted,
+            b'\'' if !is_quoted => at += 1 + bytes[at + 1..].iter().position(|&b| b == b'\'')?,
+            // Inside quotes only a substitution opens a bracket.
+            _ if byte == open && (!is_quoted || at > 0 && bytes[at - 1] == b'$') => quotes.push(false),
+            _ if byte == close && !is_quoted => {
+                quotes.pop();
+                if quotes.is_empty() {
+                    return Some(at);
+                }
             }
+            _ => {}
         }
+        at += 1;
     }
     None
 }

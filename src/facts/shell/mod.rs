@@ -49,6 +49,8 @@ pub struct Simple {
     pub is_background: bool,
     /// In how many compound commands (`if`, `for`, `{`, `(`, functions) it stands.
     pub depth: usize,
+    /// Texts of substitutions in its words (`$(…)`, backquotes, `<(…)`).
+    pub inner: Vec<String>,
     /// It writes a file (`>`, `>>`) other than one in /dev.
     pub writes: bool,
 }
@@ -69,6 +71,11 @@ impl Variables {
         self.0.get(name).map(String::as_str)
     }
 
+    /// Takes a variable away.
+    pub fn unset(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
     /// Sets a variable.
     pub fn set(&mut self, name: &str, value: &str) {
         self.0.insert(name.to_string(), value.to_string());
@@ -87,6 +94,8 @@ pub struct Text {
     pub commands: Vec<Simple>,
     /// The functions that it defines.
     pub functions: HashSet<String>,
+    /// It has more commands than [`crate::limits::SHELL_COMMANDS`]; those behind are not among these.
+    pub is_cut: bool,
 }
 
 /// Takes a shell text apart.
@@ -115,11 +124,14 @@ mod tests {
             ("a && b || c; d | e & f\ng", &[], "a ; b ; c ; d ; e ; f ; g"),
             ("a > /dev/null 2>&1 b &>/x", &[], "a|b"),
             ("if [ -f x ]; then y; fi # z", &[], "[|-f|x|] ; y"),
-            ("x $PORT ${PORT} ${A:-3} ${B-4} \"$O\" $O", &["PORT=80", "B=", "O=p q"], "x|80|80|3||p q|p|q"),
+            ("x $PORT ${PORT} ${A:-3} ${B-4} \"$O\" $O", &["PORT=80", "B=", "O=p q"], "x|80|80|3|p q|p|q"),
             ("x $NOPE ${NOPE} $(date) `date` $1 $((1+2)) a$", &[], "x|?|?|?|?|?|?|a$"),
             ("PORT=1; x $PORT", &["PORT=80"], "PORT=1 ; x|?"),
             ("x ${A:-${B:-${C:-9}}} ${A%b} ${D:+e}", &["D=1"], "x|9|?|e"),
             ("x '$PORT' \"\\$PORT \\n\"", &["PORT=80"], "x|$PORT|$PORT \\n"),
+            ("$E x ${E:+-d} \"$E\" ${D:+-d}", &["E="], "x|"),
+            ("A=(a b) B+=( c ); x", &[], "A=?|B+=? ; x"),
+            ("x $(echo 'a)' \"b)$(c ')')\" | d) e", &[], "x|?|e"),
             ("x ${unclosed", &[], "x|?"),
             ("curl -f 'http://a/b?c=d&e=f' ü", &[], "curl|-f|http://a/b?c=d&e=f|ü"),
         ] {
@@ -156,6 +168,11 @@ mod tests {
             ("cat <<EOF > x\nfoo; bar\nEOF\na", ";>0cat ;0a"),
             ("cat <<-'E' && b\n\tfoo\n\tE\na >/dev/null 2>&1", ";0cat &&0b ;0a"),
             ("exec \"$@\"", ";0exec @"),
+            ("[[ -f a && -f b || (c < d) ]] || e", ";0[[ -f a -f b c d ]] ||0e"),
+            ("exec 3>&1 {fd}>x 10>y; a", ";>0exec ;0a"),
+            ("a > >(b | c) 2>&1; d < <(e)", ";>0a ;0d"),
+            ("case x\nin\n a) b;;\nesac\nc", ";1b ;0c"),
+            ("time a; ! time b", ";0a ;!0b"),
             ("a \u{fffb} $1 $*", ";0a ? ? ?"),
             ("\"if\" a; \\fi", ";0if a ;0fi"),
             ("set -e; x=1 y; . ./z", ";0set -e ;0x=1 y ;0. ./z"),

@@ -8,6 +8,7 @@ use crate::facts::shell::OPEN;
 use crate::facts::shell::Simple;
 use crate::facts::shell::Text;
 use crate::facts::shell::Variables;
+use crate::facts::shell::expand::closing;
 use crate::limits;
 use std::collections::HashSet;
 
@@ -36,6 +37,9 @@ fn assigned(text: &str) -> HashSet<&str> {
     words.filter_map(|word| word.split_once('=')).map(|(name, _)| name).filter(|name| is_name(name)).collect()
 }
 
+/// Blanks and quotes between a redirection and its target that are looked through.
+const TARGET_BLANKS: usize = 16;
+
 /// Closes nothing: a function's name was read, and its body follows.
 const FUNCTION: &str = "function";
 
@@ -50,7 +54,7 @@ pub struct Splitter<'a> {
     pub assigned: HashSet<&'a str>,
     text: Text,
     /// The command so far.
-    next: Simple,
+    pub next: Simple,
     /// The word so far; `Some("")` after empty quotes.
     pub word: Option<String>,
     /// Part of the word so far was quoted: it is no reserved word.
@@ -72,6 +76,10 @@ impl Splitter<'_> {
         let mut at = 0;
         let mut double = false;
         while let Some(c) = text[at..].chars().next() {
+            if self.text.commands.len() >= limits::SHELL_COMMANDS || self.nesting.len() >= limits::SHELL_NESTING {
+                self.text.is_cut = true;
+                return;
+            }
             let next = at + c.len_utf8();
             let followed = |by: u8| bytes.get(next) == Some(&by);
             match c {
@@ -103,10 +111,14 @@ impl Splitter<'_> {
                 }
                 '`' => {
                     self.open();
-                    at = text[next..].find('`').map_or(text.len(), |end| next + end + 1);
+                    let length = text[next..].find('`').unwrap_or(text.len() - next);
+                    self.next.inner.push(text[next..next + length].to_string());
+                    at = (next + length + 1).min(text.len());
                     continue;
                 }
                 c if double => self.push_char(c),
+                // Inside `[[ ]]` these are operators of the test.
+                '&' | '|' | '(' | ')' | '<' | '>' if self.in_test() => self.end_word(),
                 '\'' => {
                     let end = text[next..].find('\'').map_or(text.len(), |end| next + end);
                     self.quoted(&text[next..end]);
@@ -149,6 +161,12 @@ impl Splitter<'_> {
                     at = next + 1;
                     continue;
                 }
+                // `A=(a b)`, `A+=(c)`: bash's arrays.
+                '(' if self.word.as_ref().is_some_and(|word| word.ends_with('=')) => {
+                    self.open();
+                    at = closing(&text[next..], b'(', b')').map_or(text.len(), |length| next + length + 1);
+                    continue;
+                }
                 '(' if self.next.words.is_empty()
                     && self.word.is_some()
                     && text[next..].trim_start().starts_with(')') =>
@@ -179,13 +197,28 @@ impl Splitter<'_> {
                     continue;
                 }
                 '>' | '<' => {
-                    // The digit of `2>` is no word.
-                    if self.word.as_ref().is_some_and(|word| word.len() == 1 && word.as_bytes()[0].is_ascii_digit()) {
+                    // The number of `2>`, and bash's `{fd}>`, are no words.
+                    let names_descriptor = |word: &String| {
+                        let inner = word.strip_prefix('{').and_then(|word| word.strip_suffix('}'));
+                        inner.map_or_else(|| !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit()), is_name)
+                    };
+                    if self.word.as_ref().is_some_and(names_descriptor) {
                         self.word = None;
                     }
                     self.end_word();
-                    let target = text[next..].trim_start_matches(['>', '|', ' ', '"']);
-                    self.next.writes |= c == '>' && !target.starts_with('&') && !target.starts_with("/dev/");
+                    if followed(b'(') {
+                        // Process substitution: a file's name, or what a redirection goes to.
+                        let inner = &text[next + 1..];
+                        let length = closing(inner, b'(', b')').unwrap_or(inner.len());
+                        self.next.inner.push(inner[..length].to_string());
+                        self.open();
+                        at = (next + 1 + length + 1).min(text.len());
+                        continue;
+                    }
+                    let target = bytes.get(next..).unwrap_or_default();
+                    let skip = target.iter().take(TARGET_BLANKS).take_while(|b| b">| \"".contains(b)).count();
+                    let target = &target[skip..];
+                    self.next.writes |= c == '>' && !target.starts_with(b"&") && !target.starts_with(b"/dev/");
                     self.drops_word = true;
                 }
                 c if c.is_whitespace() => self.end_word(),
@@ -218,6 +251,12 @@ impl Splitter<'_> {
             }
         }
         at
+    }
+
+    /// The command is a `[[` that has not come to its `]]`.
+    fn in_test(&self) -> bool {
+        let words = &self.next.words;
+        words.first().is_some_and(|word| word == "[[") && words.last().is_none_or(|word| word != "]]")
     }
 
     pub fn push(&mut self, text: &str) {
@@ -261,7 +300,7 @@ impl Splitter<'_> {
             "if" => self.nesting.push("fi"),
             "while" | "until" => self.nesting.push("done"),
             "{" => self.nesting.push("}"),
-            "then" | "do" | "else" | "elif" => {}
+            "then" | "do" | "else" | "elif" | "time" => {}
             "!" => self.next.is_negated = !self.next.is_negated,
             "fi" | "done" | "esac" | "}" => {
                 self.in_pattern = false;
@@ -285,8 +324,9 @@ impl Splitter<'_> {
     fn end_line(&mut self) {
         self.end_word();
         self.drops_word = false;
-        // Behind `&&`, `||` and `|` a line goes on.
-        if !self.next.words.is_empty() {
+        // Behind `&&`, `||` and `|` a line goes on, and so does `case x` up to its `in`.
+        let is_case = self.next.words.len() == 2 && self.next.words[0] == "case";
+        if !self.next.words.is_empty() && !is_case {
             self.end_command(Join::Then);
         }
     }

@@ -47,6 +47,8 @@ pub fn report(facts: &Facts<'_>, proof: Proof, prefix: &str, field: impl Fn(&str
                  not from a shell, from a script, or with all capabilities dropped",
                 fault.what
             ),
+            // Another program runs before, and may be the one that matters.
+            false if fault.is_likely => format!("the command ends in an error: {}", fault.what),
             false => format!("{prefix}: {}", fault.what),
         };
         let mut found = Found::new(fault.subject.clone(), message).at(Location::config(field(&fault.subject)));

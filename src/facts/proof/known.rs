@@ -1,0 +1,149 @@
+//! Commands of shell texts that are known by name: those that a shell has itself, those that bring or change files, those
+//! that only look.
+//!
+//! dash(1), bash(1), busybox ash; POSIX.1-2024, "Utilities". A command that is in no list is taken for one that may do
+//! much, and is not known. Not here: what becomes of them (`script`).
+
+use crate::facts::shell;
+use crate::facts::start;
+use crate::facts::start::file_name;
+
+/// Whether a command may bring, make or change files that a later one needs.
+pub fn brings(words: &[String]) -> bool {
+    let Some(name) = words.first().map(|word| file_name(word)) else { return false };
+    let has = |options: &[&str]| words.iter().any(|word| options.iter().any(|option| word.starts_with(option)));
+    let is_word = |texts: &[&str]| words.iter().any(|word| texts.contains(&word.as_str()));
+    match name {
+        "curl" | "wget" => {
+            has(&["-o", "-O", "-P", "--output", "--remote-name"])
+                && !has(&["-O/dev/", "-o/dev/"])
+                && !is_word(&["/dev/null", "-"])
+        }
+        "find" => has(&["-exec", "-ok", "-delete", "-fprint", "-fls"]),
+        "npm" | "pnpm" | "yarn" => has(&["ci", "i", "install", "add", "link"]),
+        // Code of the command line may do anything.
+        _ if is_interpreter(name) => has(&["-c", "-e", "-m"]) && !is_word(&["--version"]),
+        _ => {
+            BRINGERS.contains(&name)
+                || name.ends_with(".sh")
+                || start::is_shell(name)
+                || name == "xargs"
+                || !shell::is_decided(name)
+        }
+    }
+}
+
+fn is_interpreter(name: &str) -> bool {
+    matches!(name, "node" | "nodejs" | "perl" | "ruby" | "php") || name.starts_with("python")
+}
+
+/// Builtins that do nothing but change the shell.
+pub const CHANGES: &[&str] = &[
+    "cd",
+    "pushd",
+    "popd",
+    "set",
+    "shift",
+    "export",
+    "readonly",
+    "declare",
+    "typeset",
+    "local",
+    "read",
+    "mapfile",
+    "readarray",
+    "alias",
+    "trap",
+    "unset",
+    "getopts",
+];
+
+/// Commands of shells without a meaning of their own here (dash(1), bash(1), busybox ash).
+pub const BUILTINS: &[&str] = &[
+    "[",
+    "[[",
+    "]]",
+    "alias",
+    "bg",
+    "break",
+    "builtin",
+    "continue",
+    "dirs",
+    "disown",
+    "echo",
+    "enable",
+    "false",
+    "fg",
+    "getopts",
+    "hash",
+    "history",
+    "jobs",
+    "kill",
+    "let",
+    "mapfile",
+    "popd",
+    "printf",
+    "pwd",
+    "read",
+    "readarray",
+    "shopt",
+    "test",
+    "times",
+    "time",
+    "trap",
+    "type",
+    "ulimit",
+    "umask",
+    "unalias",
+    "unset",
+    "wait",
+];
+
+/// Programs whose work is to bring, make or change files.
+const BRINGERS: &[&str] = &[
+    "apk", "apt", "apt-get", "bundle", "cargo", "chgrp", "chmod", "chown", "composer", "cp", "dd", "dnf", "dpkg",
+    "gem", "git", "go", "install", "ln", "make", "microdnf", "mkdir", "mount", "mv", "patch", "pdm", "pip", "pip3",
+    "pipx", "poetry", "rm", "rpm", "rsync", "sed", "tar", "tee", "touch", "unzip", "useradd", "adduser", "usermod",
+    "uv", "yum", "zypper",
+];
+
+/// Programs that only look or wait.
+pub const HARMLESS: &[&str] = &[
+    "awk",
+    "basename",
+    "cat",
+    "curl",
+    "cut",
+    "date",
+    "df",
+    "dirname",
+    "env",
+    "expr",
+    "find",
+    "getent",
+    "grep",
+    "head",
+    "hostname",
+    "id",
+    "ls",
+    "nc",
+    "nproc",
+    "pg_isready",
+    "printenv",
+    "ps",
+    "pgrep",
+    "readlink",
+    "realpath",
+    "seq",
+    "sleep",
+    "sort",
+    "stat",
+    "tail",
+    "tr",
+    "uname",
+    "wc",
+    "wget",
+    "which",
+    "whoami",
+    "xargs",
+];
