@@ -14,6 +14,8 @@ use crate::facts::Facts;
 use crate::facts::access::Capabilities;
 use crate::facts::health::is_loopback;
 use crate::facts::options::Options;
+use crate::facts::proof::ground::Ground;
+use crate::facts::proof::known;
 use crate::facts::proof::lang::packages;
 use crate::facts::shell;
 use crate::facts::shell::Variables;
@@ -92,35 +94,52 @@ const BY_FILE: &str = "a file that the program reads may set it";
 const NO_PORT: &str = "it is no port number";
 
 impl<'a> Facts<'a> {
-    /// What the config starts ([`Facts::command`]), with the commands of package.json's scripts in place of the package
-    /// manager that runs them.
+    /// What the config starts ([`Facts::command`]), with what an entry script starts before, and with the commands of
+    /// package.json's scripts in place of the package manager that runs them. What may run or not is open.
     pub fn serving(&'a self) -> Command {
         let mut command = self.command();
         let Ok(ground) = self.ground(Capabilities::Docker) else { return command };
-        let scripts = |words: &[String]| -> Option<Vec<Vec<String>>> {
-            let run = packages::run(&ground, file_name(words.first()?), &words[1..])?.ok()?;
-            let commands = run.scripts.iter().flat_map(|script| shell::commands(&script.text, &ground.variables));
-            Some(commands.map(|words| start::unwrapped(&words).to_vec()).filter(|words| !words.is_empty()).collect())
-        };
+        if let Some(form) = &command.shell_form {
+            command.programs = programs(&form.text, &ground.variables);
+        }
+        if let Some(text) = command.handed_by.as_ref().and_then(|script| self.script(&ground, script)) {
+            command.variables.open(&text);
+            command.programs.splice(0..0, programs(&text, &ground.variables));
+        }
         // A text may name a package manager very often; each one reads package.json.
         let mut left = limits::COMMAND_DEPTH;
         let mut inner = |words: Vec<String>| {
-            let scripts = if left == 0 { None } else { scripts(&words) };
-            left -= usize::from(scripts.is_some());
-            scripts.unwrap_or_else(|| vec![words])
+            let is_manager = matches!(file_name(&words[0]), "npm" | "yarn" | "pnpm" | "bun");
+            if left == 0 || !is_manager {
+                return vec![words];
+            }
+            left -= 1;
+            match packages::run(&ground, file_name(&words[0]), &words[1..]) {
+                Some(Ok(run)) => {
+                    run.scripts.iter().flat_map(|script| programs(&script.text, &ground.variables)).collect()
+                }
+                _ => vec![words],
+            }
         };
         command.programs = command.programs.into_iter().flat_map(&mut inner).collect();
         command
     }
 
+    /// The text of an entry script.
+    fn script(&self, ground: &Ground<'_>, word: &str) -> Option<String> {
+        let node = ground.program(word)?;
+        let bytes = self.content(node).ok().filter(|bytes| bytes.len() <= limits::SCRIPT_BYTES)?;
+        Some(String::from_utf8_lossy(bytes).into_owned())
+    }
+
     /// The server that each of a command's programs is; `None` for programs that are not known here.
     pub fn servers(&self, command: &Command) -> Vec<Option<Server>> {
-        let variables = Variables::new(&self.image().config.run);
+        let variables = &command.variables;
         let moves = command.moves();
         // Asked once for each name: a text may start one server very often.
         let asked: RefCell<BTreeMap<&'static str, bool>> = RefCell::default();
         let may_find = |name| moves || *asked.borrow_mut().entry(name).or_insert_with(|| self.may_find(name));
-        command.programs.iter().map(|words| server(words, &variables, &may_find)).collect()
+        command.programs.iter().map(|words| server(words, variables, &may_find)).collect()
     }
 
     /// Whether a file of this name may lie in the working folder or above it.
@@ -139,6 +158,33 @@ impl<'a> Facts<'a> {
         }
         true
     }
+}
+
+/// The programs of a shell text. A server that may run or not is open, and so is what functions start; what is handed on by
+/// `"$@"` is told elsewhere.
+fn programs(text: &str, variables: &Variables) -> Vec<Vec<String>> {
+    let text = shell::read(text, variables);
+    let open = || vec![shell::OPEN.to_string()];
+    let words = text.commands.iter().filter_map(|command| {
+        let words = start::unwrapped(&command.words);
+        let first = words.first()?;
+        let is_open = text.functions.contains(first) || command.depth > 0 && call(words).is_some();
+        let is_handed = first.contains(shell::ARGUMENTS);
+        (!is_handed).then(|| if is_open { open() } else { words.to_vec() })
+    });
+    words.collect()
+}
+
+/// Steps before a server starts that end by themselves, and open no port.
+pub fn opens_no_port(words: &[String]) -> bool {
+    let name = file_name(&words[0]);
+    let is_django = words.iter().take(3).any(|word| file_name(word) == "manage.py");
+    let has = |verbs: &[&str]| words.iter().any(|word| verbs.contains(&word.as_str()));
+    known::is_passing(name)
+        || is_django && has(&["migrate", "collectstatic", "check", "loaddata", "createsuperuser", "compilemessages"])
+        || name == "alembic"
+        || name == "flask" && has(&["db"])
+        || name == "prisma" && has(&["migrate", "generate", "db"])
 }
 
 /// `may_find`: whether a file that the server looks for may lie in its working folder or above it.

@@ -24,6 +24,8 @@ pub struct Command {
     pub handed_by: Option<String>,
     /// `config.Entrypoint` or `config.Cmd`: where the program is named.
     pub field: &'static str,
+    /// What the programs see of variables; open where a text sets one.
+    pub variables: Variables,
 }
 
 /// A command given to a shell as text.
@@ -50,7 +52,7 @@ impl Facts<'_> {
     /// What the config says is started.
     pub fn command(&self) -> Command {
         let run = &self.image().config.run;
-        let variables = Variables::new(run);
+        let mut variables = Variables::new(run);
         let argv: Vec<String> = run.entrypoint.iter().chain(&run.cmd).cloned().collect();
         let mut words: &[String] = unwrapped(&argv);
         let entry_words = words.len().saturating_sub(run.cmd.len());
@@ -65,7 +67,7 @@ impl Facts<'_> {
         let init = init_of(&argv, words);
         let Some((name, text)) = shell_text(words) else {
             let programs = if words.is_empty() { Vec::new() } else { vec![words.to_vec()] };
-            return Command { programs, init, handed_by, field, argv, shell_form: None };
+            return Command { programs, init, handed_by, field, argv, variables, shell_form: None };
         };
         let commands = shell::commands(text, &variables);
         let execs = commands.last().is_some_and(|words| words[0] == "exec");
@@ -74,7 +76,8 @@ impl Facts<'_> {
             commands.iter().map(|words| unwrapped(words).to_vec()).filter(|words| !words.is_empty()).collect();
         let init =
             init.or_else(|| commands.last().filter(|_| execs).and_then(|words| init_of(words, unwrapped(words))));
-        Command { shell_form, programs, init, handed_by, field, argv }
+        variables.open(text);
+        Command { shell_form, programs, init, handed_by, field, argv, variables }
     }
 }
 

@@ -8,6 +8,15 @@ use crate::facts::shell;
 use crate::facts::start;
 use crate::facts::start::file_name;
 
+/// Whether a command does its work and ends: no server.
+pub fn is_passing(name: &str) -> bool {
+    [BUILTINS, BRINGERS, HARMLESS].iter().any(|list| list.contains(&name))
+        || matches!(
+            name,
+            "exit" | "return" | "cd" | "set" | "shift" | "export" | "trap" | "." | "source" | "true" | ":"
+        )
+}
+
 /// Whether a command may bring, make or change files that a later one needs.
 pub fn brings(words: &[String]) -> bool {
     let Some(name) = words.first().map(|word| file_name(word)) else { return false };

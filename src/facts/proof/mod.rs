@@ -6,7 +6,7 @@
 mod exec;
 mod flow;
 pub mod ground;
-mod known;
+pub mod known;
 pub mod lang;
 mod launch;
 mod lookup;

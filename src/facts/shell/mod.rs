@@ -56,7 +56,7 @@ pub struct Simple {
 }
 
 /// The variables that a command sees.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Variables(HashMap<String, String>);
 
 impl Variables {
@@ -69,6 +69,11 @@ impl Variables {
     /// The value, if one is set. It may hold [`OPEN`] where a shell set it.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
+    }
+
+    /// Opens every variable that a shell text sets: what it has by then is not known.
+    pub fn open(&mut self, text: &str) {
+        split::assigned(text).for_each(|name| self.set(name, &OPEN.to_string()));
     }
 
     /// Takes a variable away.

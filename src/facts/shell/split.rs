@@ -16,7 +16,7 @@ use std::collections::HashSet;
 pub fn split(text: &str, variables: &Variables) -> Text {
     let mut splitter = Splitter {
         variables,
-        assigned: assigned(text),
+        assigned: assigned(text).collect(),
         text: Text::default(),
         next: Simple::default(),
         word: None,
@@ -32,9 +32,9 @@ pub fn split(text: &str, variables: &Variables) -> Text {
 }
 
 /// Names that the text itself assigns: their values depend on where it has come to.
-fn assigned(text: &str) -> HashSet<&str> {
+pub fn assigned(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|c: char| c.is_whitespace() || matches!(c, ';' | '&' | '|' | '('));
-    words.filter_map(|word| word.split_once('=')).map(|(name, _)| name).filter(|name| is_name(name)).collect()
+    words.filter_map(|word| word.split_once('=')).map(|(name, _)| name).filter(|name| is_name(name))
 }
 
 /// Blanks and quotes between a redirection and its target that are looked through.

@@ -5,12 +5,12 @@ use crate::facts::health::Health;
 use crate::facts::health::ProbeUrl;
 use crate::facts::options::Options;
 use crate::facts::ports::PortRange;
+use crate::facts::servers;
 use crate::facts::servers::Listens;
 use crate::facts::servers::Server;
 use crate::facts::servers::Socket;
 use crate::facts::servers::Told;
 use crate::facts::start::Command;
-use crate::facts::start::file_name;
 use crate::model::finding::Location;
 use crate::model::finding::Undecided;
 use crate::model::text;
@@ -110,7 +110,7 @@ fn ports<'a>(command: &Command, servers: &'a [Option<Server>]) -> Ports<'a> {
     let mut ports = Ports { known: Vec::new(), open: None };
     for (words, server) in command.programs.iter().zip(servers) {
         let Some(server) = server else {
-            if !opens_no_port(words) {
+            if !servers::opens_no_port(words) {
                 ports.open = Some("other programs are started too, and what they listen on is not known".to_string());
             }
             continue;
@@ -128,21 +128,6 @@ fn ports<'a>(command: &Command, servers: &'a [Option<Server>]) -> Ports<'a> {
         }
     }
     ports
-}
-
-/// Steps before a server starts that end by themselves.
-fn opens_no_port(words: &[String]) -> bool {
-    const SHORT: [&str; 25] = [
-        "cd", "echo", "printf", "export", "set", "unset", "umask", "ulimit", "mkdir", "chown", "chmod", "cp", "mv",
-        "ln", "rm", "touch", "cat", "ls", "id", "sleep", "test", "[", "true", ":", "alembic",
-    ];
-    let name = file_name(&words[0]);
-    let is_django = words.iter().take(3).any(|word| file_name(word) == "manage.py");
-    let has = |verbs: &[&str]| words.iter().any(|word| verbs.contains(&word.as_str()));
-    SHORT.contains(&name)
-        || is_django && has(&["migrate", "collectstatic", "check", "loaddata", "createsuperuser", "compilemessages"])
-        || name == "flask" && has(&["db"])
-        || name == "prisma" && has(&["migrate", "generate", "db"])
 }
 
 fn health<'a>(facts: &Facts<'_>, ports: &'a Ports<'a>) -> Option<Mismatch<'a>> {

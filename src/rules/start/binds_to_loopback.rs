@@ -2,6 +2,7 @@
 
 use crate::facts::Facts;
 use crate::facts::health::is_loopback;
+use crate::facts::servers;
 use crate::facts::servers::Listens;
 use crate::facts::servers::Setting;
 use crate::facts::servers::Told;
@@ -39,10 +40,14 @@ pub const RULE: Rule = Rule {
 
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let command = facts.serving();
-    let variables = Variables::new(&facts.image().config.run);
+    let variables = &command.variables;
+    // A proxy may take the connections and hand them on.
+    let has_others = command.programs.iter().zip(facts.servers(&command)).any(|(words, server)| {
+        server.is_none() && !servers::opens_no_port(words) && next_standalone(words, variables).is_none()
+    });
     for (words, server) in command.programs.iter().zip(facts.servers(&command)) {
         let Some(server) = server else {
-            if let Some(question) = next_standalone(words, &variables) {
+            if let Some(question) = next_standalone(words, variables) {
                 out.undecided(question);
             }
             continue;
@@ -64,6 +69,12 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
             continue;
         }
         let Some(Setting { value: Ok(address), told }) = sockets.first().map(|socket| &socket.host) else { continue };
+        if has_others {
+            out.undecided(open(
+                "only on the loopback interface, and other programs are started too, which may hand on to it",
+            ));
+            continue;
+        }
         let (name, address) = (server.name, text::shown(address));
         let (place, message) = match told {
             Told::Command => (command.field.to_string(), format!("{name} is told to listen on {address} only")),
@@ -113,7 +124,7 @@ mod tests {
         for (cmd, env, expected) in [
             (&["uvicorn", "main:app", "--host", "127.0.0.1"][..], &[][..], told("uvicorn", "127.0.0.1")),
             (&["python", "-m", "uvicorn", "main:app", "--host=localhost"], &[], told("uvicorn", "localhost")),
-            (&["sh", "-c", "migrate && exec uvicorn main:app --host ${HOST:-::1}"], &[], told("uvicorn", "::1")),
+            (&["sh", "-c", "alembic upgrade head && exec uvicorn main:app --host ${HOST:-::1}"], &[], told("uvicorn", "::1")),
             (
                 &["uvicorn", "main:app"],
                 &[],

@@ -1,6 +1,8 @@
 //! `missing-init`: the first process of a container is no init.
 
 use crate::facts::Facts;
+use crate::facts::access::Capabilities;
+use crate::facts::proof::Proof;
 use crate::facts::start::is_entry_script;
 use crate::facts::start::is_init;
 use crate::model::finding::Location;
@@ -41,6 +43,11 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     let command = facts.command();
     let Some(first) = command.argv.first().filter(|_| command.init.is_none()) else { return Ok(()) };
     let field = if facts.image().config.run.entrypoint.is_empty() { "config.Cmd" } else { "config.Entrypoint" };
+    // An entry script may start one: `exec tini -- "$@"`.
+    let has_init = |proof: Proof| proof.started.iter().any(|started| is_init(&started.argv[0]));
+    if command.handed_by.is_some() && facts.start_proof(Capabilities::Docker).is_ok_and(has_init) {
+        return Ok(());
+    }
     let first = shown(first);
     if let Some(form) = command.shell_form.as_ref().filter(|form| !form.execs)
         && form.text.split_whitespace().next().is_some_and(is_init)
