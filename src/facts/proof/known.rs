@@ -67,6 +67,33 @@ pub const CHANGES: &[&str] = &[
     "getopts",
 ];
 
+/// Builtins of bash that dash has not; to dash they are names of programs.
+pub const NOT_IN_DASH: &[&str] = &[
+    "[[",
+    "builtin",
+    "caller",
+    "compgen",
+    "complete",
+    "compopt",
+    "coproc",
+    "declare",
+    "dirs",
+    "disown",
+    "enable",
+    "help",
+    "history",
+    "let",
+    "logout",
+    "mapfile",
+    "popd",
+    "pushd",
+    "readarray",
+    "shopt",
+    "source",
+    "suspend",
+    "typeset",
+];
+
 /// Commands of shells without a meaning of their own here (dash(1), bash(1), busybox ash).
 pub const BUILTINS: &[&str] = &[
     "[",

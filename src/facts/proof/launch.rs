@@ -155,7 +155,7 @@ impl Prover {
         }
         let name = file_name(&argv[0]);
         if is_shell(name) {
-            return script::shell(self, ground, argv, proof);
+            return script::shell(self, ground, started.program, argv, proof);
         }
         match wrappers::next(ground, argv) {
             Next::None => programs::needs(self, ground, started, argv, proof),

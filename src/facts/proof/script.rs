@@ -27,6 +27,7 @@ use crate::limits;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
 use crate::model::text::shown;
+use crate::view::NodeId;
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -38,13 +39,15 @@ pub struct Options {
     pub switches: Switches,
     /// Why what it runs may differ from what is known: it reads profiles first.
     pub doubt: Option<&'static str>,
+    /// The shell is dash, which has none of bash's own commands.
+    pub is_dash: bool,
 }
 
 const PROFILES: &str = "a login shell or an interactive one reads its profiles first";
 
 /// What a shell of these words runs: `sh [options] [-c text [name [argument]…] | script [argument]…]` (sh(1)).
-pub fn shell(prover: &Prover, ground: &Ground<'_>, argv: &[String], proof: &mut Proof) {
-    let mut options = Options::default();
+pub fn shell(prover: &Prover, ground: &Ground<'_>, program: NodeId, argv: &[String], proof: &mut Proof) {
+    let mut options = Options { is_dash: ground.view.name(program) == b"dash", ..Options::default() };
     let mut is_text = false;
     let mut at = 1;
     while let Some(word) = argv.get(at) {
@@ -129,6 +132,7 @@ struct Run<'r, 'a> {
     functions: &'r HashSet<String>,
     arguments: &'r [String],
     switches: &'r Cell<Switches>,
+    is_dash: bool,
     /// Why what comes may differ from what is known: a file that may have been brought, a folder, a variable.
     doubt: Option<Rc<str>>,
     /// A program ran that is not known here.
@@ -159,6 +163,7 @@ fn text(prover: &Prover, ground: &Ground<'_>, text: &str, arguments: &[String], 
         functions: &text.functions,
         arguments,
         switches: &switches,
+        is_dash: options.is_dash,
         doubt: options.doubt.map(Rc::from),
         is_likely: false,
         shifted: false,
@@ -285,6 +290,9 @@ impl Run<'_, '_> {
 
     /// What a command that the shell itself has does; `None` for a program.
     fn builtin(&mut self, name: &str, words: &[String], is_conditional: bool) -> Option<Outcome> {
+        if self.is_dash && known::NOT_IN_DASH.contains(&name) && !self.functions.contains(name) {
+            return None;
+        }
         Some(match name {
             "exit" | "return" => match words.first().map(String::as_str) {
                 None => Outcome::ANY.ending(),

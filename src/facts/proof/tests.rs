@@ -211,6 +211,20 @@ fn texts_fail_where_they_cannot_end_well() {
 }
 
 #[test]
+fn dash_has_no_commands_of_bash() {
+    let made = |shell: &str| Made::of(&format!("e 0755 0:0 bin/{shell}\nl bin/sh -> {shell}\ne 0755 0:0 bin/server"));
+    let says = |shell: &str, text: &str| starts(&made(shell).cmd(&["/bin/sh", "-c", text]));
+    let missing = "no folder of PATH has `source` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin)";
+    assert_eq!(says("dash", "source venv/bin/activate && server"), missing);
+    assert_eq!(says("bash", "source venv/bin/activate && server"), "runs");
+    assert_eq!(says("busybox", "source venv/bin/activate && server"), "runs");
+    assert_eq!(says("dash", ". venv/bin/activate && server"), "runs");
+    assert!(says("dash", "[[ -f x ]] && server").contains("`[[`"));
+    assert_eq!(says("dash", "set -e\r\nserver\r"), says("dash", "server\r"));
+    assert!(says("dash", "server\r").contains("CR LF"));
+}
+
+#[test]
 fn entry_scripts_hand_on_to_the_command() {
     let entry = |script: &str, cmd: &[&str]| {
         let mut made = system(&format!("f 0755 0:0 entry.sh {script:?}")).cmd(cmd);

@@ -21,11 +21,12 @@ impl Splitter<'_> {
         if value.is_empty() && !quoted {
             return;
         }
-        if quoted || !value.contains(char::is_whitespace) {
+        let is_blank = |c: char| matches!(c, ' ' | '\t' | '\n');
+        if quoted || !value.contains(is_blank) {
             self.push(value);
             return;
         }
-        for (i, part) in value.split(char::is_whitespace).enumerate() {
+        for (i, part) in value.split(is_blank).enumerate() {
             if i > 0 {
                 self.end_word();
             }

@@ -221,7 +221,7 @@ impl Splitter<'_> {
                     self.next.writes |= c == '>' && !target.starts_with(b"&") && !target.starts_with(b"/dev/");
                     self.drops_word = true;
                 }
-                c if c.is_whitespace() => self.end_word(),
+                ' ' | '\t' => self.end_word(),
                 c => self.push_char(c),
             }
             at = next;

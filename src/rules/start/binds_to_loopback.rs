@@ -124,7 +124,11 @@ mod tests {
         for (cmd, env, expected) in [
             (&["uvicorn", "main:app", "--host", "127.0.0.1"][..], &[][..], told("uvicorn", "127.0.0.1")),
             (&["python", "-m", "uvicorn", "main:app", "--host=localhost"], &[], told("uvicorn", "localhost")),
-            (&["sh", "-c", "alembic upgrade head && exec uvicorn main:app --host ${HOST:-::1}"], &[], told("uvicorn", "::1")),
+            (
+                &["sh", "-c", "alembic upgrade head && exec uvicorn main:app --host ${HOST:-::1}"],
+                &[],
+                told("uvicorn", "::1"),
+            ),
             (
                 &["uvicorn", "main:app"],
                 &[],
