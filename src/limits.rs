@@ -143,3 +143,11 @@ pub const SCRIPT_BYTES: usize = 1 << 20;
 pub const SHELL_COMMANDS: usize = 20_000;
 /// Compound commands inside each other, in one shell text.
 pub const SHELL_NESTING: usize = 256;
+/// What one question of the start proof may cost, in bytes read and names looked at: scripts, package.json, folders of PATH
+/// and of Python. A real image takes some thousands.
+pub const PROOF_WORK: u64 = 64 << 20;
+/// A word of a command, or a variable with its name, in bytes: execve(2) takes no longer one (MAX_ARG_STRLEN).
+pub const ARGUMENT_BYTES: usize = (128 << 10) - 1;
+/// All words and variables of a command, in bytes, with eight for each pointer: execve(2) takes no more, however large the
+/// stack may grow (three quarters of 8 MiB).
+pub const ARGUMENTS_BYTES: usize = 6 << 20;

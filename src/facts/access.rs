@@ -5,6 +5,7 @@
 //! an access control list grants is not read: undecided. Not here: who the process is (`accounts`).
 
 use crate::facts::accounts::User;
+use crate::limits;
 use crate::model::layer_facts::Kind;
 use crate::model::path::PathTable;
 use crate::view::NodeId;
@@ -110,26 +111,40 @@ pub enum Reach {
     Loop,
     /// Through something that is no folder.
     NotFolder,
+    /// Longer than any path that Linux takes.
+    TooLong,
     /// To this folder, which the actor may not enter.
     Closed(NodeId),
-    /// To this folder, whose access control list decides.
+    /// Not known here.
+    Open(Doubt),
+}
+
+/// Why it is not known where a path leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// The access control list of this folder decides, or groups that are not known.
     Acl(NodeId),
-    /// Into a folder that the runtime mounts over: `/proc`, `/sys`, `/dev`.
+    /// It lies in a folder that the runtime mounts over: `/proc`, `/sys`, `/dev`.
     Mounted,
+    /// The bound on following links was hit ([`limits::LINK_STEPS`]).
+    Exhausted,
 }
 
 /// Follows a path for one actor, from the folder `from` where it has no leading slash.
 pub fn reach(view: &View, actor: &Actor, from: NodeId, path: &[u8]) -> Reach {
+    if path.len() > limits::LINK_BYTES {
+        return Reach::TooLong;
+    }
     let mut why = Reach::Loop;
     let followed = view.follow(from, path, true, |folder| {
         if is_mounted(view, folder) {
-            why = Reach::Mounted;
+            why = Reach::Open(Doubt::Mounted);
             return false;
         }
         match access(view, folder, actor, Want::Execute) {
             Access::Yes => return true,
             Access::No => why = Reach::Closed(folder),
-            Access::Acl => why = Reach::Acl(folder),
+            Access::Acl => why = Reach::Open(Doubt::Acl(folder)),
         }
         false
     });
@@ -137,6 +152,7 @@ pub fn reach(view: &View, actor: &Actor, from: NodeId, path: &[u8]) -> Reach {
         Ok(Resolved::Found(node)) => Reach::Found(node),
         Ok(Resolved::Missing) => Reach::Missing(followed.link),
         Ok(Resolved::Loop) => Reach::Loop,
+        Ok(Resolved::Exhausted) => Reach::Open(Doubt::Exhausted),
         Ok(Resolved::NotFolder) => Reach::NotFolder,
         Err(_) => why,
     }

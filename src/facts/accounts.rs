@@ -190,7 +190,7 @@ impl Facts<'_> {
             Resolved::Found(node) if view.stat(node).is_some_and(|stat| stat.kind != Kind::File) => {
                 ", which is no regular file"
             }
-            Resolved::Found(_) => "",
+            Resolved::Found(_) | Resolved::Exhausted => "",
         }
     }
 }

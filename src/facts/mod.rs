@@ -21,6 +21,7 @@ pub use crate::facts::accounts::needed;
 use crate::facts::access::Capabilities;
 use crate::facts::health::Health;
 use crate::facts::packages::Packages;
+use crate::limits;
 use crate::model::finding::Scope;
 use crate::model::finding::Undecided;
 use crate::model::image::Image;
@@ -29,6 +30,7 @@ use crate::model::layer_facts::Kept;
 use crate::model::text::shown_bytes;
 use crate::view::NodeId;
 use crate::view::View;
+use std::cell::Cell;
 use std::cell::OnceCell;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -40,12 +42,14 @@ pub struct Facts<'a> {
     packages: OnceCell<Result<Packages, Undecided>>,
     /// Files whose content was asked for and that no pass kept.
     wanted: RefCell<BTreeSet<NodeId>>,
+    /// What the question that is being answered may still cost.
+    work: Cell<u64>,
 }
 
 impl<'a> Facts<'a> {
     /// `view` is the merged filesystem, or why there is none.
     pub fn new(image: &'a Image, view: Result<&'a View, Undecided>) -> Facts<'a> {
-        Facts { image, view, packages: OnceCell::new(), wanted: RefCell::default() }
+        Facts { image, view, packages: OnceCell::new(), wanted: RefCell::default(), work: Cell::new(limits::PROOF_WORK) }
     }
 
     /// Manifest, config, names, instructions.
@@ -70,6 +74,25 @@ impl<'a> Facts<'a> {
             None => {
                 self.wanted.borrow_mut().insert(node);
                 Err(Undecided::denied(subject(), "its content was not kept"))
+            }
+        }
+    }
+
+    /// A new question begins: it may cost [`limits::PROOF_WORK`].
+    fn begin(&self) {
+        self.work.set(limits::PROOF_WORK);
+    }
+
+    /// Takes work from what the question may cost, in bytes read or names looked at; an error if there is not so much left.
+    pub fn spend(&self, work: usize) -> Result<(), Undecided> {
+        match self.work.get().checked_sub(work as u64) {
+            Some(left) => {
+                self.work.set(left);
+                Ok(())
+            }
+            None => {
+                self.work.set(0);
+                Err(Undecided::denied("the start proof", "it takes more work than the limit (proof work)"))
             }
         }
     }

@@ -17,6 +17,8 @@ pub enum Resolved {
     Loop,
     /// Through something that is no folder.
     NotFolder,
+    /// Nobody knows: the bound on following links was hit ([`limits::LINK_STEPS`]).
+    Exhausted,
 }
 
 /// Where a path leads for somebody who may not enter every folder.
@@ -51,7 +53,7 @@ impl View {
         let end = |end, link| Followed { end, link };
         while let Some(name) = todo.pop() {
             if !self.step() {
-                return end(Ok(Resolved::Loop), link);
+                return end(Ok(Resolved::Exhausted), link);
             }
             let Some(here) = self.stat(at) else { return end(Ok(Resolved::Missing), link) };
             if here.kind != Kind::Dir {

@@ -175,6 +175,11 @@ impl View {
         &self.layers
     }
 
+    /// How many paths the layers have spoken of: what a walk looks at.
+    pub fn places(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// Everything that is there, the root included, in no order that means anything.
     pub fn walk(&self) -> impl Iterator<Item = (NodeId, Stat<'_>)> {
         (0..self.nodes.len() as NodeId).filter_map(|node| Some((node, self.stat(node)?)))

@@ -116,6 +116,10 @@ impl<'a> Glibc<'a> {
                 continue;
             };
             rest = after;
+            // No longer path can be opened.
+            if out.len() > PATH_MAX {
+                return Ok(None);
+            }
             match token {
                 b"ORIGIN" => {
                     let path = linker.ground.absolute(&linker.objects[object].path);
@@ -344,7 +348,7 @@ fn content<'a>(ground: &Ground<'a>, path: &[u8]) -> Result<Option<&'a [u8]>, Und
                 Access::Acl => Err(ground.acl(node)),
             }
         }
-        Reach::Acl(node) => Err(ground.acl(node)),
+        Reach::Open(doubt) => Err(ground.doubt(shown_bytes(path), doubt)),
         _ => Ok(None),
     }
 }

@@ -264,12 +264,8 @@ impl<'g, 'a> Linker<'g, 'a> {
         }
         let node = match ground.reach(path) {
             Reach::Found(node) => node,
-            Reach::Acl(node) => {
-                search.doubts.push(ground.acl(node));
-                return Tried::Absent;
-            }
-            Reach::Mounted => {
-                search.doubts.push(Undecided::unknowable(subject(), "the runtime mounts its own files there"));
+            Reach::Open(doubt) => {
+                search.doubts.push(ground.doubt(subject(), doubt));
                 return Tried::Absent;
             }
             Reach::Closed(folder) => {
@@ -280,11 +276,7 @@ impl<'g, 'a> Linker<'g, 'a> {
                 }
                 return Tried::Absent;
             }
-            Reach::Loop if ground.view.is_exhausted() => {
-                search.doubts.push(Undecided::denied(subject(), "over the limit (link steps)"));
-                return Tried::Absent;
-            }
-            Reach::Missing(_) | Reach::Loop | Reach::NotFolder => return Tried::Absent,
+            Reach::Missing(_) | Reach::Loop | Reach::NotFolder | Reach::TooLong => return Tried::Absent,
         };
         match access::access(ground.view, node, &ground.actor, Want::Read) {
             Access::Yes => {}

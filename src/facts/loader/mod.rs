@@ -154,10 +154,7 @@ fn interpreter(ground: &Ground<'_>, kernel: &Actor, program: NodeId, elf: &Elf, 
     let lack = |what: String, place| Stop::Lack(Lack { subject: name.clone(), what, place });
     let node = match ground.reach_as(kernel, path) {
         Reach::Found(node) => node,
-        Reach::Acl(node) => return Err(Stop::Open(ground.acl(node))),
-        Reach::Mounted => {
-            return Err(Stop::Open(Undecided::unknowable(name, "the runtime mounts its own files there")));
-        }
+        Reach::Open(doubt) => return Err(Stop::Open(ground.doubt(name, doubt))),
         Reach::Closed(folder) => {
             let what = format!(
                 "the loader {name} lies behind {}, which {} may not enter",
@@ -166,10 +163,7 @@ fn interpreter(ground: &Ground<'_>, kernel: &Actor, program: NodeId, elf: &Elf, 
             );
             return Err(lack(what, Some(folder)));
         }
-        Reach::Loop if ground.view.is_exhausted() => {
-            return Err(Stop::Open(Undecided::denied(name, "over the limit (link steps)")));
-        }
-        Reach::Missing(_) | Reach::Loop | Reach::NotFolder => {
+        Reach::Missing(_) | Reach::Loop | Reach::NotFolder | Reach::TooLong => {
             return Err(lack(missing(ground, program, path, &name), None));
         }
     };

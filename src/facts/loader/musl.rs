@@ -19,6 +19,7 @@ use crate::facts::shell::OPEN;
 use crate::limits;
 use crate::model::finding::Undecided;
 use crate::model::path;
+use crate::model::text::shown_bytes;
 use crate::view::NodeId;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -160,8 +161,7 @@ fn system(ground: &Ground<'_>, loader: &[u8]) -> Result<Vec<u8>, Undecided> {
             Access::Acl => Err(ground.acl(node)),
         },
         Reach::Missing(_) => Ok(DEFAULTS.to_vec()),
-        Reach::Acl(node) => Err(ground.acl(node)),
-        Reach::Mounted => Err(Undecided::unknowable("ld-musl", "the runtime mounts its own files over its path file")),
-        Reach::Loop | Reach::NotFolder | Reach::Closed(_) => Ok(Vec::new()),
+        Reach::Open(doubt) => Err(ground.doubt(shown_bytes(&file), doubt)),
+        Reach::Loop | Reach::NotFolder | Reach::TooLong | Reach::Closed(_) => Ok(Vec::new()),
     }
 }

@@ -54,6 +54,8 @@ pub fn nowhere(
 /// A library of that name anywhere; the first by its path.
 fn elsewhere(linker: &Linker<'_, '_>, name: &[u8]) -> Option<NodeId> {
     let view = linker.ground.view;
+    // An explanation is not worth the whole budget.
+    linker.ground.facts.spend(view.places()).ok()?;
     let program = linker.objects[PROGRAM].elf;
     let is_library = |node: NodeId| matches!(view.head(node), Some(Head::Elf(elf)) if fits(program, elf));
     view.walk()

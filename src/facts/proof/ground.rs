@@ -7,6 +7,7 @@ use crate::facts::access;
 use crate::facts::access::Access;
 use crate::facts::access::Actor;
 use crate::facts::access::Capabilities;
+use crate::facts::access::Doubt;
 use crate::facts::access::Reach;
 use crate::facts::access::Want;
 use crate::facts::accounts::User;
@@ -152,8 +153,8 @@ impl<'a> Ground<'a> {
             Reach::Missing(None) => lack(format!("{what} {subject} does not exist"), None),
             Reach::Loop => lack(format!("{what} {subject} is a loop of symbolic links"), None),
             Reach::NotFolder => lack(format!("{what} {subject} leads through something that is no folder"), None),
-            Reach::Acl(node) => Need::Open(self.acl(node)),
-            Reach::Mounted => Need::Open(Undecided::unknowable(subject, "the runtime mounts its own files there")),
+            Reach::TooLong => lack(format!("{what} {subject} is a longer path than Linux takes"), None),
+            Reach::Open(doubt) => Need::Open(self.doubt(subject, doubt)),
         }
     }
 
@@ -175,6 +176,17 @@ impl<'a> Ground<'a> {
         match self.view.stat(node) {
             Some(stat) => format!("{} (mode {:04o}, owner {}:{})", self.name(node), stat.mode, stat.uid, stat.gid),
             None => self.name(node),
+        }
+    }
+
+    /// The question that is left open by a path that leads nobody knows where.
+    pub fn doubt(&self, subject: impl Into<String>, doubt: Doubt) -> Undecided {
+        match doubt {
+            Doubt::Acl(node) => self.acl(node),
+            Doubt::Mounted => Undecided::unknowable(subject, "the runtime mounts its own files there"),
+            Doubt::Exhausted => {
+                Undecided::denied(subject, "its path leads through more links than the limit (link steps)")
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use crate::facts::proof::Proof;
 use crate::facts::proof::Started;
 use crate::facts::proof::exec;
 use crate::facts::proof::exec::Executed;
+use crate::facts::proof::fits;
 use crate::facts::proof::ground::DEFAULT_PATH;
 use crate::facts::proof::ground::Ground;
 use crate::facts::proof::ground::Lack;
@@ -61,14 +62,29 @@ impl Prover {
         let mut proof = Proof::default();
         let Some(word) = argv.first() else { return proof };
         let left = self.left.get();
-        if left == 0 {
-            self.exhausted.set(true);
+        let limit = match () {
+            () if left == 0 => Some("there are more commands than the limit (commands proved)"),
+            () if self.depth.get() >= limits::COMMAND_DEPTH => {
+                Some("more commands start each other than the limit (command depth)")
+            }
+            () => None,
+        };
+        if let Some(limit) = limit {
+            self.exhausted.set(left == 0);
+            proof.open(Undecided::denied(quoted(word), limit));
+            return proof;
         }
-        if left == 0 || self.depth.get() >= limits::COMMAND_DEPTH {
-            proof.open(Undecided::denied(
-                quoted(word),
-                "more commands start each other than the limit (commands proved)",
-            ));
+        if !fits(argv) {
+            let what = format!("{} is given longer words than Linux hands to a program", quoted(word));
+            let fault =
+                Fault { subject: shown(word), what, place: None, is_graced: false, is_likely: false, fix: None };
+            proof.fault(ground, fault);
+            return proof;
+        }
+        // Words are copied from step to step.
+        if let Err(question) = ground.facts.spend(argv.iter().map(String::len).sum()) {
+            self.exhausted.set(true);
+            proof.open(question);
             return proof;
         }
         self.left.set(left - 1);

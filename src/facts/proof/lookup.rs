@@ -17,6 +17,7 @@ use crate::model::layer_facts::Kind;
 use crate::model::text::shown;
 use crate::model::text::shown_bytes;
 use crate::view::NodeId;
+use std::collections::HashSet;
 
 /// Who executes a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +76,7 @@ pub fn find(ground: &Ground<'_>, actor: &Actor, word: &str, by: By) -> Result<Pr
         return file(ground, actor, word, word);
     }
     let path = ground.variables.get("PATH").unwrap_or_default();
+    ground.facts.spend(path.len() + path.matches(':').count() * word.len()).map_err(Miss::Open)?;
     let mut closed: Vec<(String, NodeId)> = Vec::new();
     let mut refused: Option<Fault> = None;
     let mut open: Option<Undecided> = None;
@@ -101,17 +103,13 @@ pub fn find(ground: &Ground<'_>, actor: &Actor, word: &str, by: By) -> Result<Pr
                 Err(Miss::Open(question)) => _ = open.get_or_insert(question),
             },
             Reach::Closed(blocking) => closed.push((folder.to_string(), blocking)),
-            Reach::Acl(node) => _ = open.get_or_insert(ground.acl(node)),
-            Reach::Mounted => {
-                _ = open
-                    .get_or_insert(Undecided::unknowable(quoted(&candidate), "the runtime mounts its own files there"))
-            }
+            Reach::Open(doubt) => _ = open.get_or_insert(ground.doubt(quoted(&candidate), doubt)),
             Reach::Missing(Some(link)) if ground.view.name(link) == word.as_bytes() => {
                 if let Err(Miss::Fault(fault)) = file(ground, actor, word, &candidate) {
                     refused.get_or_insert(fault);
                 }
             }
-            Reach::Missing(_) | Reach::Loop | Reach::NotFolder => {}
+            Reach::Missing(_) | Reach::Loop | Reach::NotFolder | Reach::TooLong => {}
         }
     }
     if let Some(question) = open {
@@ -130,7 +128,8 @@ pub fn find(ground: &Ground<'_>, actor: &Actor, word: &str, by: By) -> Result<Pr
         fault.what.push_str(&passed);
         return Err(Miss::Fault(fault));
     }
-    let folders: Vec<&str> = unique(path.split(':').filter(|folder| !closed.iter().any(|(other, _)| other == folder)));
+    let passed_over: HashSet<&str> = closed.iter().map(|(folder, _)| folder.as_str()).collect();
+    let folders: Vec<&str> = unique(path.split(':').filter(|folder| !passed_over.contains(folder)));
     let mut listed = folders.iter().take(FOLDERS_SHOWN).map(|folder| shown(folder)).collect::<Vec<_>>().join(", ");
     if folders.len() > FOLDERS_SHOWN {
         listed.push_str(", …");
@@ -166,10 +165,8 @@ pub fn file(ground: &Ground<'_>, actor: &Actor, word: &str, path: &str) -> Resul
             let fix = Some(enter(ground, folder));
             return Err(Miss::Fault(Fault { fix, ..fault(word, what, Some(folder)) }));
         }
-        Reach::Acl(node) => return Err(Miss::Open(ground.acl(node))),
-        Reach::Mounted => {
-            return Err(Miss::Open(Undecided::unknowable(quoted(path), "the runtime mounts its own files there")));
-        }
+        Reach::TooLong => return lack(format!("{} is a longer path than Linux takes", quoted(path)), None),
+        Reach::Open(doubt) => return Err(Miss::Open(ground.doubt(quoted(path), doubt))),
     };
     let kind = ground.view.stat(node).map(|stat| stat.kind);
     if kind != Some(Kind::File) {
@@ -210,6 +207,6 @@ fn fault(word: &str, mut what: String, place: Option<NodeId>) -> Fault {
 
 /// The same without repetitions.
 fn unique<'t>(folders: impl Iterator<Item = &'t str>) -> Vec<&'t str> {
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     folders.filter(|folder| seen.insert(*folder)).collect()
 }

@@ -28,6 +28,7 @@ use crate::facts::proof::launch::Prover;
 use crate::facts::proof::lookup::By;
 use crate::facts::shell::ARGUMENTS;
 use crate::facts::shell::OPEN;
+use crate::limits;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
 use crate::model::text::shown;
@@ -179,6 +180,7 @@ impl Proof {
 impl<'a> Facts<'a> {
     /// What becomes of Entrypoint and Cmd. Nothing is started where both are empty.
     pub fn start_proof(&'a self, capabilities: Capabilities) -> Result<Proof, Undecided> {
+        self.begin();
         let ground = self.ground(capabilities)?;
         let run = &self.image().config.run;
         let argv: Vec<String> = run.entrypoint.iter().chain(&run.cmd).cloned().collect();
@@ -195,6 +197,7 @@ impl<'a> Facts<'a> {
 
     /// What becomes of a health check.
     pub fn health_proof(&'a self, check: &Check<'_>, capabilities: Capabilities) -> Result<Proof, Undecided> {
+        self.begin();
         let ground = self.ground(capabilities)?;
         let argv = match check.probe {
             Probe::Exec(words) => words.to_vec(),
@@ -209,13 +212,27 @@ impl<'a> Facts<'a> {
         Ok(Prover::new(capabilities).launch(&ground, &argv, By::Runtime))
     }
 
-    /// Where the image's commands start.
+    /// Where the image's commands start; an error where no container does.
     pub fn ground(&'a self, capabilities: Capabilities) -> Result<Ground<'a>, Undecided> {
+        let never = |field: &str, why: &str| Undecided::unknowable(field, format!("no container starts: {why}"));
+        let run = &self.image().config.run;
+        if run.working_dir.len() > limits::LINK_BYTES {
+            return Err(never("config.WorkingDir", "the path is longer than any that Linux takes"));
+        }
+        if !fits(&run.env) {
+            return Err(never("config.Env", "the variables are longer than Linux hands to a program"));
+        }
         Ground::of(self, capabilities).map_err(|problem| match problem {
             UserProblem::Undecided(question) => question,
-            UserProblem::Unknown(why) => Undecided::unknowable("config.User", format!("no container starts: {why}")),
+            UserProblem::Unknown(why) => never("config.User", &why),
         })
     }
+}
+
+/// Whether Linux hands these texts to a program (execve(2), "Limits on size of arguments and environment").
+fn fits(texts: &[String]) -> bool {
+    texts.iter().all(|text| text.len() <= limits::ARGUMENT_BYTES)
+        && texts.iter().map(|text| text.len() + 1 + size_of::<usize>()).sum::<usize>() <= limits::ARGUMENTS_BYTES
 }
 
 /// A WORKDIR that no process can work in. One that is missing is made by the runtime.

@@ -152,6 +152,9 @@ fn text(prover: &Prover, ground: &Ground<'_>, text: &str, arguments: &[String], 
     if text.len() > limits::SCRIPT_BYTES {
         return proof.open(Undecided::denied("script", "it is larger than the limit (script)"));
     }
+    if let Err(question) = ground.facts.spend(text.len()) {
+        return proof.open(question);
+    }
     let text = shell::read(text.strip_prefix('\u{feff}').unwrap_or(text), &ground.variables);
     if text.is_cut {
         return proof.open(Undecided::denied("script", "it has more commands than the limit (shell commands)"));

@@ -15,6 +15,7 @@ use crate::facts::start;
 use crate::facts::start::file_name;
 use crate::model::finding::Undecided;
 use crate::model::text::shown;
+use crate::view::Resolved;
 use std::collections::VecDeque;
 
 /// What a program starts.
@@ -117,6 +118,13 @@ fn as_user<'a>(ground: &Ground<'a>, argv: &[String]) -> Next<'a> {
             quoted(program),
             "as which user it starts its command is not known here",
         ));
+    }
+    let accounts = ["/etc/passwd", "/etc/group"].map(|path| match ground.view.resolve(path.as_bytes(), true) {
+        Resolved::Found(node) => ground.view.stat(node).map_or(0, |stat| stat.size as usize),
+        _ => 0,
+    });
+    if let Err(question) = ground.facts.spend(accounts.iter().sum()) {
+        return Next::Open(question);
     }
     match ground.facts.user_of(user) {
         Ok(found) => {

@@ -40,7 +40,9 @@ impl Splitter<'_> {
         if self.assigned.contains(name) {
             return Some(OPEN.to_string());
         }
-        self.variables.get(name).map(str::to_string)
+        let value = self.variables.get(name)?;
+        // A copy costs what it may add.
+        Some(if value.len() > self.budget { OPEN.to_string() } else { value.to_string() })
     }
 
     /// What follows a `$`; gives the place behind it.

@@ -3,6 +3,7 @@
 use crate::facts::Facts;
 use crate::facts::access;
 use crate::facts::access::Access;
+use crate::facts::access::Doubt;
 use crate::facts::access::Reach;
 use crate::facts::access::Want;
 use crate::facts::proof::ground::Ground;
@@ -65,11 +66,12 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
             }
             Reach::Closed(node) => (Some(node), cannot_search(&ground, node, entry)),
             Reach::NotFolder => (None, "leads through something that is no folder".to_string()),
-            Reach::Acl(node) => {
-                out.undecided(ground.acl(node));
+            Reach::TooLong => (None, "is a longer path than Linux takes".to_string()),
+            Reach::Open(Doubt::Mounted) | Reach::Missing(_) | Reach::Loop => continue,
+            Reach::Open(doubt) => {
+                out.undecided(ground.doubt(shown(entry), doubt));
                 continue;
             }
-            Reach::Missing(_) | Reach::Loop | Reach::Mounted => continue,
         };
         let mut found = Found::new(shown(entry), format!("{} in PATH {message}", shown(entry)));
         if let Some(node) = node {

@@ -3,6 +3,7 @@
 use crate::facts::Facts;
 use crate::facts::access;
 use crate::facts::access::Access;
+use crate::facts::access::Doubt;
 use crate::facts::access::Reach;
 use crate::facts::access::Want;
 use crate::facts::proof::ground::Ground;
@@ -77,8 +78,9 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
             out.report(Found::new(subject, message).at(place(&ground, folder)));
             return Ok(());
         }
-        Reach::Acl(node) => return Err(ground.acl(node)),
-        Reach::Missing(_) | Reach::Loop | Reach::NotFolder | Reach::Mounted => return Ok(()),
+        Reach::Open(Doubt::Mounted) => return Ok(()),
+        Reach::Open(doubt) => return Err(ground.doubt(subject, doubt)),
+        Reach::Missing(_) | Reach::Loop | Reach::NotFolder | Reach::TooLong => return Ok(()),
     };
     let (mut closed, mut strange, mut open) = (Wrong::default(), Wrong::default(), Wrong::default());
     let mut todo = vec![top];

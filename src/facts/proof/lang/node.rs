@@ -231,7 +231,7 @@ impl Preload {
                 let path = [&place[..], end.as_bytes()].concat();
                 match ground.reach(&path) {
                     Reach::Found(node) => return Need::Met(node),
-                    Reach::Acl(node) => return Need::Open(ground.acl(node)),
+                    Reach::Open(doubt) => return Need::Open(ground.doubt(subject, doubt)),
                     Reach::Closed(folder) if is_there(&path) => closed = Some(folder),
                     _ => {}
                 }
@@ -331,7 +331,9 @@ pub fn package(ground: &Ground<'_>, path: &[u8]) -> Result<(NodeId, serde_json::
         Need::Met(node) => node,
         need => return Err(need),
     };
-    match json::read(ground.facts.content(node).map_err(Need::Open)?) {
+    let content = ground.facts.content(node).map_err(Need::Open)?;
+    ground.facts.spend(content.len()).map_err(Need::Open)?;
+    match json::read(content) {
         Json::Value(value) => Ok((node, value)),
         Json::Invalid => {
             let subject = ground.name(node);

@@ -442,7 +442,11 @@ fn is_file(ground: &Ground<'_>, path: &[u8]) -> bool {
 
 /// Whether some folder of PATH has a program of this name.
 fn on_path(ground: &Ground<'_>, path: &str, name: &str) -> bool {
-    let mut folders = path.split(':').take(limits::SEARCH_PATHS);
+    // Of so many folders one may have it.
+    if path.split(':').count() > limits::SEARCH_PATHS {
+        return true;
+    }
+    let mut folders = path.split(':');
     folders.any(|folder| !matches!(ground.reach(format!("{folder}/{name}").as_bytes()), Reach::Missing(_)))
 }
 

@@ -7,6 +7,7 @@
 
 use crate::facts::access;
 use crate::facts::access::Access;
+use crate::facts::access::Doubt;
 use crate::facts::access::Reach;
 use crate::facts::access::Want;
 use crate::facts::proof::ground::Ground;
@@ -108,7 +109,11 @@ impl Python {
 
     fn import(&self, ground: &Ground<'_>, dotted: &str, first: &[Vec<u8>]) -> Result<Imported, Need> {
         let parts: Vec<&str> = dotted.split('.').collect();
-        if parts.len() > limits::MODULE_DEPTH || parts.iter().any(|part| part.is_empty() || part.contains('/')) {
+        if parts.len() > limits::MODULE_DEPTH {
+            let reason = "its name has more parts than the limit (module depth)";
+            return Err(Need::Open(Undecided::denied(shown(dotted), reason)));
+        }
+        if parts.iter().any(|part| part.is_empty() || part.contains('/')) {
             let what = format!("{} is no name of a module", shown(dotted));
             return Err(Need::Unmet(Lack { subject: shown(dotted), what, place: None }));
         }
@@ -177,7 +182,7 @@ impl Python {
                 let gate = match ground.reach(path) {
                     Reach::Found(folder) => Gate::of(ground, folder),
                     Reach::Closed(folder) => Gate::Closed("enter", folder),
-                    Reach::Acl(node) => Gate::Acl(node),
+                    Reach::Open(doubt) => Gate::Unknown(doubt),
                     _ => return,
                 };
                 self.look(ground, gate, node, name, search);
@@ -192,11 +197,16 @@ impl Python {
 
     /// Looks for a name in one folder.
     fn look(&self, ground: &Ground<'_>, gate: Gate, folder: NodeId, name: &str, search: &mut Search) {
+        // Without a known ending every name in the folder is looked at.
+        let names = if self.extension.is_none() { ground.view.children(folder).count() } else { 1 };
+        if let Err(question) = ground.facts.spend(names) {
+            return search.doubts.push(question);
+        }
         let Some((item, file)) = self.find(ground.view, folder, name).filter(|_| search.hit.is_none()) else { return };
         match gate {
             Gate::Open => {}
             Gate::Closed(verb, place) => return search.pass(ground, item, verb, place),
-            Gate::Acl(node) => return search.doubts.push(ground.acl(node)),
+            Gate::Unknown(doubt) => return search.doubts.push(ground.doubt(shown(name), doubt)),
         }
         match (access::reach(ground.view, &ground.actor, folder, &file), item) {
             (Reach::Found(_), Item::Portion(portion)) => search.portions.push(portion),
@@ -207,7 +217,7 @@ impl Python {
                 search.portions.push(folder);
             }
             (Reach::Closed(place), _) => search.pass(ground, item, "enter", place),
-            (Reach::Acl(node), _) => search.doubts.push(ground.acl(node)),
+            (Reach::Open(doubt), _) => search.doubts.push(ground.doubt(shown(name), doubt)),
             _ => {}
         }
     }
@@ -236,23 +246,24 @@ impl Python {
     }
 
     /// The names of the files in a folder that are this module, the first that counts first.
-    fn file_names<'v>(&self, view: &'v View, folder: NodeId, module: &str) -> impl Iterator<Item = Vec<u8>> + use<'v> {
-        let tag = format!(".cpython-{}", self.version.replace('.', "")).into_bytes();
-        let own = self.extension.clone();
-        let is_compiled = move |rest: &[u8]| {
-            matches!(rest, b".so" | b".abi3.so")
-                || match &own {
-                    Some(own) => rest == own,
-                    None => rest.starts_with(&tag) && rest.ends_with(b".so"),
-                }
-        };
-        let name = module.as_bytes().to_vec();
-        let compiled = view
-            .children(folder)
-            .map(|child| view.name(child).to_vec())
-            .filter(move |file| file.strip_prefix(&name[..]).is_some_and(&is_compiled));
+    fn file_names(&self, view: &View, folder: NodeId, module: &str) -> impl Iterator<Item = Vec<u8>> + use<> {
         let plain = [".py", ".pyc"].map(|end| format!("{module}{end}").into_bytes());
-        compiled.chain(plain)
+        let mut names: Vec<Vec<u8>> = match &self.extension {
+            Some(own) => [&own[..], b".abi3.so", b".so"].map(|end| [module.as_bytes(), end].concat()).to_vec(),
+            None => {
+                let tag = format!(".cpython-{}", self.version.replace('.', "")).into_bytes();
+                let is_compiled = |rest: &[u8]| {
+                    matches!(rest, b".so" | b".abi3.so") || rest.starts_with(&tag) && rest.ends_with(b".so")
+                };
+                let names = view.children(folder).map(|child| view.name(child));
+                names
+                    .filter(|file| file.strip_prefix(module.as_bytes()).is_some_and(is_compiled))
+                    .map(<[u8]>::to_vec)
+                    .collect()
+            }
+        };
+        names.extend(plain);
+        names.into_iter()
     }
 
     /// The file of a module that was found, if it may be read.
@@ -293,7 +304,7 @@ enum Gate {
     Open,
     /// What may not be done with which folder.
     Closed(&'static str, NodeId),
-    Acl(NodeId),
+    Unknown(Doubt),
 }
 
 impl Gate {
@@ -303,7 +314,7 @@ impl Gate {
             match access::access(ground.view, folder, &ground.actor, want) {
                 Access::Yes => {}
                 Access::No => return Gate::Closed(verb, folder),
-                Access::Acl => return Gate::Acl(folder),
+                Access::Acl => return Gate::Unknown(Doubt::Acl(folder)),
             }
         }
         Gate::Open

@@ -42,6 +42,9 @@ impl Python {
             if !shell::is_decided(value) {
                 self.doubts.push(Undecided::unknowable("PYTHONPATH", "it is set when the container starts"));
             }
+            if value.split(':').count() > limits::SEARCH_PATHS {
+                self.doubts.push(Undecided::denied("PYTHONPATH", "it has more folders than the limit (search paths)"));
+            }
             for entry in value.split(':').take(limits::SEARCH_PATHS) {
                 self.add(ground.absolute(entry.as_bytes()), false);
             }
@@ -175,6 +178,9 @@ impl Added {
             }
             let line = line.trim_ascii_end();
             let path = if line.starts_with(b"/") { line.to_vec() } else { [folder, b"/", line].concat() };
+            if let Err(question) = ground.facts.spend(path.len()) {
+                return self.doubts.push(question);
+            }
             self.paths.push([b"/", &path::clean(&path).0[..]].concat());
         }
     }
