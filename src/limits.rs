@@ -146,8 +146,9 @@ pub const SHELL_NESTING: usize = 256;
 /// What one question of the start proof may cost, in bytes read and names looked at: scripts, package.json, folders of PATH
 /// and of Python. A real image takes some thousands.
 pub const PROOF_WORK: u64 = 64 << 20;
-/// A word of a command, or a variable with its name, in bytes: execve(2) takes no longer one (MAX_ARG_STRLEN).
-pub const ARGUMENT_BYTES: usize = (128 << 10) - 1;
+/// A word of a command, or a variable with its name, in bytes with the zero behind it: execve(2) takes no longer one
+/// (MAX_ARG_STRLEN).
+pub const ARGUMENT_BYTES: usize = 128 << 10;
 /// All words and variables of a command, in bytes, with eight for each pointer: execve(2) takes no more, however large the
 /// stack may grow (three quarters of 8 MiB).
 pub const ARGUMENTS_BYTES: usize = 6 << 20;

@@ -231,7 +231,7 @@ impl<'a> Facts<'a> {
 
 /// Whether Linux hands these texts to a program (execve(2), "Limits on size of arguments and environment").
 fn fits(texts: &[String]) -> bool {
-    texts.iter().all(|text| text.len() <= limits::ARGUMENT_BYTES)
+    texts.iter().all(|text| text.len() < limits::ARGUMENT_BYTES)
         && texts.iter().map(|text| text.len() + 1 + size_of::<usize>()).sum::<usize>() <= limits::ARGUMENTS_BYTES
 }
 
