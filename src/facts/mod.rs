@@ -49,7 +49,13 @@ pub struct Facts<'a> {
 impl<'a> Facts<'a> {
     /// `view` is the merged filesystem, or why there is none.
     pub fn new(image: &'a Image, view: Result<&'a View, Undecided>) -> Facts<'a> {
-        Facts { image, view, packages: OnceCell::new(), wanted: RefCell::default(), work: Cell::new(limits::PROOF_WORK) }
+        Facts {
+            image,
+            view,
+            packages: OnceCell::new(),
+            wanted: RefCell::default(),
+            work: Cell::new(limits::PROOF_WORK),
+        }
     }
 
     /// Manifest, config, names, instructions.

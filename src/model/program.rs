@@ -43,7 +43,9 @@ pub enum Dynamic {
     None,
     /// It was read.
     Read(Box<Linking>),
-    /// It could not be read: why, a fragment.
+    /// It makes no sense here: why, a fragment.
+    Broken(&'static str),
+    /// A bound was hit before it was read: which, a fragment.
     Unread(&'static str),
 }
 

@@ -232,13 +232,14 @@ fn linking<H: FileHeader<Endian = Endianness>>(
     segments: &Segments,
 ) -> Option<Dynamic> {
     let unread = |why| Some(Dynamic::Unread(why));
+    let broken = |why| Some(Dynamic::Broken(why));
     let Some(dynamic) = segments.dynamic else { return Some(Dynamic::None) };
     if dynamic.len > limits::ELF_TABLE_BYTES {
         return unread("its dynamic section is larger than the limit (ELF table)");
     }
     // Loaders find it by its address, as all that it points to.
     let Some(section) = segments.at(dynamic.start, dynamic.len) else {
-        return unread("its dynamic section lies in no segment");
+        return broken("its dynamic section lies in no segment");
     };
     match held.ask(section.start, section.len) {
         Ready::Later => return None,
@@ -247,10 +248,10 @@ fn linking<H: FileHeader<Endian = Endianness>>(
     }
     let tags = tags::<H::Dyn>(held.bytes(section.start, section.len), endian);
     let (Some(address), Some(len)) = (tags.strings, tags.strings_len) else {
-        return unread("its dynamic section names no string table");
+        return broken("its dynamic section names no string table");
     };
     let Some(strings) = segments.at(address, len.min(limits::ELF_STRINGS_BYTES)) else {
-        return unread("its string table lies in no segment");
+        return broken("its string table lies in no segment");
     };
     // A table's length is not told: from its beginning to the bound, or to the end of its segment.
     let mut table = |address: u64| {
@@ -265,10 +266,12 @@ fn linking<H: FileHeader<Endian = Endianness>>(
         return None;
     }
     let held = &*held;
-    let mut names = Names { table: held.bytes(strings.start, strings.len), left: limits::HEAD_BYTES };
+    let table = held.bytes(strings.start, strings.len);
+    let is_whole = table.len() as u64 == strings.len && len <= limits::ELF_STRINGS_BYTES;
+    let mut names = Names { table, is_whole, left: limits::HEAD_BYTES };
     let mut linking = match names.linking(&tags) {
         Ok(linking) => linking,
-        Err(why) => return unread(why),
+        Err(why) => return Some(why),
     };
     let bytes = |table: Option<Option<(Range, Ready)>>| match table {
         None => Some(None),
@@ -292,13 +295,16 @@ fn linking<H: FileHeader<Endian = Endianness>>(
 /// A string table, and how many bytes of names may still be taken from it.
 struct Names<'a> {
     table: &'a [u8],
+    /// Nothing of it had passed, and it is not longer than what is read.
+    is_whole: bool,
     left: usize,
 }
 
 impl Names<'_> {
-    fn linking(&mut self, tags: &Tags) -> Result<Linking, &'static str> {
+    /// The names that the tags point to; what the section counts as where one cannot be had.
+    fn linking(&mut self, tags: &Tags) -> Result<Linking, Dynamic> {
         let full = |name: Box<[u8]>| match name.is_empty() {
-            true => Err("a name in its dynamic section is empty"),
+            true => Err(Dynamic::Broken("a name in its dynamic section is empty")),
             false => Ok(name),
         };
         let needed = tags.needed.iter().map(|&at| self.name(at).and_then(full)).collect::<Result<Vec<_>, _>>()?;
@@ -314,16 +320,19 @@ impl Names<'_> {
     }
 
     /// The name at an offset, without its NUL.
-    fn name(&mut self, at: u64) -> Result<Box<[u8]>, &'static str> {
-        const OUTSIDE: &str = "a name in its dynamic section lies outside of the string table";
-        let rest = usize::try_from(at).ok().and_then(|at| self.table.get(at..)).ok_or(OUTSIDE)?;
+    fn name(&mut self, at: u64) -> Result<Box<[u8]>, Dynamic> {
+        let outside = match self.is_whole {
+            true => Dynamic::Broken("a name in its dynamic section lies outside of the string table"),
+            false => Dynamic::Unread("its string table is larger than the limit (ELF strings, head front)"),
+        };
+        let Some(rest) = usize::try_from(at).ok().and_then(|at| self.table.get(at..)) else { return Err(outside) };
         let name = until_nul(&rest[..rest.len().min(self.left)]);
         let cost = name.len() + NAME_COST;
         if cost > self.left {
-            return Err("its names are longer than the limit (head)");
+            return Err(Dynamic::Unread("its names are longer than the limit (head)"));
         }
         if name.len() == rest.len() {
-            return Err(OUTSIDE);
+            return Err(outside);
         }
         self.left -= cost;
         Ok(name.into())

@@ -130,7 +130,7 @@ fn a_file_that_is_cut_off_is_broken_or_not_read() {
         let head = whole(&file[..len]);
         let broken = matches!(head, Some(Head::BrokenElf(_)));
         // In its last page a segment may end behind the file.
-        let unread = matches!(&head, Some(Head::Elf(elf)) if matches!(elf.dynamic, Dynamic::Unread(_)));
+        let unread = matches!(&head, Some(Head::Elf(elf)) if matches!(elf.dynamic, Dynamic::Broken(_)));
         let page = len.div_ceil(4096) == file.len().div_ceil(4096);
         assert!(broken || page, "{len}: {head:?}");
         assert!(broken || unread || len + 512 > file.len(), "{len}: {head:?}");
@@ -143,7 +143,7 @@ fn strings_of_zeros_are_no_names() {
     let at = file.windows(10).position(|part| part == b"liba.so.1\0").expect("it is there");
     let mut blank = file.clone();
     blank[at..at + 9].fill(0);
-    assert_eq!(dynamic(&blank), Dynamic::Unread("a name in its dynamic section is empty"));
+    assert_eq!(dynamic(&blank), Dynamic::Broken("a name in its dynamic section is empty"));
     // A version whose name is not the one that was hashed.
     let at = file.windows(10).position(|part| part == b"GLIBC_2.38").expect("it is there");
     let mut blank = file.clone();

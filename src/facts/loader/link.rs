@@ -171,9 +171,13 @@ impl<'g, 'a> Linker<'g, 'a> {
                         self.need(loader, at, name, by_soname);
                     }
                 }
-                Dynamic::Unread(why) => {
+                Dynamic::Broken(why) => {
                     let name = self.ground.name(object.node);
                     self.loaded.open.push(Undecided::unknowable(name, format!("which libraries it needs: {why}")));
+                }
+                Dynamic::Unread(why) => {
+                    let name = self.ground.name(object.node);
+                    self.loaded.open.push(Undecided::denied(name, format!("which libraries it needs: {why}")));
                 }
                 Dynamic::None => {}
             }
