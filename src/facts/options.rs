@@ -37,6 +37,21 @@ impl<'a> Options<'a> {
         self.all(names).pop()
     }
 
+    /// Whether one of these options may be among the words in a form that is not looked for: behind another letter
+    /// (`-Rb`), or cut short (`--bin`).
+    pub fn hides(&self, names: &[&str]) -> bool {
+        self.0.iter().any(|word| {
+            let word = word.split_once('=').map_or(word.as_str(), |(name, _)| name);
+            let is_read = names.iter().any(|name| word.starts_with(name));
+            !is_read
+                && names.iter().any(|name| match (name.strip_prefix("--"), word.strip_prefix('-')) {
+                    (Some(_), Some(rest)) => rest.len() > 1 && name.starts_with(word),
+                    (None, Some(rest)) => !rest.starts_with('-') && rest.contains(&name[1..]),
+                    (_, None) => false,
+                })
+        })
+    }
+
     /// Whether an option is among the words, with a value or without.
     pub fn has(&self, names: &[&str]) -> bool {
         self.0.iter().any(|word| {

@@ -91,6 +91,7 @@ impl Socket {
 
 const AT_START: &str = "it is set when the program starts";
 const BY_FILE: &str = "a file that the program reads may set it";
+const HIDDEN: &str = "its options are written in a form that is not read here";
 const NO_PORT: &str = "it is no port number";
 
 impl<'a> Facts<'a> {
@@ -194,21 +195,24 @@ fn server(words: &[String], variables: &Variables, may_find: &dyn Fn(&'static st
     let told = Reader { options, variables };
     let socket =
         |host, port| Some(Server { name, listens: Listens::On(vec![Socket { host, port }]), files: Vec::new() });
+    let open = |why| Some(Server { name, listens: Listens::Open(why), files: Vec::new() });
     let no_tcp = |file: Option<String>| {
         Some(Server { name, listens: Listens::On(Vec::new()), files: file.into_iter().collect() })
     };
-    let open = |why| Some(Server { name, listens: Listens::Open(why), files: Vec::new() });
+    let on_file = |file: Result<String, _>| file.map_or_else(open, |file| no_tcp(Some(file)));
     match name {
         "uvicorn" | "granian" => {
             let (host, port, file, descriptor) = match name {
                 "uvicorn" => ("UVICORN_HOST", "UVICORN_PORT", "UVICORN_UDS", "UVICORN_FD"),
                 _ => ("GRANIAN_HOST", "GRANIAN_PORT", "GRANIAN_UDS", ""),
             };
-            if let Some(file) = told.text(&["--uds"], Some(file)) {
-                return no_tcp(file.0.ok());
+            if let Some((file, _)) = told.text(&["--uds"], Some(file)) {
+                return on_file(file);
             }
-            if name == "uvicorn" && told.text(&["--fd"], Some(descriptor)).is_some() {
-                return no_tcp(None);
+            if name == "uvicorn"
+                && let Some((descriptor, _)) = told.text(&["--fd"], Some(descriptor))
+            {
+                return descriptor.map_or_else(open, |_| no_tcp(None));
             }
             socket(told.host(&["--host"], Some(host), "127.0.0.1"), told.port(&["--port"], Some(port), 8000))
         }
@@ -235,12 +239,16 @@ fn server(words: &[String], variables: &Variables, may_find: &dyn Fn(&'static st
         "daphne" if options.has(&["-e", "--endpoint"]) => open("its endpoint is not read here"),
         "daphne" if options.has(&["--fd"]) => no_tcp(None),
         "daphne" => match told.text(&["-u", "--unix-socket"], None) {
-            Some((file, _)) => no_tcp(file.ok()),
+            Some((file, _)) => on_file(file),
             None => socket(told.host(&["-b", "--bind"], None, "127.0.0.1"), told.port(&["-p", "--port"], None, 8000)),
         },
         "gunicorn" => gunicorn(name, &told, may_find),
         "hypercorn" => {
-            let binds = options.all(&["-b", "--bind", "--insecure-bind"]);
+            let names = ["-b", "--bind", "--insecure-bind"];
+            let binds = options.all(&names);
+            if options.hides(&names) {
+                return open(HIDDEN);
+            }
             match binds.is_empty() {
                 false => Some(bound(name, options, &binds, 8000, Told::Command)),
                 true if options.has(&["-c", "--config"]) => open(BY_FILE),
@@ -260,7 +268,7 @@ fn server(words: &[String], variables: &Variables, may_find: &dyn Fn(&'static st
         "waitress-serve" => {
             let binds = options.all(&["--listen"]);
             if let Some((file, _)) = told.text(&["--unix-socket"], None) {
-                return no_tcp(file.ok());
+                return on_file(file);
             }
             match binds.is_empty() {
                 false => Some(bound(name, options, &binds, 8080, Told::Command)),
@@ -323,7 +331,11 @@ fn named<'a>(name: &str, words: &'a [String]) -> Option<(&'static str, &'a [Stri
 /// The command's binds come before those of `GUNICORN_CMD_ARGS`, those before a file's, and `PORT` is the last to be asked.
 fn gunicorn(name: &'static str, told: &Reader<'_>, may_find: &dyn Fn(&'static str) -> bool) -> Option<Server> {
     let names = ["-b", "--bind"];
+    let open = |why| Some(Server { name, listens: Listens::Open(why), files: Vec::new() });
     let binds = told.options.all(&names);
+    if told.options.hides(&names) {
+        return open(HIDDEN);
+    }
     if !binds.is_empty() {
         return Some(bound(name, told.options, &binds, 8000, Told::Command));
     }
@@ -332,6 +344,9 @@ fn gunicorn(name: &'static str, told: &Reader<'_>, may_find: &dyn Fn(&'static st
         told.variables.get(variable).unwrap_or("").split_whitespace().map(str::to_string).collect();
     let inner = Options(&words);
     let binds = inner.all(&names);
+    if inner.hides(&names) {
+        return open(HIDDEN);
+    }
     if !binds.is_empty() {
         return Some(bound(name, inner, &binds, 8000, Told::Variable(variable)));
     }
@@ -340,8 +355,10 @@ fn gunicorn(name: &'static str, told: &Reader<'_>, may_find: &dyn Fn(&'static st
         Some(port) => (told.default("0.0.0.0"), port_of(port, Told::Variable("PORT"))),
         None => (told.default("127.0.0.1"), told.default(8000u16)),
     };
-    let listens = if reads { Listens::Open(BY_FILE) } else { Listens::On(vec![Socket { host, port }]) };
-    Some(Server { name, listens, files: Vec::new() })
+    if reads {
+        return open(BY_FILE);
+    }
+    Some(Server { name, listens: Listens::On(vec![Socket { host, port }]), files: Vec::new() })
 }
 
 /// Sockets from `host:port` texts, each with the place where it stands.
@@ -414,6 +431,9 @@ impl Reader<'_> {
         let option = self.options.last(names);
         if self.options.loose().is_some_and(|loose| option.is_none_or(|(at, _)| loose > at)) {
             return option.map(|_| (Err(AT_START), Told::Command));
+        }
+        if self.options.hides(names) {
+            return Some((Err(HIDDEN), Told::Command));
         }
         let of_variable = || Some((variable?, self.variables.get(variable?).filter(|value| !value.is_empty())?));
         match option {
@@ -488,6 +508,10 @@ mod tests {
             ),
             (&["gunicorn", "m:a"], &["GUNICORN_CMD_ARGS=--bind=0.0.0.0 -w 2"], "gunicorn 0.0.0.0:8000"),
             (&["gunicorn", "m:a", "-b", "0.0.0.0:?"], &[], "gunicorn 0.0.0.0:?"),
+            (&["gunicorn", "-Rb", "0.0.0.0:80", "m:a"], &[], "gunicorn ?"),
+            (&["gunicorn", "--bin=0.0.0.0:80", "m:a"], &[], "gunicorn ?"),
+            (&["gunicorn", "-w4", "m:a"], &["GUNICORN_CMD_ARGS=-Rb :80"], "gunicorn ?"),
+            (&["uvicorn", "m:a", "--hos", "::"], &[], "uvicorn ?:8000"),
             (&["hypercorn", "-b", "fd://3", "m:a"], &[], "hypercorn"),
             (&["python", "manage.py", "runserver", "--settings", "x", "0:80"], &[], "runserver 0.0.0.0:80"),
             (&["python", "manage.py", "runserver", "80"], &[], "runserver 127.0.0.1:80"),

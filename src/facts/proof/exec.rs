@@ -15,6 +15,7 @@ use crate::facts::proof::lookup;
 use crate::facts::proof::lookup::Miss;
 use crate::facts::proof::lookup::Program;
 use crate::facts::proof::quoted;
+use crate::facts::shell::OPEN;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
 use crate::model::program::Head;
@@ -94,9 +95,14 @@ pub fn exec(ground: &Ground<'_>, kernel: &Actor, program: Program, argv: &[Strin
             Some(Head::Script(head)) => {
                 let line = match interpreter(head) {
                     Ok(line) => line,
-                    Err(what) => {
+                    Err(Bad::Refused(what)) => {
                         let what = format!("the #! line of {} {what}", ground.name(current.node));
                         proof.fault(ground, broken(what, current.node));
+                        return Executed::Stopped;
+                    }
+                    Err(Bad::NoText) => {
+                        let reason = "its #! line names an interpreter in bytes that are no text";
+                        proof.open(Undecided::unknowable(ground.name(current.node), reason));
                         return Executed::Stopped;
                     }
                 };
@@ -157,8 +163,17 @@ struct Line {
     argument: Option<String>,
 }
 
-/// Reads a `#!` line as the kernel does; an error is a fragment behind "the #! line of X".
-fn interpreter(head: &[u8]) -> Result<Line, String> {
+/// A `#!` line that names nothing to run.
+#[derive(Debug, PartialEq, Eq)]
+enum Bad {
+    /// The kernel refuses it; a fragment behind "the #! line of X".
+    Refused(String),
+    /// The kernel takes any bytes for a name, and words are texts here.
+    NoText,
+}
+
+/// Reads a `#!` line as the kernel does.
+fn interpreter(head: &[u8]) -> Result<Line, Bad> {
     let body = head.get(2..).unwrap_or_default();
     let end = body.iter().position(|&b| b == b'\n');
     let is_blank = |b: &u8| matches!(b, b' ' | b'\t');
@@ -168,18 +183,20 @@ fn interpreter(head: &[u8]) -> Result<Line, String> {
     let name_end = line.iter().position(|b| is_blank(b) || *b == 0);
     // A name that the 256 bytes cut off is refused; an argument is cut.
     if end.is_none() && head.len() >= SCRIPT_HEAD_BYTES && name_end.is_none() {
-        return Err(format!("is longer than the {SCRIPT_HEAD_BYTES} bytes that Linux reads"));
+        return Err(Bad::Refused(format!("is longer than the {SCRIPT_HEAD_BYTES} bytes that Linux reads")));
     }
     let (name, rest) = line.split_at(name_end.unwrap_or(line.len()));
     if name.is_empty() {
-        return Err("names no interpreter".to_string());
+        return Err(Bad::Refused("names no interpreter".to_string()));
     }
     let rest = rest.split(|&b| b == 0).next().unwrap_or_default();
     let rest = &rest[rest.iter().position(|b| !is_blank(b)).unwrap_or(rest.len())..];
     let last = rest.iter().rposition(|b| !is_blank(b)).map_or(0, |last| last + 1);
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| "is no text".to_string());
-    let argument = text(&rest[..last])?;
-    Ok(Line { program: text(name)?, argument: (!argument.is_empty()).then_some(argument) })
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
+    // The cut at 256 bytes may go through a letter.
+    let argument = text(&rest[..last]).unwrap_or_else(|| OPEN.to_string());
+    let program = text(name).ok_or(Bad::NoText)?;
+    Ok(Line { program, argument: (!argument.is_empty()).then_some(argument) })
 }
 
 #[cfg(test)]
@@ -197,6 +214,8 @@ mod tests {
         assert_eq!(read(b"#!/bin/sh"), ok("/bin/sh", ""));
         assert!(read(b"#!\n").is_err());
         assert!(read(b"#!   ").is_err());
+        assert_eq!(read(b"#!/bin/\xff\n"), Err(Bad::NoText));
+        assert_eq!(read(b"#!/bin/sh \xff\n"), ok("/bin/sh", &OPEN.to_string()));
         let long = |length: usize| {
             [b"#!/", "a".repeat(length).as_bytes()].concat()[..SCRIPT_HEAD_BYTES.min(length + 3)].to_vec()
         };
