@@ -173,7 +173,8 @@ fn programs(text: &str, variables: &Variables) -> Vec<Vec<String>> {
         let is_handed = first.contains(shell::ARGUMENTS);
         (!is_handed).then(|| if is_open { open() } else { words.to_vec() })
     });
-    words.collect()
+    // What stands behind the last command that was read is not known.
+    words.chain(text.is_cut.then(open)).collect()
 }
 
 /// Steps before a server starts that end by themselves, and open no port.

@@ -126,12 +126,16 @@ fn python(ground: &Ground<'_>, started: &Started, proof: &mut Proof) {
             if !proof.fails() {
                 proof.need(ground, "script", python::scripts::script(ground, path.as_bytes()));
             }
-            if let Resolved::Found(script) = ground.view.resolve(&ground.absolute(path.as_bytes()), true)
-                && let Ok(text) = ground.facts.content(script)
-            {
-                imports(&String::from_utf8_lossy(text), proof);
+            let Resolved::Found(script) = ground.view.resolve(&ground.absolute(path.as_bytes()), true) else { return };
+            let Ok(text) = ground.facts.content(script) else { return };
+            let text = String::from_utf8_lossy(text);
+            imports(&text, proof);
+            let name = file_name(path);
+            // Others may bear the same name.
+            if !python::scripts::is_entry_point_of(&text, name.trim_end_matches("-serve")) {
+                return;
             }
-            file_name(path)
+            name
         }
         Runs::Code(code) => return imports(&leading_imports(code), proof),
         Runs::Interactive | Runs::Nothing | Runs::Open => return,

@@ -253,6 +253,9 @@ impl Run<'_, '_> {
     /// The commands of a substitution may bring files like any others.
     fn substitutes(&mut self, text: &str, depth: usize) {
         let text = shell::read(text, &self.ground.variables);
+        if text.is_cut {
+            self.doubts("a substitution has more commands than the limit (shell commands) before");
+        }
         for command in &text.commands {
             self.passes(&command.words);
             if command.writes {

@@ -69,6 +69,13 @@ pub fn console_script_imports(text: &str) -> Vec<String> {
     out
 }
 
+/// Whether a script is what installers write for a command of this package: it imports from it, and exits with what that
+/// gives.
+pub fn is_entry_point_of(text: &str, package: &str) -> bool {
+    let imports = console_script_imports(text);
+    imports.last().is_some_and(|module| module.split('.').next() == Some(package)) && text.contains("sys.exit(")
+}
+
 /// The modules of an import statement that stands alone on its line; `None` for anything else.
 fn imported(code: &str) -> Option<Vec<&str>> {
     let is_name = |name: &&str| {

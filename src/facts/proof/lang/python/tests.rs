@@ -8,6 +8,7 @@ use crate::facts::proof::lang::python::call::Flags;
 use crate::facts::proof::lang::python::call::Runs;
 use crate::facts::proof::lang::python::call::command;
 use crate::facts::proof::lang::python::scripts::console_script_imports;
+use crate::facts::proof::lang::python::scripts::is_entry_point_of;
 use crate::facts::proof::lang::python::scripts::script;
 use crate::facts::testing::Made;
 
@@ -426,4 +427,7 @@ fn imports_are_those_that_happen_for_certain() {
     ] {
         assert_eq!(console_script_imports(text).join(" "), expected, "{text}");
     }
+    assert!(is_entry_point_of(&format!("{pip}    sys.exit(main())\n"), "uvicorn"));
+    assert!(!is_entry_point_of("import sys\nimport mine\nsys.exit(mine.run())\n", "uvicorn"));
+    assert!(!is_entry_point_of("from uvicorn import run\nrun('other:app')\n", "uvicorn"));
 }
