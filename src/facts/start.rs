@@ -9,7 +9,7 @@ use crate::facts::shell;
 use crate::facts::shell::Variables;
 
 /// What a container starts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Command {
     /// Entrypoint and Cmd, as the runtime gets them.
     pub argv: Vec<String>,
