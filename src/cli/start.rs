@@ -122,7 +122,7 @@ fn image(examined: &Examined) -> ImageDocument {
     }
 }
 
-fn section(facts: &Facts<'_>, command: Vec<String>, proof: Result<Proof, Undecided>) -> Section {
+fn section(facts: &Facts<'_>, command: Vec<String>, proof: Result<&Proof, Undecided>) -> Section {
     let harmless = |text: &str| facts.image().redactor.redact_sentence(text);
     let redactor = &facts.image().redactor;
     // A word may be secret only because of the option before it.
@@ -132,10 +132,10 @@ fn section(facts: &Facts<'_>, command: Vec<String>, proof: Result<Proof, Undecid
         both.strip_prefix(&front).map_or_else(|| redactor.redact(&command[at]), str::to_string)
     };
     let command = (0..command.len()).map(word).collect();
+    let mut denied = Proof::default();
     let proof = proof.unwrap_or_else(|question| {
-        let mut proof = Proof::default();
-        proof.open(question);
-        proof
+        denied.open(question);
+        &denied
     });
     let is_graced = proof.faults.iter().any(|fault| fault.is_graced);
     let runs = match () {

@@ -22,6 +22,11 @@ pub enum Capabilities {
     None,
 }
 
+impl Capabilities {
+    /// Every value, in the order of the discriminants.
+    pub const ALL: [Capabilities; 2] = [Capabilities::Docker, Capabilities::None];
+}
+
 /// A process, as the kernel's permission check sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {

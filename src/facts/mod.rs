@@ -21,6 +21,8 @@ pub use crate::facts::accounts::needed;
 use crate::facts::access::Capabilities;
 use crate::facts::health::Health;
 use crate::facts::packages::Packages;
+use crate::facts::proof::Proof;
+use crate::facts::start::Command;
 use crate::limits;
 use crate::model::finding::Scope;
 use crate::model::finding::Undecided;
@@ -44,7 +46,13 @@ pub struct Facts<'a> {
     wanted: RefCell<BTreeSet<NodeId>>,
     /// What the question that is being answered may still cost.
     work: Cell<u64>,
+    serving: OnceCell<Command>,
+    start_proofs: ByCapabilities,
+    health_proofs: ByCapabilities,
 }
+
+/// An answer for each of [`Capabilities::ALL`].
+type ByCapabilities = [OnceCell<Result<Proof, Undecided>>; Capabilities::ALL.len()];
 
 impl<'a> Facts<'a> {
     /// `view` is the merged filesystem, or why there is none.
@@ -55,6 +63,9 @@ impl<'a> Facts<'a> {
             packages: OnceCell::new(),
             wanted: RefCell::default(),
             work: Cell::new(limits::PROOF_WORK),
+            serving: OnceCell::new(),
+            start_proofs: ByCapabilities::default(),
+            health_proofs: ByCapabilities::default(),
         }
     }
 
@@ -105,10 +116,12 @@ impl<'a> Facts<'a> {
 
     /// Files that the proofs read and whose content no pass kept, as far as is known by now.
     pub fn wanted(&'a self) -> Vec<NodeId> {
-        // What comes of them is asked again when the rules do.
-        let _ = self.start_proof(Capabilities::Docker);
-        if let Health::Check(check) = self.health() {
-            let _ = self.health_proof(&check, Capabilities::Docker);
+        for capabilities in Capabilities::ALL {
+            // What comes of them is asked again when the rules do.
+            let _ = self.start_proof(capabilities);
+            if let Health::Check(check) = self.health() {
+                let _ = self.health_proof(&check, capabilities);
+            }
         }
         self.wanted.borrow().iter().copied().collect()
     }

@@ -97,7 +97,12 @@ const NO_PORT: &str = "it is no port number";
 impl<'a> Facts<'a> {
     /// What the config starts ([`Facts::command`]), with what an entry script starts before, and with the commands of
     /// package.json's scripts in place of the package manager that runs them. What may run or not is open.
-    pub fn serving(&'a self) -> Command {
+    pub fn serving(&'a self) -> &'a Command {
+        self.serving.get_or_init(|| self.read_serving())
+    }
+
+    fn read_serving(&'a self) -> Command {
+        self.begin();
         let mut command = self.command();
         let Ok(ground) = self.ground(Capabilities::Docker) else { return command };
         if let Some(form) = &command.shell_form {

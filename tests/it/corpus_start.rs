@@ -31,7 +31,7 @@ fn proofs(examined: &Examined, capabilities: Capabilities) -> (Proof, Option<Pro
         Health::Check(check) => Some(facts.health_proof(&check, capabilities).unwrap()),
         _ => None,
     };
-    (start, health)
+    (start.clone(), health.cloned())
 }
 
 /// `runs`, `fails`, `graced` or `open`.

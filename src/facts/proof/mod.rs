@@ -179,7 +179,18 @@ impl Proof {
 
 impl<'a> Facts<'a> {
     /// What becomes of Entrypoint and Cmd. Nothing is started where both are empty.
-    pub fn start_proof(&'a self, capabilities: Capabilities) -> Result<Proof, Undecided> {
+    pub fn start_proof(&'a self, capabilities: Capabilities) -> Result<&'a Proof, Undecided> {
+        let proof = self.start_proofs[capabilities as usize].get_or_init(|| self.prove_start(capabilities));
+        proof.as_ref().map_err(Undecided::clone)
+    }
+
+    /// What becomes of the health check.
+    pub fn health_proof(&'a self, check: &Check<'_>, capabilities: Capabilities) -> Result<&'a Proof, Undecided> {
+        let proof = self.health_proofs[capabilities as usize].get_or_init(|| self.prove_health(check, capabilities));
+        proof.as_ref().map_err(Undecided::clone)
+    }
+
+    fn prove_start(&'a self, capabilities: Capabilities) -> Result<Proof, Undecided> {
         self.begin();
         let ground = self.ground(capabilities)?;
         let run = &self.image().config.run;
@@ -195,8 +206,7 @@ impl<'a> Facts<'a> {
         Ok(Prover::new(capabilities).launch(&ground, &argv, By::Runtime))
     }
 
-    /// What becomes of a health check.
-    pub fn health_proof(&'a self, check: &Check<'_>, capabilities: Capabilities) -> Result<Proof, Undecided> {
+    fn prove_health(&'a self, check: &Check<'_>, capabilities: Capabilities) -> Result<Proof, Undecided> {
         self.begin();
         let ground = self.ground(capabilities)?;
         let argv = match check.probe {

@@ -19,7 +19,7 @@ fn outcome(proof: &Proof) -> String {
 }
 
 fn starts(made: &Made) -> String {
-    outcome(&made.facts().start_proof(Capabilities::Docker).expect("an answer"))
+    outcome(made.facts().start_proof(Capabilities::Docker).expect("an answer"))
 }
 
 fn checks(made: Made, test: &[&str]) -> String {
@@ -27,7 +27,7 @@ fn checks(made: Made, test: &[&str]) -> String {
     testing::health(&mut made.image, test);
     let facts = made.facts();
     let Health::Check(check) = facts.health() else { panic!("no check") };
-    outcome(&facts.health_proof(&check, Capabilities::Docker).expect("an answer"))
+    outcome(facts.health_proof(&check, Capabilities::Docker).expect("an answer"))
 }
 
 const SYSTEM: &str = "
@@ -155,7 +155,7 @@ fn behind_a_closed_folder_only_the_runtime_reaches_a_program() {
     };
     assert_eq!(starts(&made(&["/bin/sh", "-c", "prog"])), missing("prog"));
     assert_eq!(starts(&made(&["tini", "--", "prog"])), missing("prog"));
-    let none = made(&["prog"]).facts().start_proof(Capabilities::None).map(|proof| outcome(&proof));
+    let none = made(&["prog"]).facts().start_proof(Capabilities::None).map(outcome);
     assert_eq!(none, Ok(missing("prog")));
     assert_eq!(starts(&made(&["prog"]).user("0")), "runs");
     assert_eq!(checks(made(&[]), &["CMD-SHELL", "curl -f http://localhost || exit 1"]), missing("curl"));

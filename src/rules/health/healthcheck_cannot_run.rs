@@ -8,6 +8,7 @@ use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
 use crate::rules::start::faults;
+use crate::rules::start::faults::Told;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -36,6 +37,7 @@ pub const RULE: Rule = Rule {
 fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let Health::Check(check) = facts.health() else { return Ok(()) };
     let proof = facts.health_proof(&check, faults::capabilities(settings))?;
-    faults::report(facts, proof, "the health check can never pass", |_| "config.Healthcheck.Test".to_string(), out);
+    let told = Told { fails: "the health check can never pass", may_fail: "the health check ends in an error" };
+    faults::report(facts, proof, &told, |_| "config.Healthcheck.Test".to_string(), out);
     Ok(())
 }

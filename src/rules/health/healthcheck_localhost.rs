@@ -91,7 +91,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
         Err(UserProblem::Undecided(question)) => return Err(question),
     };
     let command = facts.serving();
-    let listener = listener(&command, &facts.servers(&command), url);
+    let listener = listener(command, &facts.servers(command), url);
     if matches!(listener, Listener::Harmless) {
         return Ok(());
     }

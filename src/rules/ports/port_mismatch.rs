@@ -60,15 +60,15 @@ struct Ports<'a> {
 
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let command = facts.serving();
-    let servers = facts.servers(&command);
-    let ports = ports(&command, &servers);
+    let servers = facts.servers(command);
+    let ports = ports(command, &servers);
     if servers.iter().all(Option::is_none) || ports.known.is_empty() && ports.open.is_none() {
         return Ok(());
     }
     for mismatch in [health(facts, &ports), exposed(facts, &ports)].into_iter().flatten() {
         match (&ports.open, mismatch.known, &mismatch.says) {
             (Some(why), _, _) => out.undecided(Undecided::unknowable(command.field, why.clone())),
-            (None, Some(known), Some(says)) => out.report(word(&command, &mismatch, known, says)),
+            (None, Some(known), Some(says)) => out.report(word(command, &mismatch, known, says)),
             _ => {
                 out.undecided(Undecided::unknowable(
                     mismatch.field,

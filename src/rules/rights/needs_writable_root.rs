@@ -66,7 +66,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     places.extend(run.volumes.iter().map(|volume| real(view, volume.as_bytes())));
     let longest = places.iter().map(Vec::len).max().unwrap_or(0);
     let mut told = 0;
-    for (words, server) in command.programs.iter().zip(facts.servers(&command)) {
+    for (words, server) in command.programs.iter().zip(facts.servers(command)) {
         for writes in writes(words, &variables, server.as_ref()) {
             let is_absolute = writes.at.starts_with('/');
             let at = if is_absolute { writes.at } else { format!("/{}/{}", run.working_dir, writes.at) };

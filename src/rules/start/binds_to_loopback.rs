@@ -42,10 +42,10 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     let command = facts.serving();
     let variables = &command.variables;
     // A proxy may take the connections and hand them on.
-    let has_others = command.programs.iter().zip(facts.servers(&command)).any(|(words, server)| {
+    let has_others = command.programs.iter().zip(facts.servers(command)).any(|(words, server)| {
         server.is_none() && !servers::opens_no_port(words) && next_standalone(words, variables).is_none()
     });
-    for (words, server) in command.programs.iter().zip(facts.servers(&command)) {
+    for (words, server) in command.programs.iter().zip(facts.servers(command)) {
         let Some(server) = server else {
             if let Some(question) = next_standalone(words, variables) {
                 out.undecided(question);

@@ -11,6 +11,7 @@ use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
 use crate::rules::start::faults;
+use crate::rules::start::faults::Told;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -52,6 +53,7 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
         let is_in_cmd = run.cmd.iter().any(|word| shown(word) == subject);
         if is_in_cmd || run.entrypoint.is_empty() { "config.Cmd".to_string() } else { "config.Entrypoint".to_string() }
     };
-    faults::report(facts, proof, "the container cannot start", field, out);
+    let told = Told { fails: "the container cannot start", may_fail: "the command ends in an error" };
+    faults::report(facts, proof, &told, field, out);
     Ok(())
 }

@@ -31,9 +31,16 @@ pub fn capabilities(settings: &Settings) -> Capabilities {
     }
 }
 
-/// Reports the faults and the open questions of a proof. `prefix` is the sentence that a fault ends; `field` says where in
-/// the config a word stands.
-pub fn report(facts: &Facts<'_>, proof: Proof, prefix: &str, field: impl Fn(&str) -> String, out: &mut Out<'_>) {
+/// How a rule begins its sentences.
+pub struct Told {
+    /// What a fault means.
+    pub fails: &'static str,
+    /// What a fault means where another program runs before, which may be the one that matters.
+    pub may_fail: &'static str,
+}
+
+/// Reports the faults and the open questions of a proof; `field` says where in the config a word stands.
+pub fn report(facts: &Facts<'_>, proof: &Proof, told: &Told, field: impl Fn(&str) -> String, out: &mut Out<'_>) {
     let mut seen = HashSet::new();
     let fails = proof.fails();
     for fault in &proof.faults {
@@ -47,9 +54,8 @@ pub fn report(facts: &Facts<'_>, proof: Proof, prefix: &str, field: impl Fn(&str
                  not from a shell, from a script, or with all capabilities dropped",
                 fault.what
             ),
-            // Another program runs before, and may be the one that matters.
-            false if fault.is_likely => format!("the command ends in an error: {}", fault.what),
-            false => format!("{prefix}: {}", fault.what),
+            false if fault.is_likely => format!("{}: {}", told.may_fail, fault.what),
+            false => format!("{}: {}", told.fails, fault.what),
         };
         let mut found = Found::new(fault.subject.clone(), message).at(Location::config(field(&fault.subject)));
         if let Some(place) = place(facts, fault) {
@@ -67,9 +73,9 @@ pub fn report(facts: &Facts<'_>, proof: Proof, prefix: &str, field: impl Fn(&str
         out.report(found);
     }
     let mut asked = HashSet::new();
-    for question in proof.open {
-        if asked.insert((question.subject.clone(), question.reason.clone())) {
-            out.undecided(question);
+    for question in &proof.open {
+        if asked.insert((&question.subject, &question.reason)) {
+            out.undecided(question.clone());
         }
     }
 }

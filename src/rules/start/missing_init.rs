@@ -44,7 +44,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     let Some(first) = command.argv.first().filter(|_| command.init.is_none()) else { return Ok(()) };
     let field = if facts.image().config.run.entrypoint.is_empty() { "config.Cmd" } else { "config.Entrypoint" };
     // An entry script may start one: `exec tini -- "$@"`.
-    let has_init = |proof: Proof| proof.started.iter().any(|started| is_init(&started.argv[0]));
+    let has_init = |proof: &Proof| proof.started.iter().any(|started| is_init(&started.argv[0]));
     if command.handed_by.is_some() && facts.start_proof(Capabilities::Docker).is_ok_and(has_init) {
         return Ok(());
     }
