@@ -50,7 +50,7 @@ struct UserDocument {
 struct Section {
     /// As the config has it.
     command: Vec<String>,
-    /// `yes`, `no`, `by-grace` or `undecided`.
+    /// `yes`, `no`, `by-capabilities` or `undecided`.
     runs: &'static str,
     steps: Vec<StepDocument>,
 }
@@ -137,10 +137,10 @@ fn section(facts: &Facts<'_>, command: Vec<String>, proof: Result<&Proof, Undeci
         denied.open(question);
         &denied
     });
-    let is_graced = proof.faults.iter().any(|fault| fault.is_graced);
+    let is_overridden = proof.faults.iter().any(|fault| fault.is_overridden);
     let runs = match () {
         () if proof.fails() => "no",
-        () if is_graced => "by-grace",
+        () if is_overridden => "by-capabilities",
         () if !proof.open.is_empty() => "undecided",
         () => "yes",
     };
@@ -150,7 +150,7 @@ fn section(facts: &Facts<'_>, command: Vec<String>, proof: Result<&Proof, Undeci
             Sort::Sound => "sound",
             Sort::Spare => "spare",
             Sort::Fault => "fault",
-            Sort::Grace => "grace",
+            Sort::Overridden => "overridden",
             Sort::Open => "undecided",
         },
         text: harmless(&step.text),
@@ -200,7 +200,7 @@ fn part(title: &str, section: &Section, examined: &Examined, width: usize, out: 
             "sound" => "ok",
             "fault" => "no",
             "spare" => "--",
-            "grace" => "!!",
+            "overridden" => "!!",
             _ => "??",
         };
         let instruction = step.layer.and_then(|layer| examined.image.instruction(layer));
@@ -223,7 +223,7 @@ fn part(title: &str, section: &Section, examined: &Examined, width: usize, out: 
     let verdict = match section.runs {
         "yes" => "it can run",
         "no" => "it cannot run",
-        "by-grace" => {
+        "by-capabilities" => {
             "it runs only where the runtime executes it with root's capabilities, as Docker 24 and later do; not from \
              a shell, from a script, or with all capabilities dropped"
         }

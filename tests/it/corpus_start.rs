@@ -34,11 +34,11 @@ fn proofs(examined: &Examined, capabilities: Capabilities) -> (Proof, Option<Pro
     (start.clone(), health.cloned())
 }
 
-/// `runs`, `fails`, `graced` or `open`.
+/// `runs`, `fails`, `overridden` or `open`.
 fn verdict(proof: &Proof) -> &'static str {
     match () {
         () if proof.fails() => "fails",
-        () if !proof.faults.is_empty() => "graced",
+        () if !proof.faults.is_empty() => "overridden",
         () if !proof.open.is_empty() => "open",
         () => "runs",
     }
@@ -91,7 +91,7 @@ fn commands_do_what_they_did_when_the_images_ran() {
         "frontend-spec:1.0 runs runs",
         "node:20-alpine runs -",
         "python:3.13-slim runs -",
-        "root-bin:1.0 graced -",
+        "root-bin:1.0 overridden -",
         "rpm-like:9 runs -",
         "scratch-go:1.0 runs runs",
         "tiny:1.0 open runs",

@@ -45,16 +45,9 @@ pub fn exec(ground: &Ground<'_>, kernel: &Actor, program: Program, argv: &[Strin
     let mut argv = argv.to_vec();
     let mut scripts: Vec<Program> = Vec::new();
     loop {
-        graced(ground, kernel, &word, &current, proof);
+        overridden(ground, kernel, &word, &current, proof);
         let layer = ground.view.stat(current.node).and_then(|stat| stat.layer);
-        let broken = |what: String, node| Fault {
-            subject: shown(&word),
-            what,
-            place: Some(node),
-            is_graced: false,
-            is_likely: false,
-            fix: None,
-        };
+        let broken = |what: String, node| Fault::new(shown(&word), what, Some(node));
         match ground.view.head(current.node) {
             None if scripts.is_empty() => return Executed::Plain(current.node),
             None => {
@@ -78,8 +71,8 @@ pub fn exec(ground: &Ground<'_>, kernel: &Actor, program: Program, argv: &[Strin
                     if let Need::Unmet(lack) = need {
                         let what = format!("{}; {} opens it as that user", lack.what, quoted(&current.path));
                         // The runtime's capabilities do not help then.
-                        proof.faults.retain(|fault| !fault.is_graced);
-                        proof.steps.retain(|step| step.sort != Sort::Grace);
+                        proof.faults.retain(|fault| !fault.is_overridden);
+                        proof.steps.retain(|step| step.sort != Sort::Overridden);
                         let place = lack.place.unwrap_or(script.node);
                         let is_folder = ground.view.stat(place).is_some_and(|stat| stat.kind == Kind::Dir);
                         let fix = is_folder.then(|| lookup::enter(ground, place));
@@ -145,12 +138,12 @@ pub fn exec(ground: &Ground<'_>, kernel: &Actor, program: Program, argv: &[Strin
 }
 
 /// Says where only the runtime's capabilities reach a file.
-fn graced(ground: &Ground<'_>, kernel: &Actor, word: &str, program: &Program, proof: &mut Proof) {
+fn overridden(ground: &Ground<'_>, kernel: &Actor, word: &str, program: &Program, proof: &mut Proof) {
     if *kernel == ground.actor {
         return;
     }
     match lookup::file(ground, &ground.actor, word, &program.path) {
-        Err(Miss::Fault(fault)) => proof.fault(ground, Fault { is_graced: true, ..fault }),
+        Err(Miss::Fault(fault)) => proof.fault(ground, Fault { is_overridden: true, ..fault }),
         Err(Miss::Open(question)) => proof.open(question),
         Ok(_) => {}
     }

@@ -76,9 +76,7 @@ impl Prover {
         }
         if !fits(argv) {
             let what = format!("{} is given longer words than Linux hands to a program", quoted(word));
-            let fault =
-                Fault { subject: shown(word), what, place: None, is_graced: false, is_likely: false, fix: None };
-            proof.fault(ground, fault);
+            proof.fault(ground, Fault::new(shown(word), what, None));
             return proof;
         }
         // Words are copied from step to step.
@@ -133,18 +131,8 @@ impl Prover {
                         ground.name(node)
                     ),
                 };
-                let fix = "Begin the script with a line that names its interpreter: #!/bin/sh".to_string();
-                proof.fault(
-                    ground,
-                    Fault {
-                        subject: shown(word),
-                        what,
-                        place: Some(node),
-                        is_graced: false,
-                        is_likely: false,
-                        fix: Some(fix),
-                    },
-                );
+                let fix = "Begin the script with a line that names its interpreter: #!/bin/sh";
+                proof.fault(ground, Fault::new(shown(word), what, Some(node)).fix(fix));
             }
         }
     }
@@ -185,14 +173,7 @@ impl Prover {
     fn libraries(&self, ground: &Ground<'_>, kernel: &Actor, started: &Started, proof: &mut Proof) {
         let Some(Head::Elf(elf)) = ground.view.head(started.program) else { return };
         let architecture = &ground.facts.image().config.architecture;
-        let fault = |what: String, place| Fault {
-            subject: shown(file_name(&started.path)),
-            what,
-            place,
-            is_graced: false,
-            is_likely: false,
-            fix: None,
-        };
+        let fault = |what: String, place| Fault::new(shown(file_name(&started.path)), what, place);
         if loader::machine_fits(elf, architecture) == Some(false) {
             let what = format!(
                 "{} is made for {}, and the image for {}",

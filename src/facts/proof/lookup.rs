@@ -162,8 +162,7 @@ pub fn file(ground: &Ground<'_>, actor: &Actor, word: &str, path: &str) -> Resul
                 ground.describe(folder),
                 ground.who()
             );
-            let fix = Some(enter(ground, folder));
-            return Err(Miss::Fault(Fault { fix, ..fault(word, what, Some(folder)) }));
+            return Err(Miss::Fault(fault(word, what, Some(folder)).fix(enter(ground, folder))));
         }
         Reach::TooLong => return lack(format!("{} is a longer path than Linux takes", quoted(path)), None),
         Reach::Open(doubt) => return Err(Miss::Open(ground.doubt(quoted(path), doubt))),
@@ -202,7 +201,7 @@ fn fault(word: &str, mut what: String, place: Option<NodeId>) -> Fault {
     } else if word.contains(' ') {
         what.push_str(": it is one word with blanks in it, and no shell takes it apart");
     }
-    Fault { subject: shown(word), what, place, is_graced: false, is_likely: false, fix: None }
+    Fault::new(shown(word), what, place)
 }
 
 /// The same without repetitions.

@@ -73,7 +73,7 @@ pub enum Sort {
     /// It cannot run, and the command does without it.
     Spare,
     /// It runs only by the runtime's capabilities.
-    Grace,
+    Overridden,
     /// Not decided.
     Open,
 }
@@ -88,7 +88,7 @@ pub struct Fault {
     /// The file or folder that blocks, if there is one.
     pub place: Option<NodeId>,
     /// It does run while the runtime executes it with root's capabilities; not from a shell, and not without them.
-    pub is_graced: bool,
+    pub is_overridden: bool,
     /// A program runs before it that is not known here, and might provide what is missing.
     pub is_likely: bool,
     /// What to do, in Dockerfile words, where that is plain.
@@ -106,6 +106,17 @@ pub struct Started {
     pub program: NodeId,
 }
 
+impl Fault {
+    fn new(subject: impl Into<String>, what: impl Into<String>, place: Option<NodeId>) -> Fault {
+        let (subject, what) = (subject.into(), what.into());
+        Fault { subject, what, place, is_overridden: false, is_likely: false, fix: None }
+    }
+
+    fn fix(self, fix: impl Into<String>) -> Fault {
+        Fault { fix: Some(fix.into()), ..self }
+    }
+}
+
 impl Proof {
     /// Notes a step. Whatever it quotes is made harmless, here and in the other notes.
     fn step(&mut self, text: impl AsRef<str>, layer: Option<usize>) {
@@ -115,7 +126,7 @@ impl Proof {
     /// Notes a fault, and a step that says it.
     fn fault(&mut self, ground: &Ground<'_>, fault: Fault) {
         let fault = Fault { subject: shown(&fault.subject), what: shown(&fault.what), ..fault };
-        let sort = if fault.is_graced { Sort::Grace } else { Sort::Fault };
+        let sort = if fault.is_overridden { Sort::Overridden } else { Sort::Fault };
         let layer = fault.place.and_then(|place| ground.view.stat(place)?.layer);
         self.steps.push(Step { depth: 0, text: fault.what.clone(), layer, sort });
         self.faults.push(fault);
@@ -138,7 +149,7 @@ impl Proof {
                 self.code.push(node);
             }
             Need::Unmet(Lack { subject, what, place }) => {
-                self.fault(ground, Fault { subject, what, place, is_graced: false, is_likely: false, fix: None });
+                self.fault(ground, Fault::new(subject, what, place));
             }
             Need::Open(question) => self.open(question),
         }
@@ -156,7 +167,7 @@ impl Proof {
     /// Takes over what was found of a command that need not run: nothing of it is a fault.
     fn nest_harmless(&mut self, mut inner: Proof) {
         inner.faults.clear();
-        for step in inner.steps.iter_mut().filter(|step| matches!(step.sort, Sort::Fault | Sort::Grace)) {
+        for step in inner.steps.iter_mut().filter(|step| matches!(step.sort, Sort::Fault | Sort::Overridden)) {
             step.sort = Sort::Spare;
         }
         self.nest(inner);
@@ -173,7 +184,7 @@ impl Proof {
 
     /// Whether it certainly cannot run.
     pub fn fails(&self) -> bool {
-        self.faults.iter().any(|fault| !fault.is_graced)
+        self.faults.iter().any(|fault| !fault.is_overridden)
     }
 }
 
@@ -255,7 +266,7 @@ fn workdir_fault(ground: &Ground<'_>) -> Option<Fault> {
         _ => return None,
     };
     let what = format!("{workdir} {what}");
-    Some(Fault { subject: workdir, what, place, is_graced: false, is_likely: false, fix: None })
+    Some(Fault::new(workdir, what, place))
 }
 
 /// A word in a message; what is open in it stands as `…`.

@@ -394,9 +394,7 @@ impl Run<'_, '_> {
             Reach::Missing(_) | Reach::NotFolder | Reach::Found(_) if self.doubt.is_none() && !self.is_likely => {
                 let mut inner = Proof::default();
                 let what = format!("{} is no folder to change to", quoted(folder));
-                let fault =
-                    Fault { subject: shown(folder), what, place: None, is_graced: false, is_likely: false, fix: None };
-                inner.fault(&self.ground, fault);
+                inner.fault(&self.ground, Fault::new(shown(folder), what, None));
                 self.inner.push(inner);
                 Outcome::FAILS
             }
@@ -457,7 +455,7 @@ impl Run<'_, '_> {
             // A file that a program wrote just before is not in the image.
             let may_be_made = self.is_likely && fault.place.is_none() && fault.subject.contains('/');
             match (&doubt, may_be_made) {
-                (Some(doubt), _) if !fault.is_graced => inner.soften(fault, doubt),
+                (Some(doubt), _) if !fault.is_overridden => inner.soften(fault, doubt),
                 (None, true) => inner.soften(fault, "a program that is not known here runs before"),
                 _ => {
                     fault.is_likely |= self.is_likely;

@@ -9,7 +9,7 @@ use crate::facts::testing::Made;
 /// Faults, then questions, as one text; `runs` where there are none.
 fn outcome(proof: &Proof) -> String {
     let faults = proof.faults.iter().map(|fault| {
-        let mark = if fault.is_graced { "graced: " } else { "" };
+        let mark = if fault.is_overridden { "overridden: " } else { "" };
         let likely = if fault.is_likely { "likely: " } else { "" };
         format!("{mark}{likely}{}", fault.what)
     });
@@ -89,12 +89,12 @@ fn programs_are_found_or_it_is_said_why_not() {
         (
             "e 0705 0:1000 app/x",
             &["./x"],
-            "graced: /app/x (mode 0705, owner 0:1000) may not be executed by uid 1000 (app)",
+            "overridden: /app/x (mode 0705, owner 0:1000) may not be executed by uid 1000 (app)",
         ),
         (
             "e 0077 1000:0 app/x",
             &["./x"],
-            "graced: /app/x (mode 0077, owner 1000:0) may not be executed by uid 1000 (app)",
+            "overridden: /app/x (mode 0077, owner 1000:0) may not be executed by uid 1000 (app)",
         ),
         ("e 0644 0:0 app/x", &["./x"], "/app/x (mode 0644, owner 0:0) may not be executed by uid 1000 (app)"),
     ] {
@@ -118,7 +118,10 @@ fn groups_that_are_not_known_decide_little() {
         starts(&Made::of(&lines).user(user).cmd(&["/bin/server"]))
     };
     assert_eq!(made("0755", "1000"), "runs");
-    assert_eq!(made("0700", "1000:7"), "graced: /bin/server (mode 0700, owner 0:7) may not be executed by uid 1000");
+    assert_eq!(
+        made("0700", "1000:7"),
+        "overridden: /bin/server (mode 0700, owner 0:7) may not be executed by uid 1000"
+    );
     assert_eq!(made("0750", "1000:7"), "runs");
     let open = "? /bin/server: which groups the user is in decides who may use it, and /etc/passwd could not be read";
     assert_eq!(made("0750", "1000"), open);
@@ -141,9 +144,9 @@ fn six_scripts_in_a_row_are_one_too_many() {
 fn behind_a_closed_folder_only_the_runtime_reaches_a_program() {
     let lines = "d 0700 0:0 root\ne 0755 0:0 root/bin/prog\nf 0755 0:0 root/bin/script \"#!/bin/sh\\n\"";
     let made = |cmd: &[&str]| system(lines).env("PATH=/root/bin:/usr/bin:/bin").cmd(cmd);
-    let graced =
-        "graced: `/root/bin/prog` lies behind /root (mode 0700, owner 0:0), which uid 1000 (app) may not enter";
-    assert_eq!(starts(&made(&["prog"])), graced);
+    let overridden =
+        "overridden: `/root/bin/prog` lies behind /root (mode 0700, owner 0:0), which uid 1000 (app) may not enter";
+    assert_eq!(starts(&made(&["prog"])), overridden);
     assert_eq!(
         starts(&made(&["script"])),
         "the script /root/bin/script lies behind /root (mode 0700, owner 0:0), which uid 1000 (app) may not enter; `/bin/sh` opens it as that user"

@@ -104,14 +104,9 @@ fn as_user<'a>(ground: &Ground<'a>, argv: &[String]) -> Next<'a> {
         return Next::None;
     }
     if ground.actor.uid != 0 {
-        return Next::Fault(Fault {
-            subject: shown(program),
-            what: format!("{} may not change the user: {} is not root", quoted(program), ground.who()),
-            place: None,
-            is_graced: false,
-            is_likely: false,
-            fix: Some("Start the command itself: USER has chosen the user already.".to_string()),
-        });
+        let what = format!("{} may not change the user: {} is not root", quoted(program), ground.who());
+        let fix = "Start the command itself: USER has chosen the user already.";
+        return Next::Fault(Fault::new(shown(program), what, None).fix(fix));
     }
     if !shell::is_decided(user) {
         return Next::Open(Undecided::unknowable(
@@ -135,13 +130,8 @@ fn as_user<'a>(ground: &Ground<'a>, argv: &[String]) -> Next<'a> {
             Next::Command { ground, words: words.to_vec() }
         }
         Err(UserProblem::Undecided(question)) => Next::Open(question),
-        Err(UserProblem::Unknown(why)) => Next::Fault(Fault {
-            subject: shown(user),
-            what: format!("{} finds {why}", quoted(program)),
-            place: None,
-            is_graced: false,
-            is_likely: false,
-            fix: None,
-        }),
+        Err(UserProblem::Unknown(why)) => {
+            Next::Fault(Fault::new(shown(user), format!("{} finds {why}", quoted(program)), None))
+        }
     }
 }

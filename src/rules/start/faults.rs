@@ -45,10 +45,10 @@ pub fn report(facts: &Facts<'_>, proof: &Proof, told: &Told, field: impl Fn(&str
     let fails = proof.fails();
     for fault in &proof.faults {
         // What only the runtime reaches is no matter where it cannot run at all.
-        if (fault.is_graced && fails) || !seen.insert((fault.subject.clone(), fault.what.clone())) {
+        if (fault.is_overridden && fails) || !seen.insert((fault.subject.clone(), fault.what.clone())) {
             continue;
         }
-        let message = match fault.is_graced {
+        let message = match fault.is_overridden {
             true => format!(
                 "{}; it runs only where the runtime executes it with root's capabilities, as Docker 24 and later do, and \
                  not from a shell, from a script, or with all capabilities dropped",
@@ -61,7 +61,7 @@ pub fn report(facts: &Facts<'_>, proof: &Proof, told: &Told, field: impl Fn(&str
         if let Some(place) = place(facts, fault) {
             found = found.at(place);
         }
-        if fault.is_graced {
+        if fault.is_overridden {
             found = found.at_most(Level::Warn);
         }
         if fault.is_likely {
