@@ -251,7 +251,7 @@ fn wrapped(lead: &str, text: &str, width: usize, out: &mut dyn Write) -> io::Res
 fn quote(word: &str) -> String {
     let word = shown(word);
     match word.is_empty() || word.contains([' ', '\'', '"', '$', '|', '&', ';']) {
-        true => format!("'{word}'"),
+        true => format!("'{}'", word.replace('\'', r"'\''")),
         false => word,
     }
 }

@@ -145,7 +145,7 @@ pub struct Finding {
 }
 
 /// Why a question stays open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
     /// The bytes simply do not say (a shell variable, an ACL). Never makes an image unjudged.
     Unknowable,
@@ -154,7 +154,7 @@ pub enum Cause {
 }
 
 /// A question that the bytes cannot answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Undecided {
     /// What was asked about: a path, a variable, a field.
     pub subject: String,

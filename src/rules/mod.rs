@@ -28,6 +28,7 @@ use crate::model::finding::Location;
 use crate::model::finding::Scope;
 use crate::model::finding::Undecided;
 use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// One rule. Everything about it stands in its own file.
@@ -240,12 +241,23 @@ pub struct Out<'a> {
     /// The highest level among those that were only counted.
     omitted_level: Level,
     undecided: Vec<Undecided>,
+    /// The questions so far: one that comes again is the same.
+    asked: HashSet<Undecided>,
 }
 
 impl<'a> Out<'a> {
     /// For one rule at one level; `level` is not `Off`.
     pub fn new(rule: &'static Rule, level: Level, facts: &'a Facts<'a>) -> Out<'a> {
-        Out { rule, level, facts, findings: Vec::new(), omitted: 0, omitted_level: Level::Off, undecided: Vec::new() }
+        Out {
+            rule,
+            level,
+            facts,
+            findings: Vec::new(),
+            omitted: 0,
+            omitted_level: Level::Off,
+            undecided: Vec::new(),
+            asked: HashSet::new(),
+        }
     }
 
     /// Takes a finding. Beyond [`limits::FINDINGS_PER_RULE`] they are only counted.
@@ -278,7 +290,10 @@ impl<'a> Out<'a> {
         let redactor = &self.facts.image().redactor;
         let (subject, reason) =
             (redactor.redact_sentence(&question.subject), redactor.redact_sentence(&question.reason));
-        self.undecided.push(Undecided { subject, reason, ..question });
+        let question = Undecided { subject, reason, ..question };
+        if self.asked.insert(question.clone()) {
+            self.undecided.push(question);
+        }
     }
 
     /// What was taken.

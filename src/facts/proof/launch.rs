@@ -32,6 +32,8 @@ use crate::model::text::shown;
 use crate::view::NodeId;
 use crate::view::Resolved;
 use std::cell::Cell;
+use std::cell::RefCell;
+use std::collections::HashSet;
 
 /// Proves commands; bounded over all that start each other.
 pub struct Prover {
@@ -39,6 +41,8 @@ pub struct Prover {
     left: Cell<usize>,
     depth: Cell<usize>,
     exhausted: Cell<bool>,
+    /// Programs whose libraries were told.
+    told: RefCell<HashSet<NodeId>>,
 }
 
 impl Prover {
@@ -49,6 +53,7 @@ impl Prover {
             left: Cell::new(limits::COMMANDS_PROVED),
             depth: Cell::new(0),
             exhausted: Cell::new(false),
+            told: RefCell::default(),
         }
     }
 
@@ -185,7 +190,9 @@ impl Prover {
         }
         let (ground, secure) = as_owner(ground, started.program);
         let loaded = loader::load(&ground, started.program, kernel, secure);
-        if let Some(interpreter) = loaded.interpreter {
+        if let Some(interpreter) = loaded.interpreter
+            && self.told.borrow_mut().insert(started.program)
+        {
             let libraries = match loaded.libraries.len() {
                 0 => "no library".to_string(),
                 1 => "1 library".to_string(),

@@ -32,8 +32,8 @@ pub const RULE: Rule = Rule {
         blind: "What a program does once it runs, libraries that it opens by itself (dlopen), access control lists, \
                 files that are mounted at run time. A variable that Env does not set, a function or `eval` in a \
                 script leave the question open, and so does a script that may bring the file.",
-        fix: "Put the program where PATH and the user reach it, or name the path it has. `plimsoll inspect IMAGE \
-              --start` shows the step that fails.",
+        fix: "Bring what is missing into the image, to a place where the user's process looks for it and may open it. \
+              `plimsoll inspect IMAGE --start` shows the step that fails.",
         breaks: "config cmd=[\"server\"]   #! command-cannot-run\nlayer COPY x /x\n  f 0644 0:0 x",
         keeps: "config cmd=[\"/bin/server\"]\nlayer COPY server /bin/server\n  e 0755 0:0 bin/server",
     },

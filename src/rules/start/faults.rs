@@ -72,12 +72,7 @@ pub fn report(facts: &Facts<'_>, proof: &Proof, told: &Told, field: impl Fn(&str
         }
         out.report(found);
     }
-    let mut asked = HashSet::new();
-    for question in &proof.open {
-        if asked.insert((&question.subject, &question.reason)) {
-            out.undecided(question.clone());
-        }
-    }
+    proof.open.iter().for_each(|question| out.undecided(question.clone()));
 }
 
 fn place(facts: &Facts<'_>, fault: &Fault) -> Option<Location> {

@@ -54,22 +54,30 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     if command.handed_by.is_some() {
         found = found.likely();
     }
-    if let Some(list) = exec_form(&command) {
-        found = found.fix(format!("Write the exec form: {instruction} {list}"));
+    if let Some(fix) = fix(&command, &form.text, instruction) {
+        found = found.fix(fix);
     }
     out.report(found);
     Ok(())
 }
 
-/// The JSON list for a text of one command whose words are all known.
-fn exec_form(command: &Command) -> Option<String> {
+/// What to write in place of a text of one command.
+fn fix(command: &Command, text: &str, instruction: &str) -> Option<String> {
     let [words] = command.programs.as_slice() else { return None };
+    // Variables are for the shell, which may start with other values than the image's.
+    if text.contains(['$', '`']) {
+        // `A=b program` and compound commands cannot stand behind exec.
+        let is_plain = text.split_whitespace().next() == words.first().map(String::as_str);
+        let text = shown(text.trim());
+        let fits = is_plain && text.chars().count() <= FIX_CHARS_MAX;
+        return fits.then(|| format!("Let the program take the shell's place: {instruction} exec {text}"));
+    }
     if !words.iter().all(|word| shell::is_decided(word)) {
         return None;
     }
     let quoted: Vec<String> = words.iter().map(|word| serde_json::Value::from(word.as_str()).to_string()).collect();
     let list = format!("[{}]", quoted.join(", "));
-    (list.chars().count() <= FIX_CHARS_MAX).then(|| shown(&list))
+    (list.chars().count() <= FIX_CHARS_MAX).then(|| format!("Write the exec form: {instruction} {}", shown(&list)))
 }
 
 fn shown(text: &str) -> String {
@@ -92,6 +100,9 @@ mod tests {
             findings[0].fix,
             "Write the exec form: CMD [\"uvicorn\", \"main:app\", \"--reload\", \"--host\", \"0.0.0.0\", \"--port\", \"8000\"]"
         );
+        testing::cmd(&mut image, &["/bin/sh", "-c", "serve -p ${PORT:-80}"]);
+        let fix = &testing::findings(&RULE, &image, &Settings::default())[0].fix;
+        assert_eq!(fix, "Let the program take the shell's place: CMD exec serve -p ${PORT:-80}");
         image.config.run.entrypoint = vec!["docker-entrypoint.sh".to_string()];
         assert_eq!(testing::findings(&RULE, &image, &Settings::default())[0].confidence, Confidence::Likely);
         image.config.run.entrypoint = ["/bin/sh", "-c", "serve --token=hunter2hunter2"].map(String::from).to_vec();
