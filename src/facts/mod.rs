@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod ground;
 pub mod health;
 pub mod loader;
 pub mod options;

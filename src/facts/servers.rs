@@ -12,9 +12,9 @@
 
 use crate::facts::Facts;
 use crate::facts::access::Capabilities;
+use crate::facts::ground::Ground;
 use crate::facts::health::is_loopback;
 use crate::facts::options::Options;
-use crate::facts::proof::ground::Ground;
 use crate::facts::proof::known;
 use crate::facts::proof::lang::packages;
 use crate::facts::shell;

@@ -3,9 +3,9 @@
 //! glibc, elf/dl-version.c: a version that a library does not define keeps the program from starting, unless it is weak or
 //! the library defines no versions at all; then ld.so warns. Not here: musl, which looks at no versions.
 
+use crate::facts::ground::Lack;
 use crate::facts::loader::link::Linker;
 use crate::facts::loader::link::Object;
-use crate::facts::proof::ground::Lack;
 use crate::model::program::VersionNeed;
 use crate::model::program::Versions;
 use crate::model::text::shown_bytes;

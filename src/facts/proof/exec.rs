@@ -5,12 +5,12 @@
 //! that executes; a script is opened once more by its interpreter, and by then as the user. Not here: what the program does.
 
 use crate::facts::access::Actor;
+use crate::facts::ground::Ground;
+use crate::facts::ground::Need;
 use crate::facts::proof::Fault;
 use crate::facts::proof::Proof;
 use crate::facts::proof::Sort;
 use crate::facts::proof::Started;
-use crate::facts::proof::ground::Ground;
-use crate::facts::proof::ground::Need;
 use crate::facts::proof::lookup;
 use crate::facts::proof::lookup::Miss;
 use crate::facts::proof::lookup::Program;

@@ -5,16 +5,16 @@
 
 use crate::facts::access::Actor;
 use crate::facts::access::Capabilities;
+use crate::facts::ground::DEFAULT_PATH;
+use crate::facts::ground::Ground;
+use crate::facts::ground::Lack;
+use crate::facts::ground::fits;
 use crate::facts::loader;
 use crate::facts::proof::Fault;
 use crate::facts::proof::Proof;
 use crate::facts::proof::Started;
 use crate::facts::proof::exec;
 use crate::facts::proof::exec::Executed;
-use crate::facts::proof::fits;
-use crate::facts::proof::ground::DEFAULT_PATH;
-use crate::facts::proof::ground::Ground;
-use crate::facts::proof::ground::Lack;
 use crate::facts::proof::lookup;
 use crate::facts::proof::lookup::By;
 use crate::facts::proof::lookup::Miss;

@@ -5,7 +5,6 @@
 
 mod exec;
 mod flow;
-pub mod ground;
 pub mod known;
 pub mod lang;
 mod launch;
@@ -18,17 +17,15 @@ mod wrappers;
 
 use crate::facts::Facts;
 use crate::facts::access::Capabilities;
-use crate::facts::accounts::UserProblem;
+use crate::facts::ground::Ground;
+use crate::facts::ground::Lack;
+use crate::facts::ground::Need;
 use crate::facts::health::Check;
 use crate::facts::health::Probe;
-use crate::facts::proof::ground::Ground;
-use crate::facts::proof::ground::Lack;
-use crate::facts::proof::ground::Need;
 use crate::facts::proof::launch::Prover;
 use crate::facts::proof::lookup::By;
 use crate::facts::shell::ARGUMENTS;
 use crate::facts::shell::OPEN;
-use crate::limits;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
 use crate::model::text::shown;
@@ -232,28 +229,6 @@ impl<'a> Facts<'a> {
         };
         Ok(Prover::new(capabilities).launch(&ground, &argv, By::Runtime))
     }
-
-    /// Where the image's commands start; an error where no container does.
-    pub fn ground(&'a self, capabilities: Capabilities) -> Result<Ground<'a>, Undecided> {
-        let never = |field: &str, why: &str| Undecided::unknowable(field, format!("no container starts: {why}"));
-        let run = &self.image().config.run;
-        if run.working_dir.len() > limits::LINK_BYTES {
-            return Err(never("config.WorkingDir", "the path is longer than any that Linux takes"));
-        }
-        if !fits(&run.env) {
-            return Err(never("config.Env", "the variables are longer than Linux hands to a program"));
-        }
-        Ground::of(self, capabilities).map_err(|problem| match problem {
-            UserProblem::Undecided(question) => question,
-            UserProblem::Unknown(why) => never("config.User", &why),
-        })
-    }
-}
-
-/// Whether Linux hands these texts to a program (execve(2), "Limits on size of arguments and environment").
-fn fits(texts: &[String]) -> bool {
-    texts.iter().all(|text| text.len() < limits::ARGUMENT_BYTES)
-        && texts.iter().map(|text| text.len() + 1 + size_of::<usize>()).sum::<usize>() <= limits::ARGUMENTS_BYTES
 }
 
 /// A WORKDIR that no process can work in. One that is missing is made by the runtime.

@@ -3,10 +3,10 @@
 //! In: a program that was executed. Out: its needs, in the proof. Not here: what a language asks for (`lang`), programs that
 //! start others (`wrappers`).
 
+use crate::facts::ground::Ground;
+use crate::facts::ground::Need;
 use crate::facts::proof::Proof;
 use crate::facts::proof::Started;
-use crate::facts::proof::ground::Ground;
-use crate::facts::proof::ground::Need;
 use crate::facts::proof::lang::apps;
 use crate::facts::proof::lang::interpreters;
 use crate::facts::proof::lang::java;

@@ -5,13 +5,13 @@
 //! bring. Not here: taking a text apart (`shell`), which of its commands are reached (`flow`).
 
 use crate::facts::access::Reach;
+use crate::facts::ground::Ground;
+use crate::facts::ground::Need;
 use crate::facts::proof::Fault;
 use crate::facts::proof::Proof;
 use crate::facts::proof::flow;
 use crate::facts::proof::flow::Outcome;
 use crate::facts::proof::flow::Switches;
-use crate::facts::proof::ground::Ground;
-use crate::facts::proof::ground::Need;
 use crate::facts::proof::known;
 use crate::facts::proof::launch::Prover;
 use crate::facts::proof::lookup::By;

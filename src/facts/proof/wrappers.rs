@@ -5,9 +5,9 @@
 use crate::facts::access::Actor;
 use crate::facts::access::Capabilities;
 use crate::facts::accounts::UserProblem;
+use crate::facts::ground;
+use crate::facts::ground::Ground;
 use crate::facts::proof::Fault;
-use crate::facts::proof::ground;
-use crate::facts::proof::ground::Ground;
 use crate::facts::proof::quoted;
 use crate::facts::shell;
 use crate::facts::shell::Variables;

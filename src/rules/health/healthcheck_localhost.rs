@@ -3,10 +3,10 @@
 use crate::facts::Facts;
 use crate::facts::access::Capabilities;
 use crate::facts::accounts::UserProblem;
+use crate::facts::ground::Ground;
 use crate::facts::health::Health;
 use crate::facts::health::ProbeUrl;
 use crate::facts::packages::Manager;
-use crate::facts::proof::ground::Ground;
 use crate::facts::servers::Listens;
 use crate::facts::servers::Server;
 use crate::facts::servers::Told;

@@ -5,7 +5,7 @@ use crate::facts::access;
 use crate::facts::access::Access;
 use crate::facts::access::Reach;
 use crate::facts::access::Want;
-use crate::facts::proof::ground::Ground;
+use crate::facts::ground::Ground;
 use crate::model::finding::Location;
 use crate::model::finding::State;
 use crate::model::finding::Undecided;

@@ -6,7 +6,7 @@ use crate::facts::access::Access;
 use crate::facts::access::Doubt;
 use crate::facts::access::Reach;
 use crate::facts::access::Want;
-use crate::facts::proof::ground::Ground;
+use crate::facts::ground::Ground;
 use crate::model::finding::Location;
 use crate::model::finding::State;
 use crate::model::finding::Undecided;

@@ -6,11 +6,11 @@
 //! Line Interface". Not here: on which address they listen (`rules`), and their own modules.
 
 use crate::facts::access::Reach;
+use crate::facts::ground::Ground;
+use crate::facts::ground::Lack;
+use crate::facts::ground::Need;
 use crate::facts::options::Order;
 use crate::facts::options::Sorted;
-use crate::facts::proof::ground::Ground;
-use crate::facts::proof::ground::Lack;
-use crate::facts::proof::ground::Need;
 use crate::facts::proof::lang;
 use crate::facts::proof::lang::python::Python;
 use crate::facts::shell;

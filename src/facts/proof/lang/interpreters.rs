@@ -3,8 +3,8 @@
 //! perlrun(1); ruby(1); PHP manual, "Command line usage: Options"; Deno manual, "deno run"; Bun documentation, "bun
 //! run". Words that could mean another thing stay open. Not here: what the files load.
 
-use crate::facts::proof::ground::Ground;
-use crate::facts::proof::ground::Need;
+use crate::facts::ground::Ground;
+use crate::facts::ground::Need;
 use crate::facts::proof::lang;
 use crate::facts::shell;
 use crate::model::finding::Undecided;

@@ -3,9 +3,9 @@
 //! "The java Command" of the JDK's tool specifications; java.lang.instrument for `-javaagent`, JVM TI for
 //! `JAVA_TOOL_OPTIONS`. Entries of a class path need not be there. Not here: what is in the archive.
 
-use crate::facts::proof::ground::Ground;
-use crate::facts::proof::ground::Lack;
-use crate::facts::proof::ground::Need;
+use crate::facts::ground::Ground;
+use crate::facts::ground::Lack;
+use crate::facts::ground::Need;
 use crate::facts::proof::lang;
 use crate::facts::shell;
 use crate::model::finding::Undecided;

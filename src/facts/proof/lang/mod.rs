@@ -12,8 +12,8 @@ pub mod node;
 pub mod packages;
 pub mod python;
 
-use crate::facts::proof::ground::Ground;
-use crate::facts::proof::ground::Need;
+use crate::facts::ground::Ground;
+use crate::facts::ground::Need;
 use crate::facts::shell;
 use crate::model::finding::Undecided;
 use crate::model::text::shown;

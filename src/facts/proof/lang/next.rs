@@ -3,11 +3,11 @@
 //! Next.js documentation, "next CLI" and "distDir". Not here: standalone builds, which are scripts of Node.js.
 
 use crate::facts::access::Reach;
+use crate::facts::ground::Ground;
+use crate::facts::ground::Lack;
+use crate::facts::ground::Need;
 use crate::facts::options::Order;
 use crate::facts::options::Sorted;
-use crate::facts::proof::ground::Ground;
-use crate::facts::proof::ground::Lack;
-use crate::facts::proof::ground::Need;
 use crate::facts::proof::lang;
 use crate::model::finding::Undecided;
 use crate::model::text::shown_bytes;

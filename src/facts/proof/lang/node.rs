@@ -5,9 +5,9 @@
 //! paths as they are). Not here: package managers (`packages`).
 
 use crate::facts::access::Reach;
-use crate::facts::proof::ground::Ground;
-use crate::facts::proof::ground::Lack;
-use crate::facts::proof::ground::Need;
+use crate::facts::ground::Ground;
+use crate::facts::ground::Lack;
+use crate::facts::ground::Need;
 use crate::facts::proof::lang;
 use crate::facts::proof::lang::json;
 use crate::facts::proof::lang::json::Json;

@@ -6,9 +6,9 @@
 //! used. Not here: the shell text itself.
 
 use crate::facts::access::Reach;
-use crate::facts::proof::ground::Ground;
-use crate::facts::proof::ground::Lack;
-use crate::facts::proof::ground::Need;
+use crate::facts::ground::Ground;
+use crate::facts::ground::Lack;
+use crate::facts::ground::Need;
 use crate::facts::proof::lang;
 use crate::facts::proof::lang::node;
 use crate::facts::shell;

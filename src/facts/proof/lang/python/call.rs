@@ -3,7 +3,7 @@
 //! "Command line and environment" of CPython's documentation: options end at `-c`, `-m`, `-` or the first word that is
 //! none. Not here: whether what it runs is there.
 
-use crate::facts::proof::ground::Ground;
+use crate::facts::ground::Ground;
 use crate::facts::shell;
 use crate::model::layer_facts::Kind;
 use crate::view::Resolved;

@@ -4,9 +4,9 @@
 
 use crate::facts::access;
 use crate::facts::access::Reach;
-use crate::facts::proof::ground::Ground;
-use crate::facts::proof::ground::Lack;
-use crate::facts::proof::ground::Need;
+use crate::facts::ground::Ground;
+use crate::facts::ground::Lack;
+use crate::facts::ground::Need;
 use crate::facts::proof::lang::python::Python;
 use crate::facts::proof::lang::python::UserSite;
 use crate::facts::proof::lang::python::import::Item;

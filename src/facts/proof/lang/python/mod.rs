@@ -15,7 +15,7 @@ pub mod stdlib;
 mod tests;
 
 use crate::facts::access::Reach;
-use crate::facts::proof::ground::Ground;
+use crate::facts::ground::Ground;
 use crate::facts::proof::lang::python::call::Flags;
 use crate::limits;
 use crate::model::finding::Undecided;

@@ -8,7 +8,7 @@ use crate::facts::access;
 use crate::facts::access::Access;
 use crate::facts::access::Reach;
 use crate::facts::access::Want;
-use crate::facts::proof::ground::Ground;
+use crate::facts::ground::Ground;
 use crate::facts::proof::lang::python::Base;
 use crate::facts::proof::lang::python::Python;
 use crate::facts::proof::lang::python::SearchPath;

@@ -3,9 +3,9 @@
 //! The Python Language Reference, "Lexical analysis" and "The import statement"; packaging.python.org, "Entry points
 //! specification" for the scripts that installers write. Not here: whether the modules are there (`import`).
 
-use crate::facts::proof::ground::Ground;
-use crate::facts::proof::ground::Lack;
-use crate::facts::proof::ground::Need;
+use crate::facts::ground::Ground;
+use crate::facts::ground::Lack;
+use crate::facts::ground::Need;
 use crate::facts::proof::lang;
 use crate::facts::proof::lang::python::stdlib;
 use crate::model::layer_facts::Kind;

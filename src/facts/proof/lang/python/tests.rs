@@ -1,8 +1,8 @@
 //! Python on images made by hand.
 
 use crate::facts::access::Capabilities;
-use crate::facts::proof::ground::Ground;
-use crate::facts::proof::ground::Need;
+use crate::facts::ground::Ground;
+use crate::facts::ground::Need;
 use crate::facts::proof::lang::python::Python;
 use crate::facts::proof::lang::python::call::Flags;
 use crate::facts::proof::lang::python::call::Runs;

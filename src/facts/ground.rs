@@ -14,6 +14,7 @@ use crate::facts::accounts::User;
 use crate::facts::accounts::UserProblem;
 use crate::facts::shell;
 use crate::facts::shell::Variables;
+use crate::limits;
 use crate::model::finding::Undecided;
 use crate::model::text::shown_bytes;
 use crate::view::NodeId;
@@ -64,6 +65,30 @@ pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bi
 /// A user's home; open where only the account files could tell, and they were denied.
 pub fn home(user: &User) -> String {
     user.home.clone().unwrap_or_else(|| shell::OPEN.to_string())
+}
+
+impl<'a> Facts<'a> {
+    /// Where the image's commands start; an error where no container does.
+    pub fn ground(&'a self, capabilities: Capabilities) -> Result<Ground<'a>, Undecided> {
+        let never = |field: &str, why: &str| Undecided::unknowable(field, format!("no container starts: {why}"));
+        let run = &self.image().config.run;
+        if run.working_dir.len() > limits::LINK_BYTES {
+            return Err(never("config.WorkingDir", "the path is longer than any that Linux takes"));
+        }
+        if !fits(&run.env) {
+            return Err(never("config.Env", "the variables are longer than Linux hands to a program"));
+        }
+        Ground::of(self, capabilities).map_err(|problem| match problem {
+            UserProblem::Undecided(question) => question,
+            UserProblem::Unknown(why) => never("config.User", &why),
+        })
+    }
+}
+
+/// Whether Linux hands these texts to a program (execve(2), "Limits on size of arguments and environment").
+pub fn fits(texts: &[String]) -> bool {
+    texts.iter().all(|text| text.len() < limits::ARGUMENT_BYTES)
+        && texts.iter().map(|text| text.len() + 1 + size_of::<usize>()).sum::<usize>() <= limits::ARGUMENTS_BYTES
 }
 
 impl<'a> Ground<'a> {
