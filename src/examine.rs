@@ -4,6 +4,7 @@
 //! layers of all chosen images are read once each, side by side; results are put in layer order, so that nothing in the
 //! output depends on timing. Not here: judging (`audit`).
 
+use crate::collect::Budget;
 use crate::collect::Wants;
 use crate::facts;
 use crate::facts::Facts;
@@ -127,6 +128,11 @@ fn plan(candidates: &[Candidate]) -> Tasks {
                 tasks.list.len() - 1
             });
         }
+    }
+    let all = tasks.list.iter().fold(0, |all: u64, task| all.saturating_add(task.blob.len()));
+    let count = tasks.list.len();
+    for task in &mut tasks.list {
+        task.request.wants.budget = Budget::share(task.blob.len(), all, count);
     }
     tasks
 }

@@ -59,13 +59,18 @@ pub const LINK_STEPS: u64 = 20_000_000;
 pub const SYMLINKS: usize = 40;
 /// A file kept whole because a rule reads it (passwd, group, package databases), in bytes.
 pub const KEPT_FILE_BYTES: u64 = 16 << 20;
-/// All files kept from one layer, in bytes.
+/// All such files kept from one layer, in bytes.
 pub const KEPT_LAYER_BYTES: u64 = 64 << 20;
+/// All such files kept from the layers that are read together, in bytes. Each layer has a share: half of them the same, half
+/// by its stored bytes.
+pub const KEPT_BYTES: u64 = 512 << 20;
 /// A file kept whole because the proof that an image starts reads it (scripts, `package.json`, `ld.so.conf`), in bytes.
 /// Start scripts have a few kilobytes; a longer one is read again if it is asked for.
 pub const TEXT_FILE_BYTES: u64 = 64 << 10;
 /// All such files kept from one layer, in bytes. A large Debian image has 3 MB of scripts.
 pub const TEXT_LAYER_BYTES: u64 = 16 << 20;
+/// All such files kept from the layers that are read together, in bytes, in shares as those of [`KEPT_BYTES`].
+pub const TEXTS_BYTES: u64 = 128 << 20;
 /// The front of an ELF file held while it is read, in bytes. What a loader reads lies there: the string table of Debian's
 /// node, one of the longest, ends at 7.6 MB.
 pub const HEAD_FRONT_BYTES: usize = 8 << 20;
@@ -77,7 +82,11 @@ pub const ELF_STRINGS_BYTES: u64 = 8 << 20;
 /// The names kept of one ELF file, in bytes. Programs with hundreds of libraries stay under 64 KiB.
 pub const HEAD_BYTES: usize = 1 << 20;
 /// All heads of scripts and ELF files kept from one layer, in bytes: enough for 100,000 of them.
-pub const HEADS_BYTES: usize = 64 << 20;
+pub const HEADS_LAYER_BYTES: u64 = 64 << 20;
+/// All heads kept from the layers that are read together, in bytes, in shares as those of [`KEPT_BYTES`].
+pub const HEADS_BYTES: u64 = 512 << 20;
+/// The least share of a layer, in bytes, however many layers there are.
+pub const SHARE_BYTES: u64 = 64 << 10;
 /// Holes of sparse ELF files written out while they are read, in bytes for one layer.
 pub const HEAD_HOLE_BYTES: u64 = 64 << 20;
 /// Libraries of one program. Blender has 370.

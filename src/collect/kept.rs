@@ -4,14 +4,15 @@
 //! turns out to need and that lies elsewhere (a passwd behind a symbolic link) is kept by a second reading that names the
 //! entry.
 
+use crate::collect::Budget;
 use crate::limits;
 use crate::model::layer_facts::Kept;
 use crate::model::path;
 use std::collections::BTreeMap;
 
 /// The files kept from one layer.
-#[derive(Default)]
 pub struct Keep {
+    budget: Budget,
     kept: BTreeMap<u32, Kept>,
     /// Bytes of the files that rules read.
     total: u64,
@@ -76,10 +77,15 @@ fn tells_where(at: &[u8]) -> bool {
 }
 
 impl Keep {
+    /// For a layer of which so much may be kept.
+    pub fn new(budget: Budget) -> Keep {
+        Keep { budget, kept: BTreeMap::new(), total: 0, texts: 0, open: None }
+    }
+
     /// A regular file begins. `forced`: keep it whatever its path.
     pub fn begin(&mut self, entry: u32, at: &[u8], size: u64, forced: bool) {
         if forced || wanted(at) {
-            if size > limits::KEPT_FILE_BYTES || self.total + size > limits::KEPT_LAYER_BYTES {
+            if size > limits::KEPT_FILE_BYTES || self.total + size > self.budget.kept {
                 self.kept.insert(entry, Kept::TooLarge(size));
                 return;
             }
@@ -89,7 +95,7 @@ impl Keep {
         }
         // A loader's cache is no text, and may be larger than one.
         let bound = if at == b"etc/ld.so.cache" { limits::KEPT_FILE_BYTES } else { limits::TEXT_FILE_BYTES };
-        if size <= bound && self.texts + size <= limits::TEXT_LAYER_BYTES {
+        if size <= bound && self.texts + size <= self.budget.texts {
             let why = if tells_where(at) { Why::Text } else { Why::IfScript };
             self.open = Some(Open { entry, content: Vec::new(), why });
         }
@@ -144,7 +150,7 @@ mod tests {
     use super::*;
 
     fn kept(files: &[(&str, &[u8])], piece: usize) -> BTreeMap<u32, Kept> {
-        let mut keep = Keep::default();
+        let mut keep = Keep::new(Budget::default());
         for (entry, (at, content)) in files.iter().enumerate() {
             keep.begin(entry as u32, at.as_bytes(), content.len() as u64, false);
             content.chunks(piece).for_each(|piece| keep.data(piece));
@@ -187,5 +193,19 @@ mod tests {
         let kept = kept(&files, usize::MAX);
         assert!(kept.len() < 300 && kept.contains_key(&400), "{}", kept.len());
         assert!(!kept.values().any(|kept| matches!(kept, Kept::TooLarge(_))));
+    }
+
+    #[test]
+    fn shares_add_up_to_the_bound() {
+        for layers in [1, 7, 2048_u64] {
+            let sizes: Vec<u64> = (0..layers).map(|layer| layer * layer).collect();
+            let all: u64 = sizes.iter().sum();
+            let shares: Vec<Budget> = sizes.iter().map(|&size| Budget::share(size, all, sizes.len())).collect();
+            let least = layers * limits::SHARE_BYTES;
+            assert!(shares.iter().map(|share| share.heads).sum::<u64>() <= limits::HEADS_BYTES + least);
+            assert!(shares.iter().all(|share| share.kept >= limits::SHARE_BYTES), "{layers}");
+        }
+        assert_eq!(Budget::share(5, 10, 2).heads, limits::HEADS_LAYER_BYTES);
+        assert_eq!(Budget::share(u64::MAX, u64::MAX, usize::MAX).texts, limits::TEXT_LAYER_BYTES);
     }
 }

@@ -30,9 +30,46 @@ use std::collections::BTreeMap;
 /// Malformed places that are listed; the first few tell the story.
 const MALFORMED_LISTED: usize = 20;
 
+/// How much of a layer may be kept, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// Of files that rules read.
+    pub kept: u64,
+    /// Of texts that the start proof reads.
+    pub texts: u64,
+    /// Of heads.
+    pub heads: u64,
+}
+
+impl Budget {
+    /// The share of a layer of `stored` bytes, of `layers` that have `all` together. It hangs on nothing but these, so that
+    /// the order of reading does not matter.
+    pub fn share(stored: u64, all: u64, layers: usize) -> Budget {
+        let share = |total: u64, most: u64| {
+            let same = total / 2 / layers.max(1) as u64;
+            let by_size = u128::from(total / 2) * u128::from(stored) / u128::from(all.max(1));
+            same.saturating_add(by_size as u64).clamp(limits::SHARE_BYTES, most)
+        };
+        Budget {
+            kept: share(limits::KEPT_BYTES, limits::KEPT_LAYER_BYTES),
+            texts: share(limits::TEXTS_BYTES, limits::TEXT_LAYER_BYTES),
+            heads: share(limits::HEADS_BYTES, limits::HEADS_LAYER_BYTES),
+        }
+    }
+}
+
+impl Default for Budget {
+    /// Of a layer that is read alone.
+    fn default() -> Budget {
+        Budget::share(1, 1, 1)
+    }
+}
+
 /// What is asked of the content of entries, beside their hashes.
 #[derive(Clone, Debug, Default)]
 pub struct Wants {
+    /// How much may be kept.
+    pub budget: Budget,
     /// SHA-256 of every regular file.
     pub sha256: bool,
     /// Entries to keep whole whatever their path, by index.
@@ -94,8 +131,8 @@ impl<'a> Collector<'a> {
             entries: Vec::new(),
             texts: Vec::new(),
             content: Content::new(wants.sha256),
-            keep: Keep::default(),
-            heads: Heads::default(),
+            keep: Keep::new(wants.budget),
+            heads: Heads::new(wants.budget),
             xattrs: BTreeMap::new(),
             malformed: Vec::new(),
             odd: Vec::new(),

@@ -10,6 +10,7 @@ mod held;
 #[cfg(test)]
 mod tests;
 
+use crate::collect::Budget;
 use crate::collect::heads::held::Held;
 use crate::collect::heads::held::Ready;
 use crate::limits;
@@ -22,19 +23,24 @@ use std::collections::BTreeMap;
 const HEAD_COST: usize = 256;
 
 /// The heads of a layer's files, and the one that is being read.
-#[derive(Default)]
 pub struct Heads {
+    budget: Budget,
     heads: BTreeMap<u32, Head>,
     held: Held,
     /// The file that is being read; none once its head is known, or known to be nothing.
     reading: Option<u32>,
     /// Bytes of the heads so far.
-    total: usize,
+    total: u64,
     /// Zeros of holes written down so far.
     holes: u64,
 }
 
 impl Heads {
+    /// For a layer of which so much may be kept.
+    pub fn new(budget: Budget) -> Heads {
+        Heads { budget, heads: BTreeMap::new(), held: Held::default(), reading: None, total: 0, holes: 0 }
+    }
+
     /// A regular file of `size` bytes begins.
     pub fn begin(&mut self, entry: u32, size: u64) {
         self.reading = Some(entry);
@@ -110,12 +116,12 @@ impl Heads {
 
     fn done(&mut self, head: Option<Head>) {
         let (Some(entry), Some(head)) = (self.reading.take(), head) else { return };
-        let cost = HEAD_COST + bytes(&head);
-        let head = match self.total + cost <= limits::HEADS_BYTES {
+        let cost = (HEAD_COST + bytes(&head)) as u64;
+        let head = match self.total + cost <= self.budget.heads {
             true => head,
             false => Head::Unread("its layer has more programs than the limit (heads)"),
         };
-        self.total = (self.total + cost).min(limits::HEADS_BYTES);
+        self.total = (self.total + cost).min(self.budget.heads);
         self.heads.insert(entry, head);
     }
 }

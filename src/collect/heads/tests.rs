@@ -4,6 +4,7 @@
 mod elf;
 
 use super::*;
+use crate::collect::Budget;
 use crate::collect::heads::tests::elf::Elf;
 use crate::collect::heads::tests::elf::Layout;
 use crate::model::program::Linking;
@@ -11,7 +12,7 @@ use proptest::prelude::*;
 
 /// The head of a file that comes in pieces of so many bytes.
 fn in_pieces(file: &[u8], piece: usize) -> Option<Head> {
-    let mut heads = Heads::default();
+    let mut heads = Heads::new(Budget::default());
     heads.begin(0, file.len() as u64);
     file.chunks(piece).for_each(|piece| heads.data(piece));
     heads.end();
@@ -182,7 +183,7 @@ fn a_sparse_file_is_read_with_its_holes() {
     let (start, end) = (4096, 4096 + (9 << 20));
     let mut zeroed = file.clone();
     zeroed[start..end].fill(0);
-    let mut heads = Heads::default();
+    let mut heads = Heads::new(Budget::default());
     for entry in 0..20 {
         heads.begin(entry, file.len() as u64);
         heads.data(&file[..start]);
@@ -199,7 +200,7 @@ fn a_sparse_file_is_read_with_its_holes() {
 fn names_of_a_layer_have_a_bound() {
     let names: Vec<String> = (0..300).map(|n| format!("lib{n}-{}.so", "x".repeat(1000))).collect();
     let file = elf::library("", &names.iter().map(String::as_str).collect::<Vec<_>>()).bytes();
-    let mut heads = Heads::default();
+    let mut heads = Heads::new(Budget::default());
     for entry in 0..300 {
         heads.begin(entry, file.len() as u64);
         heads.data(&file);
