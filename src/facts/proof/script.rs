@@ -204,10 +204,11 @@ impl Run<'_, '_> {
         if self.prover.is_exhausted() {
             return Outcome::ANY;
         }
-        for inner in &command.inner {
-            self.substitutes(inner, limits::SHELL_DEPTH);
-        }
         let words = self.words(command);
+        let lacks_output = self.lacks_output(command, &words);
+        for inner in &command.inner {
+            self.substitutes(&inner.text, limits::SHELL_DEPTH);
+        }
         let assignments = words.iter().take_while(|word| start::is_assignment(word)).count();
         let (assigned, words) = words.split_at(assignments);
         let is_lost = is_piped || command.is_background;
@@ -229,7 +230,7 @@ impl Run<'_, '_> {
         if command.writes {
             self.doubts(&format!("{} writes a file before", quoted(words.first().map_or("a command", |word| word))));
         }
-        outcome
+        if lacks_output { Outcome::FAILS } else { outcome }
     }
 
     /// A command's words, `"$@"` put in.
@@ -250,6 +251,30 @@ impl Run<'_, '_> {
         words
     }
 
+    /// Whether a command fails because the text whose output it takes does: an assignment has that text's status
+    /// (POSIX.1-2024, Shell Command Language, section 2.9.1), and where nothing was written nothing equals a word.
+    fn lacks_output(&mut self, command: &Simple, words: &[String]) -> bool {
+        let is_certain = self.doubt.is_none() && !self.is_likely && !self.shifted && self.functions.is_empty();
+        let Some(last) = command.inner.last().filter(|last| last.is_value && command.depth == 0 && is_certain) else {
+            return false;
+        };
+        let assigns = words.iter().all(|word| start::is_assignment(word));
+        let is_one = || shell::commands(&last.text, &self.ground.variables).len() == 1 && command.inner.len() == 1;
+        if !assigns && !(compares(words) && is_one()) {
+            return false;
+        }
+        let switches = Switches { errexit: false, ..self.switches.get() };
+        let options = Options { switches, doubt: None, is_dash: self.is_dash };
+        let mut inner = Proof::default();
+        self::text(self.prover, &self.ground, &last.text, self.arguments, options, &mut inner);
+        // What started may have written something before it failed.
+        let lacks = inner.fails() && (assigns || inner.started.is_empty());
+        if lacks {
+            self.inner.push(inner);
+        }
+        lacks
+    }
+
     /// The commands of a substitution may bring files like any others.
     fn substitutes(&mut self, text: &str, depth: usize) {
         let text = shell::read(text, &self.ground.variables);
@@ -262,7 +287,7 @@ impl Run<'_, '_> {
                 self.doubts("a substitution writes a file before");
             }
             for inner in command.inner.iter().filter(|_| depth > 0) {
-                self.substitutes(inner, depth - 1);
+                self.substitutes(&inner.text, depth - 1);
             }
         }
     }
@@ -477,6 +502,19 @@ impl Run<'_, '_> {
         }
         self.is_likely |= !known::HARMLESS.contains(&name) && !known::BUILTINS.contains(&name);
     }
+}
+
+/// `[ "$(…)" = word ]`, either way round.
+fn compares(words: &[String]) -> bool {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let (left, operator, right) = match words[..] {
+        ["[", left, operator, right, "]"] | ["test", left, operator, right] => (left, operator, right),
+        ["[[", left, operator @ ("=" | "=="), right, "]]"] => (left, operator, right),
+        _ => return false,
+    };
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric());
+    let is_output = |word: &str| word == OPEN_TEXT;
+    matches!(operator, "=" | "==" | "-eq") && (is_output(left) && is_word(right) || is_word(left) && is_output(right))
 }
 
 /// A value that is not known.

@@ -4,6 +4,7 @@
 
 use crate::facts::shell::ARGUMENTS;
 use crate::facts::shell::OPEN;
+use crate::facts::shell::Substitution;
 use crate::facts::shell::is_decided;
 use crate::facts::shell::split::Splitter;
 use crate::facts::shell::split::is_name;
@@ -60,7 +61,7 @@ impl Splitter<'_> {
             self.open();
             let length = closing(inner, b'(', b')').unwrap_or(inner.len());
             if !inner.starts_with('(') {
-                self.next.inner.push(inner[..length].to_string());
+                self.next.inner.push(Substitution { text: inner[..length].to_string(), is_value: true });
             }
             return (at + length + 2).min(text.len());
         }

@@ -50,10 +50,19 @@ pub struct Simple {
     pub is_background: bool,
     /// In how many compound commands (`if`, `for`, `{`, `(`, functions) it stands.
     pub depth: usize,
-    /// Texts of substitutions in its words (`$(…)`, backquotes, `<(…)`).
-    pub inner: Vec<String>,
+    /// Substitutions in its words.
+    pub inner: Vec<Substitution>,
     /// It writes a file (`>`, `>>`) other than one in /dev.
     pub writes: bool,
+}
+
+/// A text that runs to make part of a word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Substitution {
+    /// The text.
+    pub text: String,
+    /// Its output is put into the word (`$(…)`, backquotes); else the name of a file (`<(…)`).
+    pub is_value: bool,
 }
 
 /// The variables that a command sees. A copy costs what was changed: each command that is proved has its own.

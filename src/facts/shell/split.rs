@@ -6,6 +6,7 @@ use crate::facts::shell::ARGUMENTS;
 use crate::facts::shell::Join;
 use crate::facts::shell::OPEN;
 use crate::facts::shell::Simple;
+use crate::facts::shell::Substitution;
 use crate::facts::shell::Text;
 use crate::facts::shell::Variables;
 use crate::facts::shell::expand::closing;
@@ -112,7 +113,7 @@ impl Splitter<'_> {
                 '`' => {
                     self.open();
                     let length = text[next..].find('`').unwrap_or(text.len() - next);
-                    self.next.inner.push(text[next..next + length].to_string());
+                    self.next.inner.push(Substitution { text: text[next..next + length].to_string(), is_value: true });
                     at = (next + length + 1).min(text.len());
                     continue;
                 }
@@ -210,7 +211,7 @@ impl Splitter<'_> {
                         // Process substitution: a file's name, or what a redirection goes to.
                         let inner = &text[next + 1..];
                         let length = closing(inner, b'(', b')').unwrap_or(inner.len());
-                        self.next.inner.push(inner[..length].to_string());
+                        self.next.inner.push(Substitution { text: inner[..length].to_string(), is_value: false });
                         self.open();
                         at = (next + 1 + length + 1).min(text.len());
                         continue;
