@@ -171,6 +171,32 @@ config user=1000 cmd=["/bin/sh","-ec","nope & true"]
 
 config user=1000 cmd=["/bin/sh","-c","! nope"]
 
+config user=1000 cmd=["/bin/sh","-c","[ \"$(nope)\" = 200 ]"]
+
+config user=1000 cmd=["/bin/sh","-c","[ \"$(nope)\" != 200 ]"]
+
+config user=1000 cmd=["/bin/sh","-c","test 200 -eq `nope`"]
+
+config user=1000 cmd=["/bin/sh","-c","[ $(nope) = 200 ]"]
+
+config user=1000 cmd=["/bin/sh","-c","[[ $(nope) == 200 ]]"]
+
+config user=1000 cmd=["/bin/sh","-c","x=$(nope) && true"]
+
+config user=1000 cmd=["/bin/sh","-c","x=$(nope); true"]
+
+config user=1000 cmd=["/bin/sh","-c","x=$(nope)"]
+
+config user=1000 cmd=["/bin/sh","-c","x=$(true)$(nope)"]
+
+config user=1000 cmd=["/bin/sh","-c","x=$(nope)$(true)"]
+
+config user=1000 cmd=["/bin/sh","-c","[ \"$(sh -c \"echo 200; nope\")\" = 200 ]"]
+
+config user=1000 cmd=["/bin/sh","-c","[ \"$(echo 200; nope)\" = 200 ]"]
+
+config user=1000 cmd=["/bin/sh","-c","[ \"a$(nope)\" = a ]"]
+
 config user=1000 workdir=/w cmd=["/bin/sh","-c","cd sub && ./run"]
 f 0755 0:0 w/sub/run "#!/bin/sh\n"
 
