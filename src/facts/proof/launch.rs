@@ -166,7 +166,7 @@ impl Prover {
         if is_shell(name) {
             return script::shell(self, ground, started.program, argv, proof);
         }
-        match wrappers::next(ground, argv) {
+        match wrappers::next(ground, started.program, argv) {
             Next::None => programs::needs(self, ground, started, argv, proof),
             Next::Command { ground, words } => proof.nest(self.launch(&ground, &words, By::Program)),
             Next::Fault(fault) => proof.fault(ground, fault),
@@ -188,7 +188,7 @@ impl Prover {
             );
             return proof.fault(ground, fault(what, Some(started.program)));
         }
-        let (ground, secure) = as_owner(ground, started.program);
+        let (ground, secure) = self.as_owner(ground, started.program);
         let loaded = loader::load(&ground, started.program, kernel, secure);
         if let Some(interpreter) = loaded.interpreter
             && self.told.borrow_mut().insert(started.program)
@@ -206,23 +206,26 @@ impl Prover {
         }
         loaded.open.into_iter().for_each(|question| proof.open(question));
     }
-}
 
-/// Who a program runs as whose file has set-id bits, and whether the loader takes it for privileged (ld.so(8),
-/// "secure-execution mode").
-fn as_owner<'a>(ground: &Ground<'a>, program: NodeId) -> (Ground<'a>, bool) {
-    let Some(stat) = ground.view.stat(program) else { return (ground.clone(), false) };
-    let mut owned = ground.clone();
-    if stat.mode & 0o4000 != 0 {
-        owned.actor.uid = stat.uid;
-        owned.actor.overrides |= stat.uid == 0;
+    /// Who a program runs as whose file has set-id bits, and whether the loader takes it for privileged (ld.so(8),
+    /// "secure-execution mode"; for a real uid 0 file capabilities do not count, security/commoncap.c).
+    fn as_owner<'a>(&self, ground: &Ground<'a>, program: NodeId) -> (Ground<'a>, bool) {
+        let Some(stat) = ground.view.stat(program) else { return (ground.clone(), false) };
+        let mut owned = ground.clone();
+        if stat.mode & 0o4000 != 0 {
+            owned.actor.uid = stat.uid;
+            owned.actor.overrides = stat.uid == 0 && self.capabilities == Capabilities::Docker;
+        }
+        if stat.mode & 0o2010 == 0o2010 {
+            owned.actor.gid = stat.gid;
+        }
+        let has_capabilities =
+            ground.view.xattrs(program).iter().any(|xattr| &xattr.name[..] == b"security.capability");
+        let secure = owned.actor.uid != ground.actor.uid
+            || owned.actor.gid != ground.actor.gid
+            || has_capabilities && ground.actor.uid != 0;
+        (owned, secure)
     }
-    if stat.mode & 0o2010 == 0o2010 {
-        owned.actor.gid = stat.gid;
-    }
-    let has_capabilities = ground.view.xattrs(program).iter().any(|xattr| &xattr.name[..] == b"security.capability");
-    let secure = owned.actor.uid != ground.actor.uid || owned.actor.gid != ground.actor.gid || has_capabilities;
-    (owned, secure)
 }
 
 /// Whether a link says that a busybox has an applet: distributions make one for each.

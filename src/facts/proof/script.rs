@@ -260,7 +260,7 @@ impl Run<'_, '_> {
         };
         let assigns = words.iter().all(|word| start::is_assignment(word));
         let is_one = || shell::commands(&last.text, &self.ground.variables).len() == 1 && command.inner.len() == 1;
-        if !assigns && !(compares(words) && is_one()) {
+        if !(assigns || compares(words) && is_one()) {
             return false;
         }
         let switches = Switches { errexit: false, ..self.switches.get() };
@@ -347,9 +347,10 @@ impl Run<'_, '_> {
                     false => self.program(&[], words).ending(),
                 }
             }
-            "command" if words.first().is_some_and(|word| word.starts_with('-') && word != "-p") => Outcome::ANY,
-            "command" if words.is_empty() => Outcome::SUCCEEDS,
-            "command" => self.program(&[], words),
+            "command" => {
+                let again = words.iter().take_while(|word| *word == "command").count();
+                self.behind_command(&words[again..], is_conditional)
+            }
             "." | "source" | "eval" | "alias" | "builtin" | "enable" => {
                 self.doubts(&format!("{} runs before, and may change what follows", quoted(name)));
                 Outcome::ANY.ending_perhaps()
@@ -365,7 +366,7 @@ impl Run<'_, '_> {
                 Outcome::ANY
             }
             "set" => {
-                self.set(words);
+                self.set(words, is_conditional);
                 Outcome::SUCCEEDS
             }
             "shift" => {
@@ -430,7 +431,22 @@ impl Run<'_, '_> {
         }
     }
 
-    fn set(&mut self, words: &[String]) {
+    /// `command NAME …` passes over functions; with options it may only tell where something is.
+    fn behind_command(&mut self, words: &[String], is_conditional: bool) -> Outcome {
+        let Some(name) = words.first() else { return Outcome::SUCCEEDS };
+        if name.starts_with('-') {
+            self.passes(words.iter().position(|word| !word.starts_with('-')).map_or(&[], |at| &words[at..]));
+            return Outcome::ANY;
+        }
+        let own = match self.functions.contains(name) {
+            true => None,
+            false => self.builtin(name, &words[1..], is_conditional),
+        };
+        own.unwrap_or_else(|| self.program(&[], words))
+    }
+
+    /// Where it may run or not, a switch is only ever taken off.
+    fn set(&mut self, words: &[String], is_conditional: bool) {
         let mut switches = self.switches.get();
         let mut at = 0;
         while let Some(word) = words.get(at) {
@@ -439,14 +455,15 @@ impl Run<'_, '_> {
             match word.as_str() {
                 option if option.len() > 1 && option.starts_with(['-', '+']) && option != "--" => {
                     let is_on = option.starts_with('-');
-                    if option.contains('e') {
+                    let may_switch = !is_on || !is_conditional;
+                    if option.contains('e') && may_switch {
                         switches.errexit = is_on;
                     }
                     if option.ends_with('o') {
                         at += 1;
                         match name {
-                            "errexit" => switches.errexit = is_on,
-                            "pipefail" => switches.pipefail = is_on,
+                            "errexit" if may_switch => switches.errexit = is_on,
+                            "pipefail" if may_switch => switches.pipefail = is_on,
                             _ => {}
                         }
                     }

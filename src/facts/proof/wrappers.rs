@@ -15,6 +15,7 @@ use crate::facts::start;
 use crate::facts::start::file_name;
 use crate::model::finding::Undecided;
 use crate::model::text::shown;
+use crate::view::NodeId;
 use crate::view::Resolved;
 use std::collections::VecDeque;
 
@@ -31,11 +32,11 @@ pub enum Next<'a> {
 }
 
 /// What the program of these words starts.
-pub fn next<'a>(ground: &Ground<'a>, argv: &[String]) -> Next<'a> {
+pub fn next<'a>(ground: &Ground<'a>, program: NodeId, argv: &[String]) -> Next<'a> {
     let rest = &argv[1..];
     match file_name(&argv[0]) {
         "env" => env(ground, rest),
-        "gosu" | "su-exec" => as_user(ground, argv),
+        "gosu" | "su-exec" => as_user(ground, program, argv),
         // What they run is looked for in node_modules; `programs` knows how.
         "npx" | "bunx" | "pnpm" | "yarn" => Next::None,
         "uv" | "poetry" | "pipenv" | "pdm" | "hatch" | "rye" | "pixi" | "conda" | "mamba" | "micromamba" => Next::Open(
@@ -98,12 +99,15 @@ fn env<'a>(ground: &Ground<'a>, words: &[String]) -> Next<'a> {
 const UNSET_PATH: &str = "/bin:/usr/bin:\u{fffc}";
 
 /// `gosu USER COMMAND`: the user of passwd, with its groups.
-fn as_user<'a>(ground: &Ground<'a>, argv: &[String]) -> Next<'a> {
+fn as_user<'a>(ground: &Ground<'a>, file: NodeId, argv: &[String]) -> Next<'a> {
     let [program, user, words @ ..] = argv else { return Next::None };
     if words.is_empty() {
         return Next::None;
     }
     if ground.actor.uid != 0 {
+        if ground.view.stat(file).is_some_and(|stat| stat.mode & 0o4000 != 0) {
+            return Next::Open(Undecided::unknowable(quoted(program), "its file lets it change the user (setuid)"));
+        }
         let what = format!("{} may not change the user: {} is not root", quoted(program), ground.who());
         let fix = "Start the command itself: USER has chosen the user already.";
         return Next::Fault(Fault::new(shown(program), what, None).fix(fix));

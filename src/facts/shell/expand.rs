@@ -74,6 +74,15 @@ impl Splitter<'_> {
             return at + length;
         }
         match rest.chars().next() {
+            // bash's `$'…'`, in which backslashes escape, and `$"…"`; to dash the dollar is one of the word's letters.
+            Some('\'') if !quoted => {
+                self.open();
+                at + 1 + end_of_quote(&rest[1..])
+            }
+            Some('"') if !quoted => {
+                self.open();
+                at
+            }
             Some('@') => {
                 self.word.get_or_insert_default().push(ARGUMENTS);
                 at + 1
@@ -123,6 +132,17 @@ impl Splitter<'_> {
         let rest = text[at..].trim_matches(['"', '\'']);
         self.push_value(rest, quoted);
     }
+}
+
+/// Behind the quote that ends a `$'…'`.
+fn end_of_quote(text: &str) -> usize {
+    let mut is_escaped = false;
+    let end = text.bytes().position(|byte| {
+        let ends = byte == b'\'' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        ends
+    });
+    end.map_or(text.len(), |end| end + 1)
 }
 
 /// Where a bracket that is open closes; what is quoted closes nothing.

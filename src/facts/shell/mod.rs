@@ -156,6 +156,7 @@ mod tests {
             ("A=(a b) B+=( c ); x", &[], "A=?|B+=? ; x"),
             ("x $(echo 'a)' \"b)$(c ')')\" | d) e", &[], "x|?|e"),
             ("x ${unclosed", &[], "x|?"),
+            ("x $'it\\'s' y $\"z\" \"$'\"; a", &[], "x|?|y|?z|$' ; a"),
             ("curl -f 'http://a/b?c=d&e=f' ü", &[], "curl|-f|http://a/b?c=d&e=f|ü"),
         ] {
             assert_eq!(words(text, env), expected, "{text}");
@@ -180,13 +181,19 @@ mod tests {
             shown.collect::<Vec<_>>().join(" ").replace(OPEN, "?").replace(ARGUMENTS, "@")
         };
         for (text, expected) in [
-            ("a && b || c; d | e & f\ng", ";0a &&0b ||0c ;0d |&0e ;0f ;0g"),
+            ("a && b || c; d | e & f\ng", ";0a &&0b ||0c ;&0d |&0e ;0f ;0g"),
             ("a &&\n b |\n\n c", ";0a &&0b |0c"),
             ("if a; then b; else c; fi || d", ";1a ;1b ;1c ||0d"),
             ("for x in 1 2; do a; done; ! b", ";1a ;!0b"),
             ("case \"$1\" in\n a|b) c ;;\n (*) d;;\nesac\ne", ";1c ;1d ;0e"),
             ("f() { a; b; }\nfunction g {\n c\n}\nd", ";0d"),
             ("f() {\n if a; then b; fi\n}\nc", ";0c"),
+            ("f () { a; }; g ( ) ( b ); function h() { c; }; function i () { d; }; e", ";0e"),
+            ("function f { if a; then b; fi; c & }\nd", ";0d"),
+            ("x; a && b || c & d", ";0x ;&0a &&&0b ||&0c ;0d"),
+            ("x; { a; b; } && c & d", ";0x ;&1a ;&1b &&&0c ;0d"),
+            ("a || for i in 1; do b; done; c", ";0a ||1b ;0c"),
+            ("[[ -f a ]]&& b", ";0[[ -f a ]] &&0b"),
             ("(a; b) && { c; } > /x; d", ";1a ;1b &&1c ;0d"),
             ("cat <<EOF > x\nfoo; bar\nEOF\na", ";>0cat ;0a"),
             ("cat <<-'E' && b\n\tfoo\n\tE\na >/dev/null 2>&1", ";0cat &&0b ;0a"),

@@ -168,13 +168,7 @@ impl Splitter<'_> {
                     at = closing(&text[next..], b'(', b')').map_or(text.len(), |length| next + length + 1);
                     continue;
                 }
-                '(' if self.next.words.is_empty()
-                    && self.word.is_some()
-                    && text[next..].trim_start().starts_with(')') =>
-                {
-                    // The name of a function; its body is a compound command.
-                    self.text.functions.extend(self.word.take());
-                    self.nesting.push(FUNCTION);
+                '(' if text[next..].trim_start().starts_with(')') && self.begins_function() => {
                     at = next + text[next..].find(')').map_or(0, |end| end + 1);
                     continue;
                 }
@@ -189,9 +183,8 @@ impl Splitter<'_> {
                 '&' if followed(b'>') => self.end_word(),
                 '&' if at > 0 && matches!(bytes[at - 1], b'>' | b'<') => {}
                 '&' => {
-                    self.end_word();
-                    self.next.is_background = true;
                     self.end_command(Join::Then);
+                    self.background();
                 }
                 '<' if text[at..].starts_with("<<") && !text[at..].starts_with("<<<") => {
                     at = self.here_document(text, at + 2);
@@ -230,6 +223,41 @@ impl Splitter<'_> {
         self.end_command(Join::Then);
     }
 
+    /// A `()` follows: whether a function's name stands before it. Its body is a compound command.
+    fn begins_function(&mut self) -> bool {
+        if self.next.words.first().is_some_and(|word| word == FUNCTION) {
+            self.end_word();
+        }
+        let name = match (self.next.words.len(), self.word.is_some()) {
+            // Behind `function NAME`, where it says nothing more.
+            (0, false) => return self.nesting.last() == Some(&FUNCTION),
+            (0, true) => self.word.take(),
+            (1, false) => self.next.words.pop(),
+            _ => return false,
+        };
+        self.text.functions.extend(name);
+        self.nesting.push(FUNCTION);
+        true
+    }
+
+    /// A `&` ended the command: the whole list up to here runs in the background (section 2.9.3).
+    fn background(&mut self) {
+        let depth = self.nesting.len();
+        // Those of functions are not among the commands.
+        if self.nesting.contains(&FUNCTION) {
+            return;
+        }
+        let commands = &mut self.text.commands;
+        for at in (0..commands.len()).rev() {
+            commands[at].is_background = true;
+            // The first command of a compound one has the join of the whole.
+            let is_inside = at > 0 && commands[at].depth > depth && commands[at - 1].depth > depth;
+            if !is_inside && commands[at].join == Join::Then {
+                return;
+            }
+        }
+    }
+
     /// Reads the word behind `<<`; gives the place behind it.
     fn here_document(&mut self, text: &str, at: usize) -> usize {
         self.end_word();
@@ -257,7 +285,8 @@ impl Splitter<'_> {
     /// The command is a `[[` that has not come to its `]]`.
     fn in_test(&self) -> bool {
         let words = &self.next.words;
-        words.first().is_some_and(|word| word == "[[") && words.last().is_none_or(|word| word != "]]")
+        let last = self.word.as_ref().or(words.last());
+        words.first().is_some_and(|word| word == "[[") && last.is_none_or(|word| word != "]]")
     }
 
     pub fn push(&mut self, text: &str) {
@@ -292,6 +321,11 @@ impl Splitter<'_> {
             self.next.words.clear();
             self.nesting.push("esac");
             self.in_pattern = true;
+        }
+        if self.next.words.len() == 2 && self.next.words[0] == FUNCTION {
+            self.text.functions.extend(self.next.words.pop());
+            self.next.words.clear();
+            self.nesting.push(FUNCTION);
         }
     }
 
@@ -342,14 +376,9 @@ impl Splitter<'_> {
                 self.next.join = if join == Join::Then { command.join } else { join };
                 return;
             }
-            Some("for" | "select") => return self.nesting.push("done"),
-            Some("function") => {
-                self.text.functions.extend(command.words.get(1).cloned());
-                self.nesting.push(FUNCTION);
-                if command.words.last().is_some_and(|word| word == "{") {
-                    self.nesting.push("}");
-                }
-                return;
+            Some("for" | "select") => {
+                self.next.join = command.join;
+                return self.nesting.push("done");
             }
             _ => {}
         }

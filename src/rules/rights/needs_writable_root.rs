@@ -60,14 +60,13 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     let view = facts.view()?;
     let run = &facts.image().config.run;
     let command = facts.serving();
-    let variables = Variables::new(run);
     let moves = command.moves();
     let mut places: BTreeSet<Vec<u8>> = [&b"tmp"[..], b"run", b"dev", b"proc"].map(<[u8]>::to_vec).into();
     places.extend(run.volumes.iter().map(|volume| real(view, volume.as_bytes())));
     let longest = places.iter().map(Vec::len).max().unwrap_or(0);
     let mut told = 0;
     for (words, server) in command.programs.iter().zip(facts.servers(command)) {
-        for writes in writes(words, &variables, server.as_ref()) {
+        for writes in writes(words, &command.variables, server.as_ref()) {
             let is_absolute = writes.at.starts_with('/');
             let at = if is_absolute { writes.at } else { format!("/{}/{}", run.working_dir, writes.at) };
             // Linux takes no longer path.

@@ -45,7 +45,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     let field = if facts.image().config.run.entrypoint.is_empty() { "config.Cmd" } else { "config.Entrypoint" };
     // An entry script may start one: `exec tini -- "$@"`.
     let has_init = |proof: &Proof| proof.started.iter().any(|started| is_init(&started.argv[0]));
-    if command.handed_by.is_some() && facts.start_proof(Capabilities::Docker).is_ok_and(has_init) {
+    if command.shell_form.is_none() && facts.start_proof(Capabilities::Docker).is_ok_and(has_init) {
         return Ok(());
     }
     let first = shown(first);
