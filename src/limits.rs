@@ -143,6 +143,8 @@ pub const MODULE_DEPTH: usize = 64;
 pub const INIT_BYTES: u64 = 64 << 10;
 /// Folders above a working folder that are looked at for package.json. Linux takes paths of 2,048 of them.
 pub const FOLDERS_UP: usize = 2048;
+/// Package managers in a command whose scripts are read for the servers that they start. `concurrently` starts a handful.
+pub const PACKAGE_SCRIPTS: usize = 24;
 /// Scripts of a package.json that are named where the one that is asked for is missing.
 pub const SCRIPTS_LISTED: usize = 8;
 /// A script or a text for a shell, in bytes, that the start proof reads. The largest entry scripts of public images have

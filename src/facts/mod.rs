@@ -6,12 +6,14 @@ pub mod access;
 pub mod accounts;
 pub mod ground;
 pub mod health;
+pub mod known;
 pub mod loader;
 pub mod options;
 pub mod packages;
 pub mod ports;
 pub mod proof;
 pub mod servers;
+mod serving;
 pub mod shell;
 pub mod start;
 #[cfg(test)]

@@ -11,15 +11,11 @@
 //! In: the words of a command, the image's variables. Out: the sockets. Not here: whether they are the right ones.
 
 use crate::facts::Facts;
-use crate::facts::access::Capabilities;
-use crate::facts::ground::Ground;
 use crate::facts::health::is_loopback;
+use crate::facts::known;
 use crate::facts::options::Options;
-use crate::facts::proof::known;
-use crate::facts::proof::lang::packages;
 use crate::facts::shell;
 use crate::facts::shell::Variables;
-use crate::facts::start;
 use crate::facts::start::Command;
 use crate::facts::start::file_name;
 use crate::limits;
@@ -94,50 +90,7 @@ const BY_FILE: &str = "a file that the program reads may set it";
 const HIDDEN: &str = "its options are written in a form that is not read here";
 const NO_PORT: &str = "it is no port number";
 
-impl<'a> Facts<'a> {
-    /// What the config starts ([`Facts::command`]), with what an entry script starts before, and with the commands of
-    /// package.json's scripts in place of the package manager that runs them. What may run or not is open.
-    pub fn serving(&'a self) -> &'a Command {
-        self.serving.get_or_init(|| self.read_serving())
-    }
-
-    fn read_serving(&'a self) -> Command {
-        self.begin();
-        let mut command = self.command();
-        let Ok(ground) = self.ground(Capabilities::Docker) else { return command };
-        if let Some(form) = &command.shell_form {
-            command.programs = programs(&form.text, &ground.variables);
-        }
-        if let Some(text) = command.handed_by.as_ref().and_then(|script| self.script(&ground, script)) {
-            command.variables.open(&text);
-            command.programs.splice(0..0, programs(&text, &ground.variables));
-        }
-        // A text may name a package manager very often; each one reads package.json.
-        let mut left = limits::COMMAND_DEPTH;
-        let mut inner = |words: Vec<String>| {
-            let is_manager = matches!(file_name(&words[0]), "npm" | "yarn" | "pnpm" | "bun");
-            if left == 0 || !is_manager {
-                return vec![words];
-            }
-            left -= 1;
-            match packages::run(&ground, file_name(&words[0]), &words[1..]) {
-                Some(Ok(run)) => {
-                    run.scripts.iter().flat_map(|script| programs(&script.text, &ground.variables)).collect()
-                }
-                _ => vec![words],
-            }
-        };
-        command.programs = command.programs.into_iter().flat_map(&mut inner).collect();
-        command
-    }
-
-    /// The text of an entry script.
-    fn script(&self, ground: &Ground<'_>, word: &str) -> Option<String> {
-        let node = ground.program(word)?;
-        let bytes = self.content(node).ok().filter(|bytes| bytes.len() <= limits::SCRIPT_BYTES)?;
-        Some(String::from_utf8_lossy(bytes).into_owned())
-    }
-
+impl Facts<'_> {
     /// The server that each of a command's programs is; `None` for programs that are not known here.
     pub fn servers(&self, command: &Command) -> Vec<Option<Server>> {
         let variables = &command.variables;
@@ -166,28 +119,13 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// The programs of a shell text. A server that may run or not is open, and so is what functions start; what is handed on by
-/// `"$@"` is told elsewhere.
-fn programs(text: &str, variables: &Variables) -> Vec<Vec<String>> {
-    let text = shell::read(text, variables);
-    let open = || vec![shell::OPEN.to_string()];
-    let words = text.commands.iter().filter_map(|command| {
-        let words = start::unwrapped(&command.words);
-        let first = words.first()?;
-        let is_open = text.functions.contains(first) || command.depth > 0 && call(words).is_some();
-        let is_handed = first.contains(shell::ARGUMENTS);
-        (!is_handed).then(|| if is_open { open() } else { words.to_vec() })
-    });
-    // What stands behind the last command that was read is not known.
-    words.chain(text.is_cut.then(open)).collect()
-}
-
 /// Steps before a server starts that end by themselves, and open no port.
 pub fn opens_no_port(words: &[String]) -> bool {
     let name = file_name(&words[0]);
     let is_django = words.iter().take(3).any(|word| file_name(word) == "manage.py");
     let has = |verbs: &[&str]| words.iter().any(|word| verbs.contains(&word.as_str()));
     known::is_passing(name)
+        || call(words).is_some_and(|(_, words)| ends_at_once(words))
         || is_django && has(&["migrate", "collectstatic", "check", "loaddata", "createsuperuser", "compilemessages"])
         || name == "alembic"
         || name == "flask" && has(&["db"])
@@ -196,7 +134,7 @@ pub fn opens_no_port(words: &[String]) -> bool {
 
 /// `may_find`: whether a file that the server looks for may lie in its working folder or above it.
 fn server(words: &[String], variables: &Variables, may_find: &dyn Fn(&'static str) -> bool) -> Option<Server> {
-    let (name, words) = call(words)?;
+    let (name, words) = call(words).filter(|(_, words)| !ends_at_once(words))?;
     let options = Options(words);
     let told = Reader { options, variables };
     let socket =
@@ -295,8 +233,13 @@ fn server(words: &[String], variables: &Variables, may_find: &dyn Fn(&'static st
     }
 }
 
+/// Whether a server is only asked for its help, its version, or what it thinks of its settings.
+fn ends_at_once(words: &[String]) -> bool {
+    words.iter().any(|word| matches!(word.as_str(), "--help" | "--version" | "--check-config" | "--print-config"))
+}
+
 /// The server and the words behind its name.
-fn call(words: &[String]) -> Option<(&'static str, &[String])> {
+pub fn call(words: &[String]) -> Option<(&'static str, &[String])> {
     let (program, rest) = words.split_first()?;
     let name = file_name(program);
     if name == "python" || name.starts_with("python3") {

@@ -65,6 +65,11 @@ impl Facts<'_> {
         // The words that tell the program stand in Cmd where nothing of Entrypoint is left.
         let field = if words.len() > run.cmd.len() || run.cmd.is_empty() { "config.Entrypoint" } else { "config.Cmd" };
         let init = init_of(&argv, words);
+        // `env A=b program`.
+        let front = &argv[..argv.len() - words.len()];
+        for (name, value) in front.iter().filter(|word| is_assignment(word)).filter_map(|word| word.split_once('=')) {
+            variables.set(name, value);
+        }
         let Some((name, text)) = shell_text(words) else {
             let programs = if words.is_empty() { Vec::new() } else { vec![words.to_vec()] };
             return Command { programs, init, handed_by, field, argv, variables, shell_form: None };
@@ -163,6 +168,8 @@ pub fn behind(words: &[String]) -> Option<&[String]> {
         "docker-init" | "podman-init" | "catatonit" => behind_options(&["-p", "-e"]),
         name if name.starts_with("dumb-init") && is_init(name) => behind_options(&["-r", "--rewrite"]),
         name if name.starts_with("tini") && is_init(name) => behind_options(&["-p", "-e"]),
+        // `command -v x` only tells where x is.
+        "command" if rest.first().is_some_and(|word| word.starts_with("-v") || word.starts_with("-V")) => &[],
         "nohup" | "command" | "setsid" | "stdbuf" => behind_options(&["-i", "-o", "-e"]),
         "nice" | "ionice" => behind_options(&["-n", "-c"]),
         "timeout" => behind_options(&["-k", "-s", "--kill-after", "--signal"]).get(1..).unwrap_or(&[]),

@@ -7,6 +7,7 @@
 pub mod base;
 pub mod config;
 pub mod env;
+mod faults;
 pub mod health;
 pub mod leftovers;
 pub mod page;

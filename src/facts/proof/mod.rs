@@ -5,7 +5,6 @@
 
 mod exec;
 mod flow;
-pub mod known;
 pub mod lang;
 mod launch;
 mod lookup;

@@ -7,12 +7,12 @@
 use crate::facts::access::Reach;
 use crate::facts::ground::Ground;
 use crate::facts::ground::Need;
+use crate::facts::known;
 use crate::facts::proof::Fault;
 use crate::facts::proof::Proof;
 use crate::facts::proof::flow;
 use crate::facts::proof::flow::Outcome;
 use crate::facts::proof::flow::Switches;
-use crate::facts::proof::known;
 use crate::facts::proof::launch::Prover;
 use crate::facts::proof::lookup::By;
 use crate::facts::proof::quoted;
@@ -20,6 +20,7 @@ use crate::facts::shell;
 use crate::facts::shell::ARGUMENTS;
 use crate::facts::shell::Join;
 use crate::facts::shell::OPEN;
+use crate::facts::shell::OPEN_TEXT;
 use crate::facts::shell::Simple;
 use crate::facts::start;
 use crate::facts::start::file_name;
@@ -533,6 +534,3 @@ fn compares(words: &[String]) -> bool {
     let is_output = |word: &str| word == OPEN_TEXT;
     matches!(operator, "=" | "==" | "-eq") && (is_output(left) && is_word(right) || is_word(left) && is_output(right))
 }
-
-/// A value that is not known.
-const OPEN_TEXT: &str = "\u{fffc}";

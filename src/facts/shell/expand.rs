@@ -38,7 +38,7 @@ impl Splitter<'_> {
     }
 
     fn value(&self, name: &str) -> Option<String> {
-        if self.assigned.contains(name) {
+        if self.assigned.has(name) {
             return Some(OPEN.to_string());
         }
         let value = self.variables.get(name)?;

@@ -15,6 +15,9 @@ use std::rc::Rc;
 /// Stands in a word for what cannot be told.
 pub const OPEN: char = '\u{fffc}';
 
+/// A word of which nothing is told.
+pub const OPEN_TEXT: &str = "\u{fffc}";
+
 /// Stands in a word for all positional parameters (`"$@"`).
 pub const ARGUMENTS: char = '\u{fffb}';
 
@@ -71,6 +74,8 @@ pub struct Variables {
     config: Rc<HashMap<String, String>>,
     /// Those that were set since, and those that were taken away.
     changed: HashMap<String, Option<String>>,
+    /// Any may have been set since.
+    is_open: bool,
 }
 
 impl Variables {
@@ -78,20 +83,23 @@ impl Variables {
     pub fn new(config: &RunConfig) -> Variables {
         let pairs = config.env.iter().filter_map(|pair| pair.split_once('='));
         let config = pairs.map(|(name, value)| (name.to_string(), value.to_string())).collect();
-        Variables { config: Rc::new(config), changed: HashMap::new() }
+        Variables { config: Rc::new(config), ..Variables::default() }
     }
 
     /// The value, if one is set. It may hold [`OPEN`] where a shell set it.
     pub fn get(&self, name: &str) -> Option<&str> {
         match self.changed.get(name) {
             Some(changed) => changed.as_deref(),
+            None if self.is_open => Some(OPEN_TEXT),
             None => self.config.get(name).map(String::as_str),
         }
     }
 
     /// Opens every variable that a shell text sets: what it has by then is not known.
     pub fn open(&mut self, text: &str) {
-        split::assigned(text).for_each(|name| self.set(name, &OPEN.to_string()));
+        let assigned = split::Assigned::of(text);
+        assigned.names.iter().for_each(|name| self.set(name, OPEN_TEXT));
+        self.is_open |= assigned.any;
     }
 
     /// Takes a variable away.

@@ -17,7 +17,7 @@ use std::collections::HashSet;
 pub fn split(text: &str, variables: &Variables) -> Text {
     let mut splitter = Splitter {
         variables,
-        assigned: assigned(text).collect(),
+        assigned: Assigned::of(text),
         text: Text::default(),
         next: Simple::default(),
         word: None,
@@ -32,10 +32,45 @@ pub fn split(text: &str, variables: &Variables) -> Text {
     splitter.text
 }
 
-/// Names that the text itself assigns: their values depend on where it has come to.
-pub fn assigned(text: &str) -> impl Iterator<Item = &str> {
-    let words = text.split(|c: char| c.is_whitespace() || matches!(c, ';' | '&' | '|' | '('));
-    words.filter_map(|word| word.split_once('=')).map(|(name, _)| name).filter(|name| is_name(name))
+/// Variables that a text itself sets: their values depend on where it has come to.
+#[derive(Default)]
+pub struct Assigned<'t> {
+    /// These.
+    pub names: HashSet<&'t str>,
+    /// Any at all: it reads another text, or sets what a command wrote.
+    pub any: bool,
+}
+
+impl<'t> Assigned<'t> {
+    /// Looks through a text; in doubt more is told than happens.
+    pub fn of(text: &'t str) -> Assigned<'t> {
+        let mut out = Assigned::default();
+        for command in text.split([';', '&', '|', '\n', '(', '{']) {
+            let words = || command.split_ascii_whitespace();
+            out.names.extend(words().filter_map(|word| word.split_once('=')).map(|(name, _)| name));
+            let mut words = words().skip_while(|word| matches!(*word, "if" | "then" | "else" | "do" | "while" | "!"));
+            match words.next() {
+                Some("." | "source") if words.next().is_some_and(|file| file.ends_with("/bin/activate")) => {
+                    out.names.extend(["PATH", "PYTHONHOME", "VIRTUAL_ENV", "PS1"]);
+                }
+                Some("." | "source" | "eval") => out.any = true,
+                Some("export" | "declare" | "typeset" | "local" | "readonly") => {
+                    out.any |= words.any(|word| word.trim_start_matches('"').starts_with(['$', '`']));
+                }
+                Some("for" | "select" | "read" | "unset" | "getopts" | "mapfile" | "readarray" | "printf" | "let") => {
+                    out.names.extend(words.filter(|word| is_name(word)));
+                }
+                _ => {}
+            }
+        }
+        out.names.retain(|name| is_name(name));
+        out
+    }
+
+    /// Whether the text may set this variable.
+    pub fn has(&self, name: &str) -> bool {
+        self.any || self.names.contains(name)
+    }
 }
 
 /// Blanks and quotes between a redirection and its target that are looked through.
@@ -52,7 +87,7 @@ pub fn is_name(text: &str) -> bool {
 
 pub struct Splitter<'a> {
     pub variables: &'a Variables,
-    pub assigned: HashSet<&'a str>,
+    pub assigned: Assigned<'a>,
     text: Text,
     /// The command so far.
     pub next: Simple,

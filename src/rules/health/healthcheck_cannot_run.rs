@@ -7,8 +7,8 @@ use crate::rules::Docs;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
-use crate::rules::start::faults;
-use crate::rules::start::faults::Told;
+use crate::rules::faults;
+use crate::rules::faults::Told;
 
 /// The rule.
 pub const RULE: Rule = Rule {

@@ -216,6 +216,7 @@ mod tests {
         assert_eq!(says(&["uvicorn", "m:a"], &[], &["80"], ""), "");
         // Programs of one's own, and steps before the server.
         assert_eq!(says(&["node", "server.js"], &["PORT=80"], &["3000"], "curl localhost:90"), "");
+        assert_eq!(says(&["env", "PORT=80", "next", "start"], &[], &["80"], "curl localhost"), "");
         assert_eq!(
             says(&["sh", "-c", "alembic upgrade head && uvicorn m:a --port 80"], &[], &[], "curl localhost"),
             ""

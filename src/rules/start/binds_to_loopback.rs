@@ -165,6 +165,8 @@ mod tests {
             (&["next", "start"], &[]),
             (&["node", "server.js"], &["HOSTNAME=0.0.0.0"]),
             (&["npm", "start"], &[]),
+            (&["uvicorn", "--version"], &[]),
+            (&["sh", "-c", "gunicorn --check-config m:a && exec gunicorn -b 0.0.0.0 m:a"], &[]),
             (&["psql", "--host", "127.0.0.1"], &[]),
         ] {
             assert_eq!(says(cmd, env), "", "{cmd:?}");
@@ -180,6 +182,10 @@ mod tests {
         assert_eq!(
             says(&["gunicorn", "-c", "conf.py", "m:a"], &[]),
             "? where gunicorn listens: a file that the program reads may set it"
+        );
+        assert_eq!(
+            says(&["sh", "-c", "make proxy & uvicorn m:a"], &[]),
+            "? where uvicorn listens: only on the loopback interface, and other programs are started too, which may hand on to it"
         );
         assert_eq!(
             says(&["node", "server.js"], &["HOSTNAME=localhost"]),

@@ -10,8 +10,8 @@ use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
-use crate::rules::start::faults;
-use crate::rules::start::faults::Told;
+use crate::rules::faults;
+use crate::rules::faults::Told;
 
 /// The rule.
 pub const RULE: Rule = Rule {

@@ -2,6 +2,5 @@
 
 pub mod binds_to_loopback;
 pub mod command_cannot_run;
-pub mod faults;
 pub mod missing_init;
 pub mod shell_form_command;

@@ -10,7 +10,8 @@ use crate::facts::start::file_name;
 
 /// Whether a command does its work and ends: no server.
 pub fn is_passing(name: &str) -> bool {
-    [BUILTINS, BRINGERS, HARMLESS].iter().any(|list| list.contains(&name))
+    let starts_others = matches!(name, "env" | "nc" | "xargs");
+    !starts_others && [BUILTINS, CHANGERS, HARMLESS].iter().any(|list| list.contains(&name))
         || matches!(
             name,
             "exit" | "return" | "cd" | "set" | "shift" | "export" | "trap" | "." | "source" | "true" | ":"
@@ -33,7 +34,8 @@ pub fn brings(words: &[String]) -> bool {
         // Code of the command line may do anything.
         _ if is_interpreter(name) => has(&["-c", "-e", "-m"]) && !is_word(&["--version"]),
         _ => {
-            BRINGERS.contains(&name)
+            CHANGERS.contains(&name)
+                || BUILDERS.contains(&name)
                 || name.ends_with(".sh")
                 || start::is_shell(name)
                 || name == "xargs"
@@ -145,13 +147,15 @@ pub const BUILTINS: &[&str] = &[
     "wait",
 ];
 
-/// Programs whose work is to bring, make or change files.
-const BRINGERS: &[&str] = &[
-    "apk", "apt", "apt-get", "bundle", "cargo", "chgrp", "chmod", "chown", "composer", "cp", "dd", "dnf", "dpkg",
-    "gem", "git", "go", "install", "ln", "make", "microdnf", "mkdir", "mount", "mv", "patch", "pdm", "pip", "pip3",
-    "pipx", "poetry", "rm", "rpm", "rsync", "sed", "tar", "tee", "touch", "unzip", "useradd", "adduser", "usermod",
-    "uv", "yum", "zypper",
+/// Programs that bring, make or change files, and end.
+const CHANGERS: &[&str] = &[
+    "apk", "apt", "apt-get", "chgrp", "chmod", "chown", "cp", "dd", "dnf", "dpkg", "gem", "git", "install", "ln",
+    "microdnf", "mkdir", "mount", "mv", "patch", "pip", "pip3", "rm", "rpm", "rsync", "sed", "tar", "tee", "touch",
+    "unzip", "useradd", "adduser", "usermod", "yum", "zypper",
 ];
+
+/// Programs that may bring and make files too, and may start whatever a project says.
+const BUILDERS: &[&str] = &["bundle", "cargo", "composer", "go", "make", "pdm", "pipx", "poetry", "uv"];
 
 /// Programs that only look or wait.
 pub const HARMLESS: &[&str] = &[

@@ -1,0 +1,164 @@
+//! What the config starts in the end: the programs of shell texts, entry scripts and package.json's scripts.
+//!
+//! In: the command of the config. Out: the same with the programs that run, as far as that is certain. Not here: which of
+//! them are servers and where those listen (`servers`), or whether they can run (`proof`).
+
+use crate::facts::Facts;
+use crate::facts::access::Capabilities;
+use crate::facts::ground::Ground;
+use crate::facts::proof::lang::packages;
+use crate::facts::servers;
+use crate::facts::shell;
+use crate::facts::shell::Join;
+use crate::facts::shell::Simple;
+use crate::facts::shell::Variables;
+use crate::facts::start;
+use crate::facts::start::Command;
+use crate::facts::start::file_name;
+use crate::limits;
+
+impl<'a> Facts<'a> {
+    /// What the config starts ([`Facts::command`]), with what an entry script starts before, and with the commands of
+    /// package.json's scripts in place of the package manager that runs them. What may run or not is open.
+    pub fn serving(&'a self) -> &'a Command {
+        self.serving.get_or_init(|| self.read_serving())
+    }
+
+    fn read_serving(&'a self) -> Command {
+        self.begin();
+        let mut command = self.command();
+        let Ok(ground) = self.ground(Capabilities::Docker) else { return command };
+        if let Some(form) = &command.shell_form {
+            command.programs = programs(&form.text, &ground.variables);
+        }
+        if let Some(text) = command.handed_by.as_ref().and_then(|script| self.script(&ground, script)) {
+            command.variables.open(&text);
+            command.programs.splice(0..0, programs(&text, &ground.variables));
+        }
+        // A text may name a package manager very often; each one reads package.json.
+        let mut left = limits::PACKAGE_SCRIPTS;
+        let mut inner = Vec::new();
+        for words in std::mem::take(&mut command.programs) {
+            let manager = file_name(&words[0]);
+            let is_manager = matches!(manager, "npm" | "yarn" | "pnpm" | "bun");
+            match is_manager.then(|| packages::run(&ground, manager, &words[1..])).flatten() {
+                Some(Ok(run)) if left > 0 => {
+                    left -= 1;
+                    for script in run.scripts {
+                        command.variables.open(&script.text);
+                        inner.extend(programs(&script.text, &ground.variables));
+                    }
+                }
+                _ => inner.push(words),
+            }
+        }
+        command.programs = inner;
+        command
+    }
+
+    /// The text of an entry script.
+    fn script(&self, ground: &Ground<'_>, word: &str) -> Option<String> {
+        let node = ground.program(word)?;
+        let bytes = self.content(node).ok().filter(|bytes| bytes.len() <= limits::SCRIPT_BYTES)?;
+        Some(String::from_utf8_lossy(bytes).into_owned())
+    }
+}
+
+/// The programs of a shell text. A server that may run or not is open, and so is what functions start; what is handed on by
+/// `"$@"` is told elsewhere.
+fn programs(text: &str, variables: &Variables) -> Vec<Vec<String>> {
+    let text = shell::read(text, variables);
+    let is_server = |words: &[String]| servers::call(words).is_some();
+    let servers = text.commands.iter().filter(|command| is_server(start::unwrapped(&command.words))).count();
+    let mut words = Vec::new();
+    let mut choice = Choice::default();
+    for command in &text.commands {
+        let is_chosen = choice.chooses(command, servers > 1);
+        let program = start::unwrapped(&command.words);
+        let Some(first) = program.first().filter(|first| !first.contains(shell::ARGUMENTS)) else { continue };
+        match text.functions.contains(first) || is_chosen && is_server(program) {
+            true => words.push(open()),
+            false => words.push(program.to_vec()),
+        }
+    }
+    if text.is_cut {
+        // What stands behind the last command that was read is not known.
+        words.push(open());
+    }
+    words
+}
+
+/// A program of which nothing is known.
+fn open() -> Vec<String> {
+    vec![shell::OPEN.to_string()]
+}
+
+/// The and-or list that a text has come to.
+#[derive(Default)]
+struct Choice {
+    /// One of its commands asks something.
+    asks: bool,
+}
+
+impl Choice {
+    /// Whether it is left to the start if this command runs: in a compound command, behind `||`, behind a question, or behind
+    /// `&&` where another server may take its place.
+    fn chooses(&mut self, command: &Simple, has_others: bool) -> bool {
+        if command.join == Join::Then {
+            self.asks = false;
+        }
+        let is_chosen = match command.join {
+            Join::And => self.asks || has_others,
+            Join::Or => true,
+            Join::Then | Join::Pipe => false,
+        };
+        self.asks |= command.words.first().is_some_and(|word| QUESTIONS.contains(&file_name(word)));
+        command.depth > 0 || is_chosen
+    }
+}
+
+/// Commands that ask something, with a status for an answer.
+const QUESTIONS: &[&str] = &["[", "[[", "test", "command", "false", "grep", "hash", "pgrep", "type", "which"];
+
+#[cfg(test)]
+mod tests {
+    use crate::facts::shell::OPEN;
+    use crate::facts::testing::Made;
+
+    /// The programs of a shell form, and after a bar the variable PORT.
+    fn told(made: Made, text: &str) -> String {
+        let made = made.cmd(&["/bin/sh", "-c", text]);
+        let facts = made.facts();
+        let command = facts.serving();
+        let programs: Vec<String> = command.programs.iter().map(|words| words.join(" ")).collect();
+        let port = command.variables.get("PORT").unwrap_or("-");
+        format!("{} | {port}", programs.join("; ")).replace(OPEN, "?")
+    }
+
+    #[test]
+    fn servers_that_may_run_or_not_are_open() {
+        for (text, expected) in [
+            ("cd /x && exec flask run", "cd /x; flask run | -"),
+            ("[ -n \"$D\" ] && exec flask run; gunicorn m:a", "[ -n ? ]; ?; gunicorn m:a | -"),
+            ("a && flask run; gunicorn m:a", "a; ?; gunicorn m:a | -"),
+            ("a || flask run", "a; ? | -"),
+            ("if a; then flask run; fi", "a; ? | -"),
+            ("command -v flask || exit 1; flask run", "exit 1; flask run | -"),
+            ("f() { flask run; }; f", "? | -"),
+            ("PORT=4 flask run", "flask run | ?"),
+            ("export $(cat .env) && flask run -p $PORT", "export ?; flask run -p ? | ?"),
+            (". venv/bin/activate && flask run", ". venv/bin/activate; flask run | -"),
+            (". ./env && flask run", ". ./env; flask run | ?"),
+            ("for PORT in 1 2; do :; done; flask run", ":; flask run | ?"),
+        ] {
+            assert_eq!(told(Made::of("e 0755 0:0 bin/sh"), text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn scripts_of_package_json_are_read() {
+        let image = "e 0755 0:0 bin/sh\nf 0644 0:0 package.json \"{\\\"scripts\\\":{\\\"start\\\":\\\"PORT=4 next start\\\"}}\"";
+        assert_eq!(told(Made::of(image), "npm start"), "next start | ?");
+        assert_eq!(told(Made::of(image), "npm test"), "npm test | -");
+    }
+}
