@@ -93,6 +93,8 @@ pub const HEAD_HOLE_BYTES: u64 = 64 << 20;
 pub const LOADER_OBJECTS: usize = 4096;
 /// Names that are sought, and folders and paths looked at, while one program's libraries are found. Blender takes 2,000.
 pub const LOADER_TRIES: usize = 100_000;
+/// Entries of one name in a loader's cache. A library for many CPUs has ten.
+pub const CACHE_ENTRIES: usize = 128;
 /// Holes of sparse files written out for a content digest, in bytes for one layer.
 pub const HASHED_HOLE_BYTES: u64 = 1 << 30;
 /// Findings of one rule that are listed one by one; the rest are counted in a last one.
@@ -129,8 +131,6 @@ pub const COMMAND_DEPTH: usize = 24;
 /// Times that layers are read once more because one file that was fetched so names another (a script, then the script
 /// that it starts).
 pub const SECOND_READINGS: usize = 4;
-/// Lines of a pyvenv.cfg. venv writes five.
-pub const VENV_LINES: usize = 1000;
 /// Folders of a search path (PATH, PYTHONPATH) that are looked at. Linux takes 128 KiB in one variable.
 pub const SEARCH_PATHS: usize = 4096;
 /// `.pth` files that are read for one module. A large environment has ten.

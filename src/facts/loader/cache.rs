@@ -3,15 +3,14 @@
 //! In: the file's bytes. Out: the files for a name. The format is glibc's (sysdeps/generic/dl-cache.h): a header, entries
 //! of 24 bytes sorted by name, strings; the older format may stand before it. Not here: whether those files are there.
 
+use crate::limits;
+
 const OLD_MAGIC: &[u8] = b"ld.so-1.7.0";
 const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
 const HEADER: usize = 48;
 const ENTRY: usize = 24;
 /// A name or path; the cache is a stranger's, too.
 const NAME_MAX: usize = 4096;
-/// Files for one name: one for each machine and set of CPU features. ldconfig knows of 64 sets.
-const LISTED_MAX: usize = 128;
-
 /// A cache.
 pub struct Cache<'a> {
     /// From the new format's header on: offsets count from there.
@@ -50,7 +49,7 @@ impl<'a> Cache<'a> {
         fits.then_some(Cache { bytes, count, is_big_endian })
     }
 
-    /// The files for a name, in the cache's order.
+    /// The files for a name, in the cache's order; the first [`limits::CACHE_ENTRIES`] of them.
     pub fn find(&self, name: &[u8]) -> Vec<Listed<'a>> {
         // Sorted from the last to the first.
         let (mut from, mut to) = (0, self.count);
@@ -64,7 +63,7 @@ impl<'a> Cache<'a> {
         }
         let mut out = Vec::new();
         while from < self.count
-            && out.len() < LISTED_MAX
+            && out.len() < limits::CACHE_ENTRIES
             && self.name(from).is_some_and(|key| compare(name, key).is_eq())
         {
             let entry = HEADER + from * ENTRY;

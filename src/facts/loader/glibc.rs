@@ -20,15 +20,13 @@ use crate::facts::loader::link::Tried;
 use crate::facts::loader::link::in_folder;
 use crate::facts::loader::versions;
 use crate::facts::shell::OPEN;
+use crate::limits;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
 use crate::model::path;
 use crate::model::text::shown_bytes;
 use crate::view::NodeId;
 use crate::view::Resolved;
-
-/// Subfolders of `glibc-hwcaps` that are looked at; glibc knows of four.
-const HWCAPS: usize = 16;
 
 /// Loads everything that a program needs.
 pub fn load<'g, 'a>(mut linker: Linker<'g, 'a>, path: &[u8], interpreter: NodeId) -> Loaded {
@@ -181,8 +179,12 @@ impl<'a> Glibc<'a> {
         // Subfolders for CPUs with more than the baseline come first (ld.so(8), "glibc-hwcaps").
         if let Reach::Found(node) = linker.ground.reach(&in_folder(folder, b"glibc-hwcaps")) {
             let view = linker.ground.view;
+            if let Err(question) = linker.ground.facts.spend(view.children(node).count()) {
+                search.doubts.push(question);
+                return None;
+            }
             let has = |child: &NodeId| view.child(*child, name).is_some();
-            if let Some(child) = view.children(node).take(HWCAPS).filter(has).min() {
+            if let Some(child) = view.children(node).filter(has).min() {
                 let folder = linker.ground.name(child);
                 search.doubts.push(Undecided::unknowable(folder, "only some CPUs are given the libraries in there"));
             }
@@ -213,7 +215,12 @@ impl<'a> Glibc<'a> {
                 return None;
             }
         };
-        for listed in cache.find(name) {
+        let found = cache.find(name);
+        if found.len() == limits::CACHE_ENTRIES {
+            let reason = "ld.so.cache has more entries of that name than the limit (cache entries)";
+            search.doubts.push(Undecided::denied(shown_bytes(name), reason));
+        }
+        for listed in found {
             let in_default = |folder: &Vec<u8>| listed.path.starts_with(&in_folder(folder, b""));
             if no_default && self.defaults.folders.iter().any(in_default) {
                 continue;

@@ -77,9 +77,14 @@ fn configured(linker: &Linker<'_, '_>, folder: NodeId) -> bool {
         read += 1;
         let Resolved::Found(node) = view.resolve(&file, true) else { continue };
         let Ok(bytes) = linker.ground.facts.content(node) else { continue };
+        if linker.ground.facts.spend(bytes.len()).is_err() {
+            return false;
+        }
         for line in bytes.split(|&b| b == b'\n') {
             let line = line.split(|&b| b == b'#').next().unwrap_or_default().trim_ascii();
             match line.strip_prefix(b"include").filter(|rest| rest.starts_with(b" ") || rest.starts_with(b"\t")) {
+                // What is left out is an explanation only.
+                Some(_) if todo.len() >= INCLUDES => return false,
                 Some(pattern) => {
                     let pattern = pattern.trim_ascii();
                     let at = if pattern.starts_with(b"/") { b"" } else { path::parent(&file) };
@@ -101,9 +106,13 @@ fn matching(linker: &Linker<'_, '_>, pattern: &[u8]) -> Vec<Vec<u8>> {
     let Some(star) = name.iter().position(|&b| b == b'*') else { return vec![pattern.to_vec()] };
     let (start, end) = (&name[..star], &name[star + 1..]);
     let Resolved::Found(folder) = view.resolve(path::parent(pattern), true) else { return Vec::new() };
-    let names = view.children(folder).map(|child| view.name(child));
+    let names: Vec<&[u8]> = view.children(folder).map(|child| view.name(child)).collect();
+    if linker.ground.facts.spend(names.len()).is_err() {
+        return Vec::new();
+    }
     let fits = |name: &&[u8]| name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end);
-    let mut files: Vec<Vec<u8>> = names.filter(fits).map(|name| path::join(path::parent(pattern), name)).collect();
+    let mut files: Vec<Vec<u8>> =
+        names.into_iter().filter(fits).map(|name| path::join(path::parent(pattern), name)).collect();
     files.sort();
     files
 }

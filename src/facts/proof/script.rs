@@ -99,7 +99,7 @@ fn script_path(ground: &Ground<'_>, shell: &str, operand: &str) -> String {
     if file_name(shell) != "bash" || operand.contains('/') || is_there(operand) {
         return operand.to_string();
     }
-    let folders = ground.variables.get("PATH").unwrap_or_default().split(':').take(limits::SEARCH_PATHS);
+    let folders = ground.variables.get("PATH").unwrap_or_default().split(':');
     let mut candidates = folders.map(|folder| format!("{}/{operand}", folder.trim_end_matches('/')));
     candidates.find(|path| is_there(path)).unwrap_or_else(|| operand.to_string())
 }
@@ -157,8 +157,12 @@ fn text(prover: &Prover, ground: &Ground<'_>, text: &str, arguments: &[String], 
         return proof.open(question);
     }
     let text = shell::read(text.strip_prefix('\u{feff}').unwrap_or(text), &ground.variables);
+    if let Err(question) = ground.facts.spend(text.bytes()) {
+        return proof.open(question);
+    }
     if text.is_cut {
-        return proof.open(Undecided::denied("script", "it has more commands than the limit (shell commands)"));
+        return proof
+            .open(Undecided::denied("script", "it has more commands than the limit (shell commands, shell nesting)"));
     }
     let switches = Cell::new(options.switches);
     let mut run = Run {
@@ -278,9 +282,14 @@ impl Run<'_, '_> {
 
     /// The commands of a substitution may bring files like any others.
     fn substitutes(&mut self, text: &str, depth: usize) {
+        if self.ground.facts.spend(text.len()).is_err() {
+            return self.doubts("more work than the limit (proof work) had to be done before");
+        }
         let text = shell::read(text, &self.ground.variables);
+        // Then the next one is too much.
+        let _ = self.ground.facts.spend(text.bytes());
         if text.is_cut {
-            self.doubts("a substitution has more commands than the limit (shell commands) before");
+            self.doubts("a substitution has more commands than the limit (shell commands, shell nesting) before");
         }
         for command in &text.commands {
             self.passes(&command.words);

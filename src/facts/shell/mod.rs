@@ -129,6 +129,13 @@ pub struct Text {
     pub is_cut: bool,
 }
 
+impl Text {
+    /// What its words take, in bytes: variables may have made them much longer than the text.
+    pub fn bytes(&self) -> usize {
+        self.commands.iter().flat_map(|command| &command.words).map(String::len).sum()
+    }
+}
+
 /// Takes a shell text apart.
 pub fn read(text: &str, variables: &Variables) -> Text {
     split::split(text, variables)

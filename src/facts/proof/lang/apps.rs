@@ -187,7 +187,12 @@ impl<'g> Server<'g, '_> {
             }
         }
         self.put_first(ground.cwd.clone());
-        for folder in paths.iter().flat_map(|paths| paths.split(',')).take(limits::SEARCH_PATHS) {
+        let paths: Vec<&str> = paths.iter().flat_map(|paths| paths.split(',')).collect();
+        if paths.len() > limits::SEARCH_PATHS {
+            let reason = "--pythonpath has more folders than the limit (search paths)";
+            return vec![Need::Open(Undecided::denied(self.name, reason))];
+        }
+        for folder in paths {
             self.put_first(ground.absolute(folder.as_bytes()));
         }
         let soften = |need: Need| match (need, &doubt) {

@@ -109,6 +109,8 @@ fn is_harmless(code: &[u8]) -> bool {
 
 /// The module in the site-packages of whomever, the first by its path.
 fn elsewhere(ground: &Ground<'_>, name: &str) -> Option<NodeId> {
+    // An explanation is not worth the whole budget.
+    ground.facts.spend(ground.view.places()).ok()?;
     let file = format!("{name}.py");
     let is_it = |node: NodeId, kind| match kind {
         Kind::Dir => ground.view.name(node) == name.as_bytes(),

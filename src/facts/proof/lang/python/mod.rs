@@ -17,7 +17,6 @@ mod tests;
 use crate::facts::access::Reach;
 use crate::facts::ground::Ground;
 use crate::facts::proof::lang::python::call::Flags;
-use crate::limits;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
 use crate::model::path;
@@ -165,9 +164,10 @@ fn venv(ground: &Ground<'_>, invoked: &[u8]) -> Result<Option<Venv>, Undecided> 
     for place in [folder, bin] {
         let Reach::Found(node) = ground.reach(&[place, b"/pyvenv.cfg"].concat()) else { continue };
         let content = ground.facts.content(node)?;
+        ground.facts.spend(content.len())?;
         // Without the key site shares the system's packages.
         let mut venv = Venv { folder: folder.to_vec(), home: None, shares: true };
-        for line in content.split(|&b| b == b'\n').take(limits::VENV_LINES) {
+        for line in content.split(|&b| b == b'\n') {
             let Some(at) = line.iter().position(|&b| b == b'=') else { continue };
             let (key, value) = (line[..at].trim_ascii(), line[at + 1..].trim_ascii());
             match &key.to_ascii_lowercase()[..] {

@@ -131,6 +131,10 @@ impl Python {
                 continue;
             }
             let mut names: Vec<&[u8]> = ground.view.children(folder).map(|child| ground.view.name(child)).collect();
+            if let Err(question) = ground.facts.spend(names.len()) {
+                added.doubts.push(question);
+                return added;
+            }
             names.retain(|name| name.ends_with(b".pth"));
             names.sort_unstable();
             for file in names {
@@ -160,6 +164,9 @@ impl Added {
             Ok(content) => content,
             Err(undecided) => return self.doubts.push(undecided),
         };
+        if let Err(question) = ground.facts.spend(content.len()) {
+            return self.doubts.push(question);
+        }
         let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
         for (number, line) in content.split(|&b| b == b'\n' || b == b'\r').enumerate() {
             if number >= limits::PTH_LINES {
@@ -172,7 +179,7 @@ impl Added {
             if line.starts_with(b"import ") || line.starts_with(b"import\t") {
                 if may_matter(line, name) {
                     let reason = format!("the code in {} may change where modules are found", ground.name(node));
-                    self.doubts.push(Undecided::unknowable(name, reason));
+                    return self.doubts.push(Undecided::unknowable(name, reason));
                 }
                 continue;
             }

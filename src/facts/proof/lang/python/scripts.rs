@@ -9,6 +9,7 @@ use crate::facts::ground::Need;
 use crate::facts::proof::lang;
 use crate::facts::proof::lang::python::stdlib;
 use crate::model::layer_facts::Kind;
+use std::collections::HashSet;
 
 /// The file that `python script` reads; of a folder its `__main__`.
 pub fn script(ground: &Ground<'_>, path: &[u8]) -> Need {
@@ -31,6 +32,7 @@ pub fn script(ground: &Ground<'_>, path: &[u8]) -> Need {
 /// first one that is not the standard library's, for its code may change where the rest is found.
 pub fn console_script_imports(text: &str) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
+    let mut seen = HashSet::new();
     let mut lines = text.trim_start_matches('\u{feff}').lines();
     while let Some(line) = lines.next() {
         let quotes = ["\"\"\"", "'''"].into_iter().find(|quotes| line.starts_with(quotes));
@@ -53,7 +55,9 @@ pub fn console_script_imports(text: &str) -> Vec<String> {
         let Some(modules) = imported(code) else { return out };
         for module in modules {
             let is_standard = stdlib::is_standard(module.split('.').next().unwrap_or(module));
-            out.push(module.to_string());
+            if seen.insert(module) {
+                out.push(module.to_string());
+            }
             if !is_standard {
                 return out;
             }
