@@ -80,7 +80,7 @@ pub enum Access {
     /// Refused.
     No,
     /// An access control list decides, or groups that are not known.
-    Acl,
+    Unknown,
 }
 
 /// Whether the actor may do this to what is at a node.
@@ -94,9 +94,9 @@ pub fn access(view: &View, node: NodeId, actor: &Actor, want: Want) -> Access {
         6
     } else if view.xattrs(node).iter().any(|xattr| &xattr.name[..] == b"system.posix_acl_access") {
         // The owner's bits stand whatever the list says (acl(5)).
-        return Access::Acl;
+        return Access::Unknown;
     } else if actor.has_unknown_groups && (stat.mode >> 3) & want as u16 != stat.mode & want as u16 {
-        return Access::Acl;
+        return Access::Unknown;
     } else if stat.gid == actor.gid || actor.groups.contains(&stat.gid) {
         3
     } else {
@@ -128,7 +128,7 @@ pub enum Reach {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doubt {
     /// The access control list of this folder decides, or groups that are not known.
-    Acl(NodeId),
+    Rights(NodeId),
     /// It lies in a folder that the runtime mounts over: `/proc`, `/sys`, `/dev`.
     Mounted,
     /// The bound on following links was hit ([`limits::LINK_STEPS`]).
@@ -149,7 +149,7 @@ pub fn reach(view: &View, actor: &Actor, from: NodeId, path: &[u8]) -> Reach {
         match access(view, folder, actor, Want::Execute) {
             Access::Yes => return true,
             Access::No => why = Reach::Closed(folder),
-            Access::Acl => why = Reach::Open(Doubt::Acl(folder)),
+            Access::Unknown => why = Reach::Open(Doubt::Rights(folder)),
         }
         false
     });

@@ -16,6 +16,7 @@ use crate::facts::shell;
 use crate::facts::shell::Variables;
 use crate::limits;
 use crate::model::finding::Undecided;
+use crate::model::path::PathTable;
 use crate::model::text::shown_bytes;
 use crate::view::NodeId;
 use crate::view::View;
@@ -135,7 +136,7 @@ impl<'a> Ground<'a> {
             return Reach::Missing(None);
         }
         if path.starts_with(b"/") {
-            return access::reach(self.view, actor, 0, path);
+            return access::reach(self.view, actor, PathTable::ROOT, path);
         }
         match self.cwd_node() {
             Some(cwd) => access::reach(self.view, actor, cwd, path),
@@ -159,7 +160,7 @@ impl<'a> Ground<'a> {
             Reach::Found(node) => match access::access(self.view, node, &self.actor, Want::Read) {
                 Access::Yes => Need::Met(node),
                 Access::No => lack(format!("{what} {subject} may not be read by {}", self.who()), Some(node)),
-                Access::Acl => Need::Open(self.acl(node)),
+                Access::Unknown => Need::Open(self.unknown_rights(node)),
             },
             Reach::Closed(folder) => {
                 let closed = self.describe(folder);
@@ -207,7 +208,7 @@ impl<'a> Ground<'a> {
     /// The question that is left open by a path that leads nobody knows where.
     pub fn doubt(&self, subject: impl Into<String>, doubt: Doubt) -> Undecided {
         match doubt {
-            Doubt::Acl(node) => self.acl(node),
+            Doubt::Rights(node) => self.unknown_rights(node),
             Doubt::Mounted => Undecided::unknowable(subject, "the runtime mounts its own files there"),
             Doubt::Exhausted => {
                 Undecided::denied(subject, "its path leads through more links than the limit (link steps)")
@@ -216,7 +217,7 @@ impl<'a> Ground<'a> {
     }
 
     /// The question that an access control list leaves open.
-    pub fn acl(&self, node: NodeId) -> Undecided {
+    pub fn unknown_rights(&self, node: NodeId) -> Undecided {
         let reason = match self.actor.has_unknown_groups {
             true => "which groups the user is in decides who may use it, and /etc/passwd could not be read",
             false => "an access control list decides who may use it, and it is not read here",

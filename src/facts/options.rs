@@ -74,12 +74,12 @@ impl<'a> Options<'a> {
 
     /// Where the last word stands that only the start decides and that may hold options. Behind an option it is taken for
     /// the option's value.
-    pub fn loose(&self) -> Option<usize> {
+    pub fn last_open(&self) -> Option<usize> {
         let words = self.0;
-        let is_loose = |&at: &usize| {
+        let is_open = |&at: &usize| {
             words[at].starts_with([shell::OPEN, shell::ARGUMENTS]) && (at == 0 || !words[at - 1].starts_with('-'))
         };
-        (0..words.len()).rev().find(is_loose)
+        (0..words.len()).rev().find(is_open)
     }
 }
 
@@ -192,14 +192,14 @@ mod tests {
         assert_eq!(options.last(&["--port"]), Some((3, "2")));
         assert!(options.has(&["--reload"]) && options.has(&["--port"]) && !options.has(&["--por"]));
         assert_eq!(options.positional(&["--port", "-p", "--portal"]), Some("app"));
-        assert_eq!(options.loose(), None);
+        assert_eq!(options.last_open(), None);
     }
 
     #[test]
     fn open_words_that_may_hold_options_are_told() {
         let at = |words: &[&str]| {
             let words: Vec<String> = words.iter().map(|word| word.replace('?', &shell::OPEN.to_string())).collect();
-            Options(&words).loose()
+            Options(&words).last_open()
         };
         assert_eq!(at(&["app", "--port", "?"]), None);
         assert_eq!(at(&["?", "--port", "80"]), Some(0));

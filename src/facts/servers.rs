@@ -314,7 +314,7 @@ fn gunicorn(name: &'static str, told: &Reader<'_>, may_find: &dyn Fn(&'static st
 fn bound(name: &'static str, options: Options<'_>, binds: &[(usize, &str)], port: u16, by: Told) -> Server {
     let mut server = Server { name, listens: Listens::Open(AT_START), files: Vec::new() };
     // Words that only the start decides may hold further binds.
-    if options.loose().is_some_and(|loose| binds.iter().all(|(at, _)| loose > *at)) {
+    if options.last_open().is_some_and(|open| binds.iter().all(|(at, _)| open > *at)) {
         return server;
     }
     let mut sockets = Vec::new();
@@ -378,7 +378,7 @@ impl Reader<'_> {
     /// What an option says, or else a variable that is not empty; the last option counts.
     fn text(&self, names: &[&str], variable: Option<&'static str>) -> Option<(Result<String, &'static str>, Told)> {
         let option = self.options.last(names);
-        if self.options.loose().is_some_and(|loose| option.is_none_or(|(at, _)| loose > at)) {
+        if self.options.last_open().is_some_and(|open| option.is_none_or(|(at, _)| open > at)) {
             return option.map(|_| (Err(AT_START), Told::Command));
         }
         if self.options.hides(names) {
@@ -408,7 +408,7 @@ impl Reader<'_> {
     }
 
     fn default<T>(&self, value: impl Into<T>) -> Setting<T> {
-        let value = if self.options.loose().is_some() { Err(AT_START) } else { Ok(value.into()) };
+        let value = if self.options.last_open().is_some() { Err(AT_START) } else { Ok(value.into()) };
         Setting { value, told: Told::Default }
     }
 }

@@ -352,7 +352,7 @@ fn content<'a>(ground: &Ground<'a>, path: &[u8]) -> Result<Option<&'a [u8]>, Und
             match access::access(ground.view, node, &ground.actor, Want::Read) {
                 Access::Yes => ground.facts.content(node).map(Some),
                 Access::No => Ok(None),
-                Access::Acl => Err(ground.acl(node)),
+                Access::Unknown => Err(ground.unknown_rights(node)),
             }
         }
         Reach::Open(doubt) => Err(ground.doubt(shown_bytes(path), doubt)),

@@ -291,8 +291,8 @@ impl<'g, 'a> Linker<'g, 'a> {
                 search.passed.push((path.to_vec(), node, why));
                 return Tried::Absent;
             }
-            Access::Acl => {
-                search.doubts.push(ground.acl(node));
+            Access::Unknown => {
+                search.doubts.push(ground.unknown_rights(node));
                 return Tried::Absent;
             }
         }

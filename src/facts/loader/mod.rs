@@ -177,7 +177,7 @@ fn interpreter(ground: &Ground<'_>, kernel: &Actor, program: NodeId, elf: &Elf, 
             let what = format!("the loader {} may not be executed by {}", ground.describe(node), who(kernel));
             return Err(lack(what, Some(node)));
         }
-        Access::Acl => return Err(Stop::Open(ground.acl(node))),
+        Access::Unknown => return Err(Stop::Open(ground.unknown_rights(node))),
     }
     match ground.view.head(node) {
         Some(Head::Elf(loader)) if fits(elf, loader) => Ok(node),

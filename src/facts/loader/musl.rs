@@ -158,7 +158,7 @@ fn system(ground: &Ground<'_>, loader: &[u8]) -> Result<Vec<u8>, Undecided> {
         Reach::Found(node) => match access::access(ground.view, node, &ground.actor, Want::Read) {
             Access::Yes => Ok(ground.facts.content(node)?.split(|&b| b == 0).next().unwrap_or_default().to_vec()),
             Access::No => Ok(Vec::new()),
-            Access::Acl => Err(ground.acl(node)),
+            Access::Unknown => Err(ground.unknown_rights(node)),
         },
         Reach::Missing(_) => Ok(DEFAULTS.to_vec()),
         Reach::Open(doubt) => Err(ground.doubt(shown_bytes(&file), doubt)),

@@ -82,7 +82,6 @@ pub fn exec(ground: &Ground<'_>, kernel: &Actor, program: Program, argv: &[Strin
                         proof.open(question);
                     }
                 }
-                proof.code.extend(scripts.iter().map(|script| script.node));
                 return Executed::Started(Started { argv, path: current.path, program: current.node });
             }
             Some(Head::Script(head)) => {

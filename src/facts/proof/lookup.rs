@@ -174,7 +174,7 @@ pub fn file(ground: &Ground<'_>, actor: &Actor, word: &str, path: &str) -> Resul
     }
     match access::access(ground.view, node, actor, Want::Execute) {
         Access::Yes => Ok(Program { path: path.to_string(), node }),
-        Access::Acl => Err(Miss::Open(ground.acl(node))),
+        Access::Unknown => Err(Miss::Open(ground.unknown_rights(node))),
         Access::No => {
             let mut fault =
                 fault(word, format!("{} may not be executed by {}", ground.describe(node), ground.who()), Some(node));

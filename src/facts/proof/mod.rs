@@ -42,8 +42,6 @@ pub struct Proof {
     pub open: Vec<Undecided>,
     /// The programs that are executed, in order.
     pub started: Vec<Started>,
-    /// Scripts, modules and other files that the programs read as code.
-    pub code: Vec<NodeId>,
 }
 
 /// Something that was looked at.
@@ -142,7 +140,6 @@ impl Proof {
             Need::Met(node) => {
                 let layer = ground.view.stat(node).and_then(|stat| stat.layer);
                 self.step(format!("{what}: {}", ground.name(node)), layer);
-                self.code.push(node);
             }
             Need::Unmet(Lack { subject, what, place }) => {
                 self.fault(ground, Fault::new(subject, what, place));
@@ -157,7 +154,6 @@ impl Proof {
         self.faults.extend(inner.faults);
         self.open.extend(inner.open);
         self.started.extend(inner.started);
-        self.code.extend(inner.code);
     }
 
     /// Takes over what was found of a command that need not run: nothing of it is a fault.

@@ -119,7 +119,6 @@ pub fn file(
     }
     let need = ground.readable(path, "the script");
     let Need::Met(node) = need else { return proof.need(ground, "script", need) };
-    proof.code.push(node);
     match ground.facts.content(node) {
         Ok(bytes) => text(prover, ground, &String::from_utf8_lossy(bytes), arguments, options, proof),
         Err(question) => proof.open(question),
@@ -211,7 +210,7 @@ impl Run<'_, '_> {
         }
         let words = self.words(command);
         let lacks_output = self.lacks_output(command, &words);
-        for inner in &command.inner {
+        for inner in &command.substitutions {
             self.substitutes(&inner.text, limits::SHELL_DEPTH);
         }
         let assignments = words.iter().take_while(|word| start::is_assignment(word)).count();
@@ -260,11 +259,13 @@ impl Run<'_, '_> {
     /// (POSIX.1-2024, Shell Command Language, section 2.9.1), and where nothing was written nothing equals a word.
     fn lacks_output(&mut self, command: &Simple, words: &[String]) -> bool {
         let is_certain = self.doubt.is_none() && !self.is_likely && !self.shifted && self.functions.is_empty();
-        let Some(last) = command.inner.last().filter(|last| last.is_value && command.depth == 0 && is_certain) else {
+        let Some(last) = command.substitutions.last().filter(|last| last.is_value && command.depth == 0 && is_certain)
+        else {
             return false;
         };
         let assigns = words.iter().all(|word| start::is_assignment(word));
-        let is_one = || shell::commands(&last.text, &self.ground.variables).len() == 1 && command.inner.len() == 1;
+        let is_one =
+            || shell::commands(&last.text, &self.ground.variables).len() == 1 && command.substitutions.len() == 1;
         if !(assigns || compares(words) && is_one()) {
             return false;
         }
@@ -296,7 +297,7 @@ impl Run<'_, '_> {
             if command.writes {
                 self.doubts("a substitution writes a file before");
             }
-            for inner in command.inner.iter().filter(|_| depth > 0) {
+            for inner in command.substitutions.iter().filter(|_| depth > 0) {
                 self.substitutes(&inner.text, depth - 1);
             }
         }

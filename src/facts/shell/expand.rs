@@ -61,7 +61,7 @@ impl Splitter<'_> {
             self.open();
             let length = closing(inner, b'(', b')').unwrap_or(inner.len());
             if !inner.starts_with('(') {
-                self.next.inner.push(Substitution { text: inner[..length].to_string(), is_value: true });
+                self.next.substitutions.push(Substitution { text: inner[..length].to_string(), is_value: true });
             }
             return (at + length + 2).min(text.len());
         }

@@ -54,7 +54,7 @@ pub struct Simple {
     /// In how many compound commands (`if`, `for`, `{`, `(`, functions) it stands.
     pub depth: usize,
     /// Substitutions in its words.
-    pub inner: Vec<Substitution>,
+    pub substitutions: Vec<Substitution>,
     /// It writes a file (`>`, `>>`) other than one in /dev.
     pub writes: bool,
 }

@@ -148,7 +148,9 @@ impl Splitter<'_> {
                 '`' => {
                     self.open();
                     let length = text[next..].find('`').unwrap_or(text.len() - next);
-                    self.next.inner.push(Substitution { text: text[next..next + length].to_string(), is_value: true });
+                    self.next
+                        .substitutions
+                        .push(Substitution { text: text[next..next + length].to_string(), is_value: true });
                     at = (next + length + 1).min(text.len());
                     continue;
                 }
@@ -239,7 +241,9 @@ impl Splitter<'_> {
                         // Process substitution: a file's name, or what a redirection goes to.
                         let inner = &text[next + 1..];
                         let length = closing(inner, b'(', b')').unwrap_or(inner.len());
-                        self.next.inner.push(Substitution { text: inner[..length].to_string(), is_value: false });
+                        self.next
+                            .substitutions
+                            .push(Substitution { text: inner[..length].to_string(), is_value: false });
                         self.open();
                         at = (next + 1 + length + 1).min(text.len());
                         continue;

@@ -58,8 +58,8 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
                     _ if !is_folder => (Some(node), "is no folder".to_string()),
                     Access::Yes => continue,
                     Access::No => (Some(node), cannot_search(&ground, node, entry)),
-                    Access::Acl => {
-                        out.undecided(ground.acl(node));
+                    Access::Unknown => {
+                        out.undecided(ground.unknown_rights(node));
                         continue;
                     }
                 }

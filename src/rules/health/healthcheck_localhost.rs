@@ -36,7 +36,7 @@ pub const RULE: Rule = Rule {
               the same image is healthy on one host and unhealthy on the next.",
         evidence: "A health check that asks the host `localhost` by Alpine's busybox wget (the name leads to a busybox that apk \
                    installed) or by node 17, 18 or 19 (NODE_VERSION), which try one address; and a server that listens on an \
-                   IPv4 address, by its options or its default, or that is Next.js behind an npm script, whose versions differ. \
+                   IPv4 address, by its options or its default, or that is Next.js without `-H`, whose versions differ. \
                    curl, GNU wget, Python and other versions of node try all addresses.",
         blind: "Whether the host has IPv6, so that nobody can say that the check fails: only that it may. Servers and clients that \
                 are not known here are undecided.",

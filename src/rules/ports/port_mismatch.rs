@@ -30,12 +30,13 @@ pub const RULE: Rule = Rule {
     docs: Docs {
         why: "A health check of a port where nothing listens never passes. What is exposed is what `docker run -P`, proxies and \
               platforms connect to; if the server listens elsewhere, nobody answers.",
-        evidence: "The port of a known server, from the words of Entrypoint and Cmd, the variables that it reads (PORT of next and \
+        evidence: "The port of a known server, from the words of Entrypoint and Cmd, of an entry script and of npm scripts, the \
+                   variables that it reads (PORT of next and \
                    gunicorn, UVICORN_PORT, FLASK_RUN_PORT …) or else its documented default; the ports of the config's \
                    ExposedPorts, if there are any; the ports of the loopback addresses that the health check asks. Known are \
                    uvicorn, gunicorn, hypercorn, daphne, granian, flask, fastapi, Django's runserver, waitress, next, \
                    http.server and php -S. One port that agrees is enough.",
-        blind: "Programs of one's own, what npm scripts start, and ports in code or in configuration files: nothing is compared. A \
+        blind: "Programs of one's own, and ports in code or in configuration files: nothing is compared. A \
                 port below 1024 is no fault: since Docker 20.10 any user may listen there.",
         fix: "Name one port everywhere: in the server's option, in EXPOSE and in HEALTHCHECK.",
         breaks: "config cmd=[\"uvicorn\",\"main:app\",\"--host\",\"0.0.0.0\"]\nconfig expose=3000/tcp   #! port-mismatch",
@@ -68,7 +69,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     for mismatch in [health(facts, &ports), exposed(facts, &ports)].into_iter().flatten() {
         match (&ports.open, mismatch.known, &mismatch.says) {
             (Some(why), _, _) => out.undecided(Undecided::unknowable(command.field, why.clone())),
-            (None, Some(known), Some(says)) => out.report(word(command, &mismatch, known, says)),
+            (None, Some(known), Some(says)) => out.report(finding(command, &mismatch, known, says)),
             _ => {
                 out.undecided(Undecided::unknowable(
                     mismatch.field,
@@ -80,7 +81,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     Ok(())
 }
 
-fn word(command: &Command, mismatch: &Mismatch<'_>, known: &Known<'_>, says: &str) -> Found {
+fn finding(command: &Command, mismatch: &Mismatch<'_>, known: &Known<'_>, says: &str) -> Found {
     let Known { server, port, socket } = known;
     let (told, place) = match socket.port.told {
         Told::Command => (String::new(), command.field.to_string()),

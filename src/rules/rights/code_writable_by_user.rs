@@ -91,11 +91,11 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
         search.found.into_iter().map(|(top, writable)| (ground.view.path(top), top, writable)).collect();
     found.sort_by(|a, b| a.0.cmp(&b.0));
     for (path, top, writable) in found {
-        out.report(word(&ground, &path, top, &writable));
+        out.report(finding(&ground, &path, top, &writable));
     }
     // One open question tells the story.
     if let Some(&node) = search.open.iter().min_by_key(|&&node| ground.view.path(node)) {
-        out.undecided(ground.acl(node));
+        out.undecided(ground.unknown_rights(node));
     }
     Ok(())
 }
@@ -150,7 +150,7 @@ impl<'a> Search<'a> {
             return;
         }
         let may_write = may(Want::Write);
-        if may_write == Access::Acl && step.top.is_some() {
+        if may_write == Access::Unknown && step.top.is_some() {
             self.open.insert(folder);
         }
         for child in view.children(folder) {
@@ -182,7 +182,7 @@ impl<'a> Search<'a> {
         }
         let may_write = match access::access(view, node, &self.ground.actor, Want::Write) {
             _ if self.owns(stat) => true,
-            Access::Acl if step.renamed_in.is_none() => {
+            Access::Unknown if step.renamed_in.is_none() => {
                 self.open.insert(node);
                 return;
             }
@@ -204,7 +204,7 @@ impl<'a> Search<'a> {
     }
 }
 
-fn word(ground: &Ground<'_>, path: &[u8], top: NodeId, writable: &Writable) -> Found {
+fn finding(ground: &Ground<'_>, path: &[u8], top: NodeId, writable: &Writable) -> Found {
     let first = &writable.first;
     let how = match first.renamed_in {
         Some(folder) => format!("for it may replace what lies in {}", ground.describe(folder)),

@@ -32,11 +32,11 @@ pub const RULE: Rule = Rule {
     docs: Docs {
         why: "`docker run --read-only` and `readOnlyRootFilesystem: true` take from an intruder the place to leave anything. A \
               program that writes beside its own files does not run so.",
-        evidence: "What the words of Entrypoint and Cmd and the variables say that a program writes: the data folders of postgres \
+        evidence: "What the words of Entrypoint and Cmd, of an entry script and of npm scripts, and the variables say that a program writes: the data folders of postgres \
                    (`-D`, PGDATA), mysqld and mariadbd (`--datadir`), mongod (`--dbpath`, else /data/db) and of redis-server with \
                    `--appendonly yes`; the socket files of uvicorn, granian, gunicorn, hypercorn, daphne and waitress; pid and \
                    log files that gunicorn, hypercorn and celery are told to write; the build folder of `next dev` and \
-                   `next build`. VOLUMEs, /tmp, /run and /dev are places to write.",
+                   `next build`. VOLUMEs, /tmp, /run, /dev and /proc are places to write.",
         blind: "Everything that a program writes without being told so in the config: caches, logs of npm, files named in \
                 configuration files or in code. That a program is not named here does not mean that it runs read-only.",
         fix: "Let it write into a VOLUME, or into /tmp or /run, which are given as tmpfs: `VOLUME /var/lib/data`.",

@@ -96,7 +96,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
             wants.iter().map(|&want| access::access(ground.view, node, &ground.actor, want)).collect();
         if answers.contains(&Access::No) {
             closed.add(&ground, node);
-        } else if answers.contains(&Access::Acl) {
+        } else if answers.contains(&Access::Unknown) {
             open.add(&ground, node);
         }
         // What lies in a folder that cannot be entered is one entry, not thousands.
@@ -121,7 +121,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
         out.report(found);
     }
     match open.first {
-        Some((_, node)) => Err(ground.acl(node)),
+        Some((_, node)) => Err(ground.unknown_rights(node)),
         None => Ok(()),
     }
 }

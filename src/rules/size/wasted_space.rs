@@ -52,7 +52,7 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
     let total: u64 = by_layer.values().map(|hidden| sum(hidden)).sum();
     let within = settings.bytes("warn-over").is_some_and(|bound| total <= bound);
     let mut say = |layers: &[usize], hidden: Vec<Hidden>| {
-        let mut found = word(facts, layers, hidden);
+        let mut found = finding(facts, layers, hidden);
         if within || layers.iter().all(|&layer| facts.scope(layer) == Scope::Unknown) {
             found = found.at_most(Level::Note);
         }
@@ -77,7 +77,7 @@ fn sum(hidden: &[Hidden]) -> u64 {
 }
 
 /// One finding for one layer, or for several that hide little.
-fn word(facts: &Facts<'_>, layers: &[usize], mut hidden: Vec<Hidden>) -> Found {
+fn finding(facts: &Facts<'_>, layers: &[usize], mut hidden: Vec<Hidden>) -> Found {
     let path = |h: &Hidden| facts.view().map_or_else(|_| Vec::new(), |view| view.path(h.node));
     hidden.sort_by_cached_key(|h| (std::cmp::Reverse(h.size), h.layer, path(h)));
     let who = match layers {

@@ -26,11 +26,11 @@ pub const RULE: Rule = Rule {
     docs: Docs {
         why: "A container has a loopback interface of its own: a server bound to 127.0.0.1 answers its health check and \
               nobody else, whatever port is published.",
-        evidence: "The words of Entrypoint and Cmd, and the variables that the server reads: uvicorn, gunicorn, \
+        evidence: "The words of Entrypoint and Cmd, of an entry script and of npm scripts, and the variables that the server reads: uvicorn, gunicorn, \
                    hypercorn, daphne, granian, flask, fastapi, Django's runserver, waitress, next, http.server, php -S. \
                    Without an option the server's documented default counts.",
-        blind: "Programs not in that list, addresses set in the program's own code, and what npm scripts start. A \
-                configuration file that the server reads leaves the question open. Containers of one pod do reach each other on the loopback address.",
+        blind: "Programs not in that list, and addresses set in the program's own code. A server that may run or not, and a \
+                configuration file that the server reads, leave the question open. Containers of one pod do reach each other on the loopback address.",
         fix: "Tell the server to listen on 0.0.0.0: --host 0.0.0.0 or --bind 0.0.0.0:PORT.",
         breaks: "config cmd=[\"uvicorn\",\"main:app\",\"--host\",\"127.0.0.1\"]   #! binds-to-loopback",
         keeps: "config cmd=[\"uvicorn\",\"main:app\",\"--host\",\"0.0.0.0\"]",

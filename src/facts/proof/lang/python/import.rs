@@ -275,7 +275,7 @@ impl Python {
         };
         match access::access(ground.view, file, &ground.actor, Want::Read) {
             Access::Yes => return Ok(file),
-            Access::Acl => return Err(Need::Open(ground.acl(file))),
+            Access::Unknown => return Err(Need::Open(ground.unknown_rights(file))),
             Access::No if self.is_cached(ground, file) => {
                 let reason = "its source may not be read, but a compiled copy of it may serve";
                 return Err(Need::Open(Undecided::unknowable(shown(name), reason)));
@@ -314,7 +314,7 @@ impl Gate {
             match access::access(ground.view, folder, &ground.actor, want) {
                 Access::Yes => {}
                 Access::No => return Gate::Closed(verb, folder),
-                Access::Acl => return Gate::Unknown(Doubt::Acl(folder)),
+                Access::Unknown => return Gate::Unknown(Doubt::Rights(folder)),
             }
         }
         Gate::Open

@@ -14,6 +14,7 @@ use crate::facts::proof::lang::python::import::Search;
 use crate::facts::proof::lang::python::stdlib;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
+use crate::model::path::PathTable;
 use crate::model::text::shown;
 use crate::model::text::shown_bytes;
 use crate::view::NodeId;
@@ -53,7 +54,7 @@ impl Python {
         let (who, python) = (ground.who(), self.name());
         let is_user_site = path.windows(12).any(|window| window == b"/.local/lib/");
         let absolute = [b"/", &path[..]].concat();
-        let closed = match access::reach(ground.view, &ground.actor, 0, &absolute) {
+        let closed = match access::reach(ground.view, &ground.actor, PathTable::ROOT, &absolute) {
             Reach::Closed(folder) => Some(folder),
             _ => None,
         };

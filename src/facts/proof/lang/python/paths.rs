@@ -158,7 +158,7 @@ impl Added {
         match access::access(ground.view, node, &ground.actor, Want::Read) {
             Access::Yes => {}
             Access::No => return,
-            Access::Acl => return self.doubts.push(ground.acl(node)),
+            Access::Unknown => return self.doubts.push(ground.unknown_rights(node)),
         }
         let content = match ground.facts.content(node) {
             Ok(content) => content,
