@@ -152,35 +152,41 @@ impl<'a> Ground<'a> {
         [&self.cwd[..], if self.cwd.ends_with(b"/") { b"" } else { b"/" }, path].concat()
     }
 
-    /// Whether a file at a path is there and may be read; `what` names it in the clause that says it is not.
-    pub fn readable(&self, path: &[u8], what: &str) -> Need {
+    /// What lies at a path, as another process reaches it; `name` begins the clause that says why nothing does.
+    pub fn find_as(&self, actor: &Actor, path: &[u8], name: &str) -> Need {
         let subject = format!("/{}", shown_bytes(self.absolute(path).strip_prefix(b"/").unwrap_or_default()));
-        let lack = |what: String, place| Need::Unmet(Lack { subject: subject.clone(), what, place });
-        match self.reach(path) {
-            Reach::Found(node) => match access::access(self.view, node, &self.actor, Want::Read) {
-                Access::Yes => Need::Met(node),
-                Access::No => lack(format!("{what} {subject} may not be read by {}", self.who()), Some(node)),
-                Access::Unknown => Need::Open(self.unknown_rights(node)),
-            },
+        let (what, place) = match self.reach_as(actor, path) {
+            Reach::Found(node) => return Need::Met(node),
+            Reach::Open(doubt) => return Need::Open(self.doubt(subject, doubt)),
             Reach::Closed(folder) => {
                 let closed = self.describe(folder);
-                lack(format!("{what} {subject} lies behind {closed}, which {} may not enter", self.who()), Some(folder))
+                (format!("lies behind {closed}, which {} may not enter", self.who()), Some(folder))
             }
             Reach::Missing(Some(link)) => {
                 let text = shown_bytes(self.view.stat(link).map_or(b"", |stat| stat.text));
-                lack(
-                    format!(
-                        "{what} {subject} leads through the link {} to {text}, which is not there",
-                        self.name(link)
-                    ),
-                    Some(link),
-                )
+                (format!("leads through the link {} to {text}, which is not there", self.name(link)), Some(link))
             }
-            Reach::Missing(None) => lack(format!("{what} {subject} does not exist"), None),
-            Reach::Loop => lack(format!("{what} {subject} is a loop of symbolic links"), None),
-            Reach::NotFolder => lack(format!("{what} {subject} leads through something that is no folder"), None),
-            Reach::TooLong => lack(format!("{what} {subject} is a longer path than Linux takes"), None),
-            Reach::Open(doubt) => Need::Open(self.doubt(subject, doubt)),
+            Reach::Missing(None) => ("does not exist".to_string(), None),
+            Reach::Loop => ("is a loop of symbolic links".to_string(), None),
+            Reach::NotFolder => ("leads through something that is no folder".to_string(), None),
+            Reach::TooLong => ("is a longer path than Linux takes".to_string(), None),
+        };
+        Need::Unmet(Lack { subject, what: format!("{name} {what}"), place })
+    }
+
+    /// Whether a file at a path is there and may be read; `what` names it in the clause that says it is not.
+    pub fn readable(&self, path: &[u8], what: &str) -> Need {
+        let subject = format!("/{}", shown_bytes(self.absolute(path).strip_prefix(b"/").unwrap_or_default()));
+        let name = format!("{what} {subject}");
+        let need = self.find_as(&self.actor, path, &name);
+        let Need::Met(node) = need else { return need };
+        match access::access(self.view, node, &self.actor, Want::Read) {
+            Access::Yes => Need::Met(node),
+            Access::No => {
+                let what = format!("{name} may not be read by {}", self.who());
+                Need::Unmet(Lack { subject, what, place: Some(node) })
+            }
+            Access::Unknown => Need::Open(self.unknown_rights(node)),
         }
     }
 

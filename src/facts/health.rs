@@ -7,7 +7,7 @@ use crate::facts::Facts;
 use crate::facts::shell;
 use crate::facts::shell::Variables;
 use crate::facts::start::file_name;
-use crate::facts::start::is_shell;
+use crate::facts::start::shell_text;
 use crate::model::config::Healthcheck;
 
 /// What the config says about health.
@@ -97,10 +97,10 @@ impl<'a> Facts<'a> {
         match check.probe {
             Probe::Shell(text) => shell::commands(text, &variables),
             // `["CMD", "sh", "-c", text]` is a shell's text all the same.
-            Probe::Exec([program, option, text, ..]) if is_shell(program) && option == "-c" => {
-                shell::commands(text, &variables)
-            }
-            Probe::Exec(words) => vec![words.to_vec()],
+            Probe::Exec(words) => match shell_text(words) {
+                Some((_, text)) => shell::commands(text, &variables),
+                None => vec![words.to_vec()],
+            },
         }
     }
 

@@ -6,6 +6,7 @@
 
 use crate::facts::Facts;
 use crate::facts::shell;
+use crate::facts::shell::Call;
 use crate::facts::shell::Variables;
 
 /// What a container starts.
@@ -129,20 +130,9 @@ fn init_of(words: &[String], unwrapped: &[String]) -> Option<String> {
 }
 
 /// The shell and the text of `/bin/bash -o pipefail -c text`.
-fn shell_text(words: &[String]) -> Option<(&str, &str)> {
+pub fn shell_text(words: &[String]) -> Option<(&str, &str)> {
     let program = words.first().filter(|program| is_shell(program))?;
-    let mut takes_name = false;
-    for (i, word) in words.iter().enumerate().skip(1) {
-        let is_option = word.len() > 1 && word.starts_with(['-', '+']) && !word.starts_with("--");
-        if is_option && word.starts_with('-') && word.contains('c') {
-            return Some((program, words.get(i + 1)?));
-        }
-        if !is_option && !takes_name {
-            return None;
-        }
-        takes_name = is_option && word.ends_with('o');
-    }
-    None
+    Some((program, Call::of(words).text(words)?))
 }
 
 /// A script whose custom is to end in `exec "$@"`.

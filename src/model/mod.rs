@@ -1,5 +1,6 @@
 //! Plain data that every stage shares: no I/O, no decisions.
 
+pub mod bytes;
 pub mod config;
 pub mod digest;
 pub mod finding;

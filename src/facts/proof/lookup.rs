@@ -9,13 +9,14 @@ use crate::facts::access::Actor;
 use crate::facts::access::Reach;
 use crate::facts::access::Want;
 use crate::facts::ground::Ground;
+use crate::facts::ground::Lack;
+use crate::facts::ground::Need;
 use crate::facts::proof::Fault;
 use crate::facts::proof::quoted;
 use crate::facts::shell;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
 use crate::model::text::shown;
-use crate::model::text::shown_bytes;
 use crate::view::NodeId;
 use std::collections::HashSet;
 
@@ -141,33 +142,20 @@ pub fn find(ground: &Ground<'_>, actor: &Actor, word: &str, by: By) -> Result<Pr
 /// The file at a path, if `actor` may execute it.
 pub fn file(ground: &Ground<'_>, actor: &Actor, word: &str, path: &str) -> Result<Program, Miss> {
     let lack = |what: String, place| Err(Miss::Fault(fault(word, what, place)));
-    let node = match ground.reach_as(actor, path.as_bytes()) {
-        Reach::Found(node) => node,
-        Reach::Missing(Some(link)) => {
-            let target = shown_bytes(ground.view.stat(link).map_or(b"", |stat| stat.text));
-            let what = format!(
-                "{} leads through the link {} to {target}, which is not there",
-                quoted(path),
-                ground.name(link)
-            );
-            return lack(what, Some(link));
+    let kind = |node| ground.view.stat(node).map(|stat| stat.kind);
+    let node = match ground.find_as(actor, path.as_bytes(), &quoted(path)) {
+        Need::Met(node) => node,
+        Need::Open(question) => return Err(Miss::Open(question)),
+        Need::Unmet(Lack { what, place, .. }) => {
+            let fault = fault(word, what, place);
+            let closed = place.filter(|&place| kind(place) == Some(Kind::Dir));
+            return Err(Miss::Fault(match closed {
+                Some(folder) => fault.fix(enter(ground, folder)),
+                None => fault,
+            }));
         }
-        Reach::Missing(None) => return lack(format!("{} does not exist", quoted(path)), None),
-        Reach::Loop => return lack(format!("{} is a loop of symbolic links", quoted(path)), None),
-        Reach::NotFolder => return lack(format!("{} leads through something that is no folder", quoted(path)), None),
-        Reach::Closed(folder) => {
-            let what = format!(
-                "{} lies behind {}, which {} may not enter",
-                quoted(path),
-                ground.describe(folder),
-                ground.who()
-            );
-            return Err(Miss::Fault(fault(word, what, Some(folder)).fix(enter(ground, folder))));
-        }
-        Reach::TooLong => return lack(format!("{} is a longer path than Linux takes", quoted(path)), None),
-        Reach::Open(doubt) => return Err(Miss::Open(ground.doubt(quoted(path), doubt))),
     };
-    let kind = ground.view.stat(node).map(|stat| stat.kind);
+    let kind = kind(node);
     if kind != Some(Kind::File) {
         let is = if kind == Some(Kind::Dir) { "a folder" } else { "no regular file" };
         return lack(format!("{} is {is}", quoted(path)), Some(node));

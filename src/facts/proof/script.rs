@@ -18,6 +18,7 @@ use crate::facts::proof::lookup::By;
 use crate::facts::proof::quoted;
 use crate::facts::shell;
 use crate::facts::shell::ARGUMENTS;
+use crate::facts::shell::Call;
 use crate::facts::shell::Join;
 use crate::facts::shell::OPEN;
 use crate::facts::shell::OPEN_TEXT;
@@ -44,52 +45,27 @@ pub struct Options {
     pub is_dash: bool,
 }
 
-const PROFILES: &str = "a login shell or an interactive one reads its profiles first";
-
-/// What a shell of these words runs: `sh [options] [-c text [name [argument]…] | script [argument]…]` (sh(1)).
+/// What a shell of these words runs.
 pub fn shell(prover: &Prover, ground: &Ground<'_>, program: NodeId, argv: &[String], proof: &mut Proof) {
-    let mut options = Options { is_dash: ground.view.name(program) == b"dash", ..Options::default() };
-    let mut is_text = false;
-    let mut at = 1;
-    while let Some(word) = argv.get(at) {
-        let is_option = word.len() > 1 && word.starts_with(['-', '+']) && word != "--";
-        if !is_option {
-            at += usize::from(word == "--" || word == "-");
-            break;
-        }
-        at += 1;
-        if let Some(long) = word.strip_prefix("--") {
-            if long == "login" {
-                options.doubt = Some(PROFILES);
-            }
-            at += usize::from(long == "rcfile" || long == "init-file");
-            continue;
-        }
-        let letters = &word[1..];
-        if word.starts_with('-') {
-            is_text |= letters.contains('c');
-            options.switches.errexit |= letters.contains('e');
-            if letters.contains(['l', 'i']) {
-                options.doubt = Some(PROFILES);
-            }
-        }
-        if letters.ends_with(['o', 'O']) {
-            let name = argv.get(at).map_or("", String::as_str);
-            options.switches.errexit |= name == "errexit";
-            options.switches.pipefail |= name == "pipefail";
-            at += 1;
-        }
-    }
-    if file_name(&argv[0]) == "bash" && ground.variables.get("BASH_ENV").is_some_and(|file| !file.is_empty()) {
-        options.doubt = Some("bash reads the file of BASH_ENV first");
-    }
-    let Some(operand) = argv.get(at) else { return };
-    if is_text {
-        let arguments = argv.get(at + 2..).unwrap_or(&[]);
+    let call = Call::of(argv);
+    let reads_env =
+        file_name(&argv[0]) == "bash" && ground.variables.get("BASH_ENV").is_some_and(|file| !file.is_empty());
+    let options = Options {
+        switches: Switches { errexit: call.errexit, pipefail: call.pipefail },
+        doubt: match () {
+            () if reads_env => Some("bash reads the file of BASH_ENV first"),
+            () if call.reads_profiles => Some("a login shell or an interactive one reads its profiles first"),
+            () => None,
+        },
+        is_dash: ground.view.name(program) == b"dash",
+    };
+    let Some(operand) = argv.get(call.operand) else { return };
+    if call.is_text {
+        let arguments = argv.get(call.operand + 2..).unwrap_or(&[]);
         text(prover, ground, operand, arguments, options, proof);
     } else {
         let path = script_path(ground, &argv[0], operand);
-        file(prover, ground, path.as_bytes(), &argv[at + 1..], options, proof);
+        file(prover, ground, path.as_bytes(), &argv[call.operand + 1..], options, proof);
     }
 }
 

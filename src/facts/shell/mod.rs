@@ -4,9 +4,11 @@
 //! only a running shell knows (command substitution, globs of unknown variables, single positional parameters) becomes
 //! [`OPEN`]. Not here: which of the commands run; they are told with what joins them and how deep they are nested.
 
+mod call;
 mod expand;
 mod split;
 
+pub use crate::facts::shell::call::Call;
 use crate::model::config::RunConfig;
 use std::collections::HashMap;
 use std::collections::HashSet;

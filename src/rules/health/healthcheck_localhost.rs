@@ -7,6 +7,7 @@ use crate::facts::ground::Ground;
 use crate::facts::health::Health;
 use crate::facts::health::ProbeUrl;
 use crate::facts::packages::Manager;
+use crate::facts::servers;
 use crate::facts::servers::Listens;
 use crate::facts::servers::Server;
 use crate::facts::servers::Told;
@@ -131,7 +132,7 @@ fn listener(command: &Command, servers: &[Option<Server>], url: &ProbeUrl) -> Li
     for (words, server) in command.programs.iter().zip(servers) {
         let Some(server) = server else {
             // Another program may be the one that is asked.
-            if words.first().is_none_or(|word| file_name(word) != "cd") {
+            if !servers::opens_no_port(words) {
                 found = Listener::Open;
             }
             continue;

@@ -15,6 +15,7 @@ use crate::facts::proof::lang;
 use crate::facts::proof::lang::python::Python;
 use crate::facts::shell;
 use crate::limits;
+use crate::model::bytes;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
 use crate::model::path;
@@ -232,7 +233,7 @@ impl<'g> Server<'g, '_> {
             _ => node,
         };
         needs.extend(named);
-        let says = |code: &[u8], word: &str| code.windows(word.len()).any(|window| window == word.as_bytes());
+        let says = |code: &[u8], word: &str| bytes::contains(code, word.as_bytes());
         match self.ground.facts.content(node?) {
             Ok(code) if !["chdir", "path", "wsgi_app", "paste", "exec"].iter().any(|word| says(code, word)) => None,
             Ok(_) => Some(open()),
@@ -414,7 +415,7 @@ impl<'g> Server<'g, '_> {
     fn fastapi_default(&self) -> Need {
         if let Reach::Found(project) = self.ground.reach(b"pyproject.toml") {
             match self.ground.facts.content(project) {
-                Ok(text) if !text.windows(12).any(|window| window == b"tool.fastapi") => {}
+                Ok(content) if !bytes::contains(content, b"tool.fastapi") => {}
                 Ok(_) => return self.open("pyproject.toml names its application"),
                 Err(undecided) => return Need::Open(undecided),
             }

@@ -9,6 +9,7 @@ use crate::facts::ground::Need;
 use crate::facts::options::Order;
 use crate::facts::options::Sorted;
 use crate::facts::proof::lang;
+use crate::model::bytes;
 use crate::model::finding::Undecided;
 use crate::model::text::shown_bytes;
 
@@ -51,7 +52,7 @@ fn elsewhere(ground: &Ground<'_>, folder: &[u8]) -> Option<Undecided> {
         let Reach::Found(node) = ground.reach(&[folder, b"/", name.as_bytes()].concat()) else { continue };
         match ground.facts.content(node) {
             Ok(code) => {
-                let says = |word: &str| code.windows(word.len()).any(|window| window == word.as_bytes());
+                let says = |word: &str| bytes::contains(code, word.as_bytes());
                 if ["distDir", "@nx/", "withNx"].iter().any(|word| says(word)) {
                     let reason = "it may keep the build in another folder";
                     return Some(Undecided::unknowable(ground.name(node), reason));

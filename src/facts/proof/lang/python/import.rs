@@ -16,6 +16,7 @@ use crate::facts::ground::Need;
 use crate::facts::proof::lang::python::Python;
 use crate::facts::proof::lang::python::stdlib;
 use crate::limits;
+use crate::model::bytes;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
 use crate::model::text::shown;
@@ -365,6 +366,6 @@ fn doubt(ground: &Ground<'_>, item: Item) -> Option<Undecided> {
 
 /// Whether code neither imports nor calls anything: it cannot change where modules are found then.
 fn is_inert(code: &[u8]) -> bool {
-    let says = |word: &[u8]| code.windows(word.len()).any(|window| window == word);
+    let says = |word: &[u8]| bytes::contains(code, word);
     !code.contains(&b'(') && !says(b"import") && !says(b"__path__")
 }

@@ -12,6 +12,7 @@ use crate::facts::proof::lang::python::UserSite;
 use crate::facts::proof::lang::python::import::Item;
 use crate::facts::proof::lang::python::import::Search;
 use crate::facts::proof::lang::python::stdlib;
+use crate::model::bytes;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
 use crate::model::path::PathTable;
@@ -52,7 +53,7 @@ impl Python {
     fn why_not(&self, ground: &Ground<'_>, item: NodeId) -> (String, NodeId) {
         let path = ground.view.path(item);
         let (who, python) = (ground.who(), self.name());
-        let is_user_site = path.windows(12).any(|window| window == b"/.local/lib/");
+        let is_user_site = bytes::contains(&path, b"/.local/lib/");
         let absolute = [b"/", &path[..]].concat();
         let closed = match access::reach(ground.view, &ground.actor, PathTable::ROOT, &absolute) {
             Reach::Closed(folder) => Some(folder),
@@ -105,7 +106,7 @@ impl Python {
 /// Whether code says nothing of what tells where modules are: `sys.path`, `sys.modules`, finders, other code.
 fn is_harmless(code: &[u8]) -> bool {
     let words: [&[u8]; 6] = [b"path", b"modules", b"site", b"exec", b"eval", b"__import__"];
-    !words.iter().any(|word| code.windows(word.len()).any(|window| window == *word))
+    !words.iter().any(|word| bytes::contains(code, word))
 }
 
 /// The module in the site-packages of whomever, the first by its path.

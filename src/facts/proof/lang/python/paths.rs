@@ -17,6 +17,7 @@ use crate::facts::proof::lang::python::Venv;
 use crate::facts::proof::lang::python::call::Flags;
 use crate::facts::shell;
 use crate::limits;
+use crate::model::bytes;
 use crate::model::finding::Undecided;
 use crate::model::path;
 use crate::view::Resolved;
@@ -197,7 +198,7 @@ impl Added {
 /// distutils, its namespace packages (which are found as folders too) and easy-install's sorting, virtualenv's patch of
 /// distutils, coverage's hooks.
 fn may_matter(line: &[u8], name: &str) -> bool {
-    let says = |text: &str| line.windows(text.len()).any(|window| window == text.as_bytes());
+    let says = |word: &str| bytes::contains(line, word.as_bytes());
     if says("_distutils_hack") {
         return name == "distutils";
     }
