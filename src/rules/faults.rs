@@ -2,16 +2,15 @@
 
 use crate::facts::Facts;
 use crate::facts::access::Capabilities;
-use crate::facts::proof::Fault;
 use crate::facts::proof::Proof;
 use crate::model::finding::Level;
 use crate::model::finding::Location;
-use crate::model::finding::State;
 use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Param;
 use crate::rules::ParamKind;
 use crate::rules::Settings;
+use crate::rules::seen;
 use std::collections::HashSet;
 
 /// The parameter that both rules take.
@@ -41,11 +40,11 @@ pub struct Told {
 
 /// Reports the faults and the open questions of a proof; `field` says where in the config a word stands.
 pub fn report(facts: &Facts<'_>, proof: &Proof, told: &Told, field: impl Fn(&str) -> String, out: &mut Out<'_>) {
-    let mut seen = HashSet::new();
+    let mut reported = HashSet::new();
     let fails = proof.fails();
     for fault in &proof.faults {
         // What only the runtime reaches is no matter where it cannot run at all.
-        if (fault.is_overridden && fails) || !seen.insert((fault.subject.clone(), fault.what.clone())) {
+        if (fault.is_overridden && fails) || !reported.insert((fault.subject.clone(), fault.what.clone())) {
             continue;
         }
         let message = match fault.is_overridden {
@@ -58,8 +57,8 @@ pub fn report(facts: &Facts<'_>, proof: &Proof, told: &Told, field: impl Fn(&str
             false => format!("{}: {}", told.fails, fault.what),
         };
         let mut found = Found::new(fault.subject.clone(), message).at(Location::config(field(&fault.subject)));
-        if let Some(place) = place(facts, fault) {
-            found = found.at(place);
+        if let (Some(place), Ok(view)) = (fault.place, facts.view()) {
+            found = found.at(seen(view, place));
         }
         if fault.is_overridden {
             found = found.at_most(Level::Warn);
@@ -73,11 +72,4 @@ pub fn report(facts: &Facts<'_>, proof: &Proof, told: &Told, field: impl Fn(&str
         out.report(found);
     }
     proof.open.iter().for_each(|question| out.undecided(question.clone()));
-}
-
-fn place(facts: &Facts<'_>, fault: &Fault) -> Option<Location> {
-    let view = facts.view().ok()?;
-    let node = fault.place?;
-    let stat = view.stat(node)?;
-    Some(Location::path(&view.path(node), stat.layer, State::Visible))
 }

@@ -27,7 +27,12 @@ use crate::model::finding::Finding;
 use crate::model::finding::Level;
 use crate::model::finding::Location;
 use crate::model::finding::Scope;
+use crate::model::finding::State;
 use crate::model::finding::Undecided;
+use crate::model::secret;
+use crate::model::text;
+use crate::view::NodeId;
+use crate::view::View;
 use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -230,6 +235,17 @@ impl Found {
         self.scope = Some(scope);
         self
     }
+}
+
+/// A text from the image as a message may quote it: without what looks secret, and harmless.
+pub fn shown(text: &str) -> String {
+    text::shown(&secret::redact_text(text))
+}
+
+/// The place of something that is seen in a container.
+pub fn seen(view: &View, node: NodeId) -> Location {
+    let layer = view.stat(node).and_then(|stat| stat.layer);
+    Location::path(&view.path(node), layer, State::Visible)
 }
 
 /// Takes what one rule says of one image.

@@ -8,7 +8,6 @@ use crate::facts::access::Reach;
 use crate::facts::access::Want;
 use crate::facts::ground::Ground;
 use crate::model::finding::Location;
-use crate::model::finding::State;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
 use crate::model::text::shown;
@@ -17,6 +16,7 @@ use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::seen;
 use crate::view::NodeId;
 use std::collections::BTreeSet;
 
@@ -46,9 +46,9 @@ pub const RULE: Rule = Rule {
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let Some(path) = facts.image().config.run.env_value("PATH") else { return Ok(()) };
     let Some(ground) = Ground::of_plain_user(facts)? else { return Ok(()) };
-    let mut seen = BTreeSet::new();
+    let mut asked = BTreeSet::new();
     for entry in path.split(':').filter(|entry| entry.starts_with('/')) {
-        if !seen.insert(entry.trim_end_matches('/')) {
+        if !asked.insert(entry.trim_end_matches('/')) {
             continue;
         }
         let (node, message) = match ground.reach(entry.as_bytes()) {
@@ -75,8 +75,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
         };
         let mut found = Found::new(shown(entry), format!("{} in PATH {message}", shown(entry)));
         if let Some(node) = node {
-            let layer = ground.view.stat(node).and_then(|stat| stat.layer);
-            found = found.at(Location::path(&ground.view.path(node), layer, State::Visible));
+            found = found.at(seen(ground.view, node));
         }
         out.report(found.at(Location::config("config.Env[PATH]")));
     }

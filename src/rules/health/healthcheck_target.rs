@@ -5,7 +5,6 @@ use crate::facts::health::Health;
 use crate::facts::health::ProbeUrl;
 use crate::model::finding::Location;
 use crate::model::finding::Undecided;
-use crate::model::secret;
 use crate::model::text;
 use crate::rules::Docs;
 use crate::rules::Found;
@@ -14,6 +13,7 @@ use crate::rules::Param;
 use crate::rules::ParamKind;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::shown;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -88,10 +88,6 @@ fn wrong(url: &ProbeUrl, path: Option<&str>, port: Option<u64>) -> Vec<String> {
 /// Everything that the policy asks about is known of an address.
 fn is_known(url: &ProbeUrl, path: Option<&str>, port: Option<u64>) -> bool {
     url.host.is_some() && (path.is_none() || url.path.is_some()) && (port.is_none() || url.port.is_some())
-}
-
-fn shown(text: &str) -> String {
-    text::shown(&secret::redact_text(text))
 }
 
 #[cfg(test)]

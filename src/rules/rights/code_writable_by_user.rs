@@ -6,8 +6,6 @@ use crate::facts::access::Access;
 use crate::facts::access::Reach;
 use crate::facts::access::Want;
 use crate::facts::ground::Ground;
-use crate::model::finding::Location;
-use crate::model::finding::State;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
 use crate::model::path::PathTable;
@@ -17,6 +15,7 @@ use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::seen;
 use crate::view::NodeId;
 use crate::view::Stat;
 use std::collections::BTreeMap;
@@ -218,12 +217,7 @@ fn finding(ground: &Ground<'_>, path: &[u8], top: NodeId, writable: &Writable) -
         1 => format!("{who} may rewrite {example}, {how}"),
         count => format!("{who} may rewrite {count} files of code in {}, such as {example}, {how}", ground.name(top)),
     };
-    let layer = |node: NodeId| ground.view.stat(node).and_then(|stat| stat.layer);
-    Found::new(shown_bytes(path), message).at(Location::path(path, layer(top), State::Visible)).at(Location::path(
-        &first.path,
-        layer(first.node),
-        State::Visible,
-    ))
+    Found::new(shown_bytes(path), message).at(seen(ground.view, top)).at(seen(ground.view, first.node))
 }
 
 /// `x.py`, `libx.so`, `libx.so.1.2`; declarations of types (`x.d.ts`) are not run.

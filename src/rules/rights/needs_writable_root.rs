@@ -12,13 +12,13 @@ use crate::model::finding::Undecided;
 use crate::model::path;
 use crate::model::path::PathTable;
 use crate::model::secret;
-use crate::model::text;
 use crate::model::text::shown_bytes;
 use crate::rules::Docs;
 use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::shown;
 use crate::view::Resolved;
 use crate::view::View;
 use std::collections::BTreeSet;
@@ -159,10 +159,6 @@ fn real(view: &View, at: &[u8]) -> Vec<u8> {
         rest = rest.get(length + 1..).unwrap_or(b"");
     }
     if rest.is_empty() { view.path(node) } else { path::join(&view.path(node), rest) }
-}
-
-fn shown(text: &str) -> String {
-    text::shown(&secret::redact_text(text))
 }
 
 /// Whether a path is one of the folders, or lies in one; `longest` is the length of the longest.

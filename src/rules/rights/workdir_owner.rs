@@ -7,8 +7,6 @@ use crate::facts::access::Doubt;
 use crate::facts::access::Reach;
 use crate::facts::access::Want;
 use crate::facts::ground::Ground;
-use crate::model::finding::Location;
-use crate::model::finding::State;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
 use crate::model::path::PathTable;
@@ -19,6 +17,7 @@ use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::seen;
 use crate::view::NodeId;
 
 /// The rule.
@@ -75,7 +74,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
         Reach::Closed(folder) => {
             let message =
                 format!("{subject} lies behind {}, which {} may not enter", ground.describe(folder), ground.who());
-            out.report(Found::new(subject, message).at(place(&ground, folder)));
+            out.report(Found::new(subject, message).at(seen(ground.view, folder)));
             return Ok(());
         }
         Reach::Open(Doubt::Mounted) => return Ok(()),
@@ -112,10 +111,10 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if !parts.is_empty() {
         let message = format!("in the working folder {subject}, {}", text::list(&parts));
-        let mut found = Found::new(subject, message).at(place(&ground, top));
+        let mut found = Found::new(subject, message).at(seen(ground.view, top));
         for wrong in [&closed, &strange] {
             if let Some((_, node)) = wrong.first.as_ref().filter(|(_, node)| *node != top) {
-                found = found.at(place(&ground, *node));
+                found = found.at(seen(ground.view, *node));
             }
         }
         out.report(found);
@@ -124,9 +123,4 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
         Some((_, node)) => Err(ground.unknown_rights(node)),
         None => Ok(()),
     }
-}
-
-fn place(ground: &Ground<'_>, node: NodeId) -> Location {
-    let layer = ground.view.stat(node).and_then(|stat| stat.layer);
-    Location::path(&ground.view.path(node), layer, State::Visible)
 }

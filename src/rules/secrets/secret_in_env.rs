@@ -4,12 +4,12 @@ use crate::facts::Facts;
 use crate::model::finding::Location;
 use crate::model::finding::Undecided;
 use crate::model::secret;
-use crate::model::text;
 use crate::rules::Docs;
 use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::shown;
 use std::collections::HashSet;
 
 /// The rule.
@@ -62,10 +62,6 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
 }
 
 /// A name may hold a secret too.
-fn shown(name: &str) -> String {
-    text::shown(&secret::redact_text(name))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,13 +7,12 @@ use crate::facts::start::is_entry_script;
 use crate::facts::start::is_init;
 use crate::model::finding::Location;
 use crate::model::finding::Undecided;
-use crate::model::secret;
-use crate::model::text;
 use crate::rules::Docs;
 use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::shown;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -68,10 +67,6 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     }
     out.report(found);
     Ok(())
-}
-
-fn shown(text: &str) -> String {
-    text::shown(&secret::redact_text(text))
 }
 
 #[cfg(test)]

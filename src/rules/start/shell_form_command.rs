@@ -6,13 +6,12 @@ use crate::facts::start::Command;
 use crate::facts::start::file_name;
 use crate::model::finding::Location;
 use crate::model::finding::Undecided;
-use crate::model::secret;
-use crate::model::text;
 use crate::rules::Docs;
 use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::shown;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -78,10 +77,6 @@ fn fix(command: &Command, text: &str, instruction: &str) -> Option<String> {
     let quoted: Vec<String> = words.iter().map(|word| serde_json::Value::from(word.as_str()).to_string()).collect();
     let list = format!("[{}]", quoted.join(", "));
     (list.chars().count() <= FIX_CHARS_MAX).then(|| format!("Write the exec form: {instruction} {}", shown(&list)))
-}
-
-fn shown(text: &str) -> String {
-    text::shown(&secret::redact_text(text))
 }
 
 #[cfg(test)]
