@@ -192,8 +192,9 @@ fn text(document: &ImageDocument, examined: &Examined, width: usize, out: &mut d
 }
 
 fn part(title: &str, section: &Section, examined: &Examined, width: usize, out: &mut dyn Write) -> io::Result<()> {
-    let command: Vec<String> = section.command.iter().map(|word| quote(word)).collect();
-    wrapped("", &format!("{title}: {}", command.join(" ")), width, out)?;
+    let command: Vec<String> = section.command.iter().take(WORDS_SHOWN).map(|word| quote(word)).collect();
+    let more = if section.command.len() > WORDS_SHOWN { " …" } else { "" };
+    wrapped("", &format!("{title}: {}{more}", command.join(" ")), width, out)?;
     let mut told = std::collections::HashSet::new();
     for step in &section.steps {
         let mark = match step.sort {
@@ -232,6 +233,10 @@ fn part(title: &str, section: &Section, examined: &Examined, width: usize, out: 
     wrapped("  → ", verdict, width, out)
 }
 
+/// Words of a command that are shown to people, and columns of each; JSON has them all.
+const WORDS_SHOWN: usize = 100;
+const WORD_COLUMNS: usize = 2000;
+
 /// Columns of an instruction beside a step.
 const INSTRUCTION_COLUMNS: usize = 40;
 
@@ -249,9 +254,9 @@ fn wrapped(lead: &str, text: &str, width: usize, out: &mut dyn Write) -> io::Res
 
 /// A word as a shell would take it.
 fn quote(word: &str) -> String {
-    let word = shown(word);
+    let word = wrap::shorten(&shown(word), WORD_COLUMNS);
     match word.is_empty() || word.contains([' ', '\'', '"', '$', '|', '&', ';']) {
         true => format!("'{}'", word.replace('\'', r"'\''")),
-        false => word,
+        false => word.to_string(),
     }
 }

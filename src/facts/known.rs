@@ -44,6 +44,23 @@ pub fn brings(words: &[String]) -> bool {
     }
 }
 
+/// What a filter makes of an empty input, by its status; it writes nothing either. `None` for all other commands: those that
+/// read files, and those that write something all the same.
+pub fn of_nothing(words: &[String]) -> Option<bool> {
+    let (first, rest) = words.split_first()?;
+    let (options, operands): (Vec<&String>, Vec<&String>) = rest.iter().partition(|word| word.starts_with('-'));
+    match file_name(first) {
+        "grep" | "egrep" | "fgrep" => {
+            let is_plain = |word: &&String| word[1..].bytes().all(|b| b"EFPiqswxo".contains(&b));
+            (operands.len() == 1 && options.iter().all(is_plain)).then_some(false)
+        }
+        "cut" | "sort" | "uniq" if operands.is_empty() => Some(true),
+        "tr" => Some(true),
+        "cat" | "head" | "tail" if rest.is_empty() => Some(true),
+        _ => None,
+    }
+}
+
 fn is_interpreter(name: &str) -> bool {
     matches!(name, "node" | "nodejs" | "perl" | "ruby" | "php") || name.starts_with("python")
 }
@@ -151,11 +168,14 @@ pub const BUILTINS: &[&str] = &[
 const CHANGERS: &[&str] = &[
     "apk", "apt", "apt-get", "chgrp", "chmod", "chown", "cp", "dd", "dnf", "dpkg", "gem", "git", "install", "ln",
     "microdnf", "mkdir", "mount", "mv", "patch", "pip", "pip3", "rm", "rpm", "rsync", "sed", "tar", "tee", "touch",
-    "unzip", "useradd", "adduser", "usermod", "yum", "zypper",
+    "unzip", "useradd", "adduser", "usermod", "corepack", "yum", "zypper",
 ];
 
 /// Programs that may bring and make files too, and may start whatever a project says.
-const BUILDERS: &[&str] = &["bundle", "cargo", "composer", "go", "make", "pdm", "pipx", "poetry", "uv"];
+const BUILDERS: &[&str] = &[
+    "bundle", "bun", "cargo", "composer", "go", "gradle", "hatch", "make", "mvn", "pdm", "pipenv", "pipx", "pixi",
+    "poetry", "rye", "tsc", "uv",
+];
 
 /// Programs that only look or wait.
 pub const HARMLESS: &[&str] = &[

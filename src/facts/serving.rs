@@ -6,6 +6,7 @@
 use crate::facts::Facts;
 use crate::facts::access::Capabilities;
 use crate::facts::ground::Ground;
+use crate::facts::known;
 use crate::facts::proof::lang::packages;
 use crate::facts::servers;
 use crate::facts::shell;
@@ -54,6 +55,18 @@ impl<'a> Facts<'a> {
         }
         command.programs = inner;
         command
+    }
+
+    /// Whether a text that the command runs names this, and brings or writes files.
+    pub fn start_may_bring(&'a self, subject: &str) -> bool {
+        let command = self.command();
+        let ground = self.ground(Capabilities::Docker).ok();
+        let script = ground.zip(command.handed_by.as_ref()).and_then(|(ground, script)| self.script(&ground, script));
+        let texts = command.shell_form.into_iter().map(|form| form.text).chain(script);
+        texts.filter(|text| text.contains(subject)).any(|text| {
+            let commands = shell::read(&text, &command.variables).commands;
+            commands.iter().any(|command| command.writes || known::brings(&command.words))
+        })
     }
 
     /// The text of an entry script.

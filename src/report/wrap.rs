@@ -28,7 +28,7 @@ pub fn lines(text: &str, columns: usize) -> Vec<String> {
             lines.push(std::mem::take(&mut line));
         }
         let mut rest = word;
-        while width(rest) > columns {
+        while prefix(rest, columns).len() < rest.len() {
             let (head, tail) = split(rest, columns);
             lines.push(head.to_string());
             rest = tail;

@@ -66,7 +66,7 @@ pub fn find(ground: &Ground<'_>, actor: &Actor, word: &str, by: By) -> Result<Pr
         return Err(Miss::Open(Undecided::unknowable(quoted(word), reason)));
     }
     if by == By::Shell
-        && (word.starts_with('~') || word.contains(['*', '?', '{']) || word.len() > 1 && word.contains('['))
+        && (word.starts_with('~') || word.contains(['*', '?', '{']) || word.contains('[') && word.contains(']'))
     {
         return Err(Miss::Open(Undecided::unknowable(quoted(word), "the shell puts in what it stands for")));
     }

@@ -174,6 +174,14 @@ impl Proof {
         self.open(Undecided::unknowable(fault.subject, format!("{}; but {why}", fault.what)));
     }
 
+    /// All that was taken for faults are questions, for this reason; what only the runtime reaches stays.
+    fn soften_all(&mut self, why: &str) {
+        let (kept, softened) = std::mem::take(&mut self.faults).into_iter().partition(|fault| fault.is_overridden);
+        self.faults = kept;
+        let softened: Vec<Fault> = softened;
+        softened.into_iter().for_each(|fault| self.soften(fault, why));
+    }
+
     /// Whether it certainly cannot run.
     pub fn fails(&self) -> bool {
         self.faults.iter().any(|fault| !fault.is_overridden)
@@ -222,7 +230,15 @@ impl<'a> Facts<'a> {
                 argv
             }
         };
-        Ok(Prover::new(capabilities).launch(&ground, &argv, By::Runtime))
+        let mut proof = Prover::new(capabilities).launch(&ground, &argv, By::Runtime);
+        // The check runs beside the command, which may have brought what it needs.
+        for fault in std::mem::take(&mut proof.faults) {
+            match self.start_may_bring(&fault.subject) {
+                true if !fault.is_overridden => proof.soften(fault, "the command names it too, and may bring it"),
+                _ => proof.faults.push(fault),
+            }
+        }
+        Ok(proof)
     }
 }
 
@@ -241,12 +257,17 @@ fn workdir_fault(ground: &Ground<'_>) -> Option<Fault> {
 
 /// A word in a message; what is open in it stands as `…`.
 fn quoted(word: &str) -> String {
-    let mut shown = shown(word).replace([OPEN, ARGUMENTS], "…");
+    format!("`{}`", shortened(word))
+}
+
+/// A text in a message, harmless and not too long.
+fn shortened(text: &str) -> String {
+    let mut shown = shown(text).replace([OPEN, ARGUMENTS], "…");
     if let Some((end, _)) = shown.char_indices().nth(QUOTED_CHARS) {
         shown.truncate(end);
         shown.push('…');
     }
-    format!("`{shown}`")
+    shown
 }
 
 /// A longer word is cut in a message.

@@ -5,6 +5,7 @@
 
 use crate::facts::ground::Ground;
 use crate::facts::ground::Need;
+use crate::facts::known;
 use crate::facts::proof::Proof;
 use crate::facts::proof::Started;
 use crate::facts::proof::lang::apps;
@@ -18,6 +19,8 @@ use crate::facts::proof::lang::python::Python;
 use crate::facts::proof::lang::python::call::Runs;
 use crate::facts::proof::launch::Prover;
 use crate::facts::proof::lookup::By;
+use crate::facts::proof::shortened;
+use crate::facts::shell;
 use crate::facts::start::file_name;
 use crate::model::text::shown;
 use crate::view::Resolved;
@@ -60,6 +63,9 @@ fn node(prover: &Prover, ground: &Ground<'_>, argv: &[String], proof: &mut Proof
     }
 }
 
+/// The front of a script's text that is looked through for secrets before it is shown.
+const FRONT_CHARS: usize = 4096;
+
 /// What a package manager runs; false for any other program.
 fn scripts(prover: &Prover, ground: &Ground<'_>, program: &str, words: &[String], proof: &mut Proof) -> bool {
     let run = match packages::run(ground, program, words) {
@@ -77,15 +83,31 @@ fn scripts(prover: &Prover, ground: &Ground<'_>, program: &str, words: &[String]
     let mut path: Vec<String> = run.path.iter().map(|folder| String::from_utf8_lossy(folder).into_owned()).collect();
     path.extend(inner.variables.get("PATH").map(str::to_string));
     inner.variables.set("PATH", &path.join(":"));
-    for script in run.scripts {
-        proof.step(
-            format!("script {}: {}", shown(&script.name), shown(&ground.facts.image().redactor.redact(&script.text))),
-            None,
-        );
+    let mut doubt: Option<String> = None;
+    for script in &run.scripts {
+        // A secret that is cut where the front ends lies behind what is shown.
+        let front = script.text.char_indices().nth(FRONT_CHARS).map_or(&script.text[..], |(at, _)| &script.text[..at]);
+        let text = ground.facts.image().redactor.redact(front);
+        proof.step(format!("script {}: {}", shown(&script.name), shortened(&text)), None);
         let argv = ["sh", "-c", &script.text].map(String::from);
-        proof.nest(prover.launch(&inner, &argv, By::Program));
+        let mut found = prover.launch(&inner, &argv, By::Program);
+        // What runs when a server has ended keeps none from running.
+        let is_after = script.name.strip_prefix("post").is_some_and(|name| run.scripts.iter().any(|s| s.name == name));
+        match (is_after, &doubt) {
+            (true, _) => proof.nest_harmless(found),
+            (false, None) => proof.nest(found),
+            (false, Some(doubt)) => {
+                found.soften_all(doubt);
+                proof.nest(found);
+            }
+        }
         if proof.fails() {
             break;
+        }
+        let mut commands = shell::commands(&script.text, &inner.variables).into_iter();
+        if commands.any(|words| words.first().is_some_and(|word| !known::is_passing(word) || known::brings(&words))) {
+            doubt
+                .get_or_insert_with(|| format!("the script {} runs before, and may change files", shown(&script.name)));
         }
     }
     true

@@ -28,6 +28,7 @@ use crate::facts::start::file_name;
 use crate::limits;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
+use crate::model::path;
 use crate::model::text::shown;
 use crate::view::NodeId;
 use std::cell::Cell;
@@ -41,8 +42,20 @@ pub struct Options {
     pub switches: Switches,
     /// Why what it runs may differ from what is known: it reads profiles first.
     pub doubt: Option<&'static str>,
-    /// The shell is dash, which has none of bash's own commands.
-    pub is_dash: bool,
+    /// Which shell it is.
+    pub shell: Shell,
+}
+
+/// Shells that differ in what they understand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shell {
+    /// dash, which has none of bash's own commands.
+    Dash,
+    /// busybox ash.
+    Busybox,
+    /// bash, or one that is not known here.
+    #[default]
+    Other,
 }
 
 /// What a shell of these words runs.
@@ -57,7 +70,11 @@ pub fn shell(prover: &Prover, ground: &Ground<'_>, program: NodeId, argv: &[Stri
             () if call.reads_profiles => Some("a login shell or an interactive one reads its profiles first"),
             () => None,
         },
-        is_dash: ground.view.name(program) == b"dash",
+        shell: match ground.view.name(program) {
+            b"dash" => Shell::Dash,
+            b"busybox" => Shell::Busybox,
+            _ => Shell::Other,
+        },
     };
     let Some(operand) = argv.get(call.operand) else { return };
     if call.is_text {
@@ -108,7 +125,7 @@ struct Run<'r, 'a> {
     functions: &'r HashSet<String>,
     arguments: &'r [String],
     switches: &'r Cell<Switches>,
-    is_dash: bool,
+    shell: Shell,
     /// Why what comes may differ from what is known: a file that may have been brought, a folder, a variable.
     doubt: Option<Rc<str>>,
     /// A program ran that is not known here.
@@ -119,6 +136,8 @@ struct Run<'r, 'a> {
     hands_on: bool,
     /// They were handed on for certain.
     handed: bool,
+    /// The command before wrote nothing: it did not run.
+    is_silent: bool,
     /// Proofs of the commands that were reached.
     inner: Vec<Proof>,
 }
@@ -146,12 +165,13 @@ fn text(prover: &Prover, ground: &Ground<'_>, text: &str, arguments: &[String], 
         functions: &text.functions,
         arguments,
         switches: &switches,
-        is_dash: options.is_dash,
+        shell: options.shell,
         doubt: options.doubt.map(Rc::from),
         is_likely: false,
         shifted: false,
         hands_on: false,
         handed: false,
+        is_silent: false,
         inner: Vec::new(),
     };
     if text.functions.iter().any(|name| name.starts_with("command_not_found")) {
@@ -186,6 +206,15 @@ impl Run<'_, '_> {
         }
         let words = self.words(command);
         let lacks_output = self.lacks_output(command, &words);
+        if command.connects && command.depth == 0 && self.shell != Shell::Other {
+            let mut inner = Proof::default();
+            let shell = if self.shell == Shell::Dash { "dash" } else { "busybox" };
+            let what = format!("only bash connects where it is told /dev/tcp, and this shell is {shell}");
+            inner.fault(&self.ground, Fault::new("/dev/tcp", what, None));
+            self.inner.push(inner);
+            return Outcome::FAILS;
+        }
+        let lacks_input = std::mem::take(&mut self.is_silent) && command.join == Join::Pipe;
         for inner in &command.substitutions {
             self.substitutes(&inner.text, limits::SHELL_DEPTH);
         }
@@ -202,7 +231,7 @@ impl Run<'_, '_> {
             Some(_) if command.depth > 0 => self.nested(words),
             // What it changes is gone with its subshell.
             Some(name) if is_lost && known::CHANGES.contains(&name.as_str()) => Outcome::ANY,
-            Some(name) => match self.builtin(name, &words[1..], is_conditional) {
+            Some(name) => match self.builtin(assigned, name, &words[1..], is_conditional) {
                 Some(outcome) => outcome,
                 None => self.program(assigned, words),
             },
@@ -210,7 +239,12 @@ impl Run<'_, '_> {
         if command.writes {
             self.doubts(&format!("{} writes a file before", quoted(words.first().map_or("a command", |word| word))));
         }
-        if lacks_output { Outcome::FAILS } else { outcome }
+        self.is_silent = match known::of_nothing(words) {
+            Some(_) if lacks_input => true,
+            _ => self.is_silent && !command.merges,
+        };
+        let finds_nothing = lacks_input && known::of_nothing(words) == Some(false);
+        if lacks_output || finds_nothing { Outcome::FAILS } else { outcome }
     }
 
     /// A command's words, `"$@"` put in.
@@ -246,7 +280,7 @@ impl Run<'_, '_> {
             return false;
         }
         let switches = Switches { errexit: false, ..self.switches.get() };
-        let options = Options { switches, doubt: None, is_dash: self.is_dash };
+        let options = Options { switches, doubt: None, shell: self.shell };
         let mut inner = Proof::default();
         self::text(self.prover, &self.ground, &last.text, self.arguments, options, &mut inner);
         // What started may have written something before it failed.
@@ -298,7 +332,7 @@ impl Run<'_, '_> {
             }
             "exec" if words.len() > 1 => return Outcome::ANY.ending(),
             "cd" | "pushd" | "popd" => self.doubts("it may change its folder before"),
-            _ => match self.builtin(name, &words[1..], true) {
+            _ => match self.builtin(&[], name, &words[1..], true) {
                 Some(outcome) => return Outcome { ends: outcome.ends && outcome.succeeds, ..Outcome::ANY },
                 None => self.passes(words),
             },
@@ -307,8 +341,9 @@ impl Run<'_, '_> {
     }
 
     /// What a command that the shell itself has does; `None` for a program.
-    fn builtin(&mut self, name: &str, words: &[String], is_conditional: bool) -> Option<Outcome> {
-        if self.is_dash && known::NOT_IN_DASH.contains(&name) && !self.functions.contains(name) {
+    /// `assigned` stands before it.
+    fn builtin(&mut self, assigned: &[String], name: &str, words: &[String], is_conditional: bool) -> Option<Outcome> {
+        if self.shell == Shell::Dash && known::NOT_IN_DASH.contains(&name) && !self.functions.contains(name) {
             return None;
         }
         Some(match name {
@@ -331,12 +366,12 @@ impl Run<'_, '_> {
                 };
                 match words.is_empty() {
                     true => Outcome::SUCCEEDS,
-                    false => self.program(&[], words).ending(),
+                    false => self.program(assigned, words).ending(),
                 }
             }
             "command" => {
                 let again = words.iter().take_while(|word| *word == "command").count();
-                self.behind_command(&words[again..], is_conditional)
+                self.behind_command(assigned, &words[again..], is_conditional)
             }
             "." | "source" | "eval" | "alias" | "builtin" | "enable" => {
                 self.doubts(&format!("{} runs before, and may change what follows", quoted(name)));
@@ -403,6 +438,11 @@ impl Run<'_, '_> {
                 self.ground.cwd = self.ground.absolute(folder.as_bytes());
                 Outcome::ANY
             }
+            // The runtime makes these, or mounts something there.
+            Reach::Missing(_) if self.is_made_by_runtime(folder) => {
+                self.ground.cwd = self.ground.absolute(folder.as_bytes());
+                Outcome::ANY
+            }
             // It stays where it is, unless something has made the folder by now.
             Reach::Missing(_) | Reach::NotFolder | Reach::Found(_) if self.doubt.is_none() && !self.is_likely => {
                 let mut inner = Proof::default();
@@ -418,8 +458,21 @@ impl Run<'_, '_> {
         }
     }
 
+    /// Whether a folder is a volume, or lies in one, or is the working folder or above it.
+    fn is_made_by_runtime(&self, folder: &str) -> bool {
+        let absolute = |path: &[u8]| path::clean(&self.ground.absolute(path)).0;
+        let folder = absolute(folder.as_bytes());
+        let lies_in = |inner: &[u8], outer: &[u8]| {
+            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+        };
+        let run = &self.ground.facts.image().config.run;
+        let workdir = path::clean(run.working_dir.as_bytes()).0;
+        lies_in(&workdir, &folder)
+            || run.volumes.iter().any(|volume| lies_in(&folder, &path::clean(volume.as_bytes()).0))
+    }
+
     /// `command NAME …` passes over functions; with options it may only tell where something is.
-    fn behind_command(&mut self, words: &[String], is_conditional: bool) -> Outcome {
+    fn behind_command(&mut self, assigned: &[String], words: &[String], is_conditional: bool) -> Outcome {
         let Some(name) = words.first() else { return Outcome::SUCCEEDS };
         if name.starts_with('-') {
             self.passes(words.iter().position(|word| !word.starts_with('-')).map_or(&[], |at| &words[at..]));
@@ -427,9 +480,9 @@ impl Run<'_, '_> {
         }
         let own = match self.functions.contains(name) {
             true => None,
-            false => self.builtin(name, &words[1..], is_conditional),
+            false => self.builtin(assigned, name, &words[1..], is_conditional),
         };
-        own.unwrap_or_else(|| self.program(&[], words))
+        own.unwrap_or_else(|| self.program(assigned, words))
     }
 
     /// Where it may run or not, a switch is only ever taken off.
@@ -482,7 +535,9 @@ impl Run<'_, '_> {
         };
         for mut fault in std::mem::take(&mut inner.faults) {
             // A file that a program wrote just before is not in the image.
-            let may_be_made = self.is_likely && fault.place.is_none() && fault.subject.contains('/');
+            let is_program =
+                words.first().is_some_and(|word| shown(word) == fault.subject) && !fault.subject.contains('/');
+            let may_be_made = self.is_likely && fault.place.is_none() && !is_program;
             match (&doubt, may_be_made) {
                 (Some(doubt), _) if !fault.is_overridden => inner.soften(fault, doubt),
                 (None, true) => inner.soften(fault, "a program that is not known here runs before"),
@@ -493,6 +548,7 @@ impl Run<'_, '_> {
             }
         }
         let fails = inner.fails();
+        self.is_silent = fails && inner.started.is_empty();
         self.inner.push(inner);
         self.passes(words);
         if fails { Outcome::FAILS } else { Outcome::ANY }

@@ -36,6 +36,7 @@ const SYSTEM: &str = "
     l bin/sh -> busybox
     l usr/bin/env -> ../../bin/busybox
     l usr/bin/wget -> /bin/busybox
+    l usr/bin/grep -> /bin/busybox
     e 0755 0:0 usr/bin/tini
     e 0755 0:0 usr/local/bin/server
 ";
@@ -189,6 +190,22 @@ fn texts_fail_where_they_cannot_end_well() {
             "? nope: no folder of PATH has `nope` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin); but `.` runs before, and may change what follows",
         ),
         ("if nope; then exit 0; else exit 1; fi", "runs"),
+        ("nope | grep -q x", missing),
+        ("nope -x | sort | grep x", &format!("{missing} | likely: {}", missing.replace("nope", "sort"))),
+        ("nope 2>&1 | grep -q nope", "runs"),
+        ("nope | grep -vq x", "runs"),
+        ("nope | grep -q x /etc/passwd", "runs"),
+        ("nope | wget x", "runs"),
+        (
+            "cat </dev/null >/dev/tcp/127.0.0.1/80",
+            "only bash connects where it is told /dev/tcp, and this shell is busybox",
+        ),
+        ("x=$(case a in b) true;; d|e) nope;; esac); server", "runs"),
+        ("set -e; x=$(\n # a) nope\n true\n); server", "runs"),
+        ("set -e; [[ -n x &&\n -n y ]]; server", "runs"),
+        ("PATH=/usr/local/bin exec server", "runs"),
+        ("PATH=/x exec server", "no folder of PATH has `server` (/x)"),
+        ("set -e; cd /app; server", "runs"),
         ("nope () { wget x; }; nope; server", "runs"),
         ("if wget x; then set -e; fi; nope; server", "runs"),
         ("wget x && set -e; nope; server", "runs"),
@@ -235,6 +252,45 @@ fn texts_fail_where_they_cannot_end_well() {
 }
 
 #[test]
+fn folders_that_the_runtime_makes_are_there() {
+    let says = |text: &str| {
+        let mut made = system("").workdir("/srv/app/x");
+        made.image.config.run.volumes = vec!["/data/".to_string()];
+        checks(made, &["CMD-SHELL", text])
+    };
+    for folder in ["/data", "/data/a", "/srv/app", "/srv/app/x", "."] {
+        assert_eq!(says(&format!("set -e; cd {folder}; server")), "runs", "{folder}");
+    }
+    for folder in ["/dat", "/srv/app/y"] {
+        assert_eq!(says(&format!("set -e; cd {folder}; server")), format!("`{folder}` is no folder to change to"));
+    }
+}
+
+#[test]
+fn scripts_of_a_package_run_one_after_the_other() {
+    let says = |scripts: &str| {
+        let package =
+            format!("f 0644 0:0 app/package.json \"{{\\\"scripts\\\": {{{}}}}}\"", scripts.replace('\'', "\\\""));
+        starts(&system(&format!("e 0755 0:0 usr/bin/npm\n{package}")).cmd(&["npm", "start"]))
+    };
+    let missing = "no folder of PATH has `nope`";
+    assert!(says("'start': 'nope'").starts_with(missing));
+    assert!(says("'prestart': 'nope', 'start': 'server'").starts_with(missing));
+    assert!(says("'prestart': 'echo x', 'start': 'nope'").starts_with(missing));
+    assert!(says("'prestart': 'server', 'start': 'nope'").starts_with("? nope"));
+    assert_eq!(says("'start': 'server', 'poststart': 'nope'"), "runs");
+}
+
+#[test]
+fn what_the_command_brings_its_health_check_may_use() {
+    let says = |text: &str| checks(system("").cmd(&["sh", "-c", text]), &["CMD-SHELL", "nope"]);
+    assert!(says("apk add nope; server").starts_with("? nope"));
+    assert!(says("echo x > /bin/nope; server").starts_with("? nope"));
+    assert!(says("apk add other; server").starts_with("no folder"));
+    assert!(says("nope; server").starts_with("no folder"));
+}
+
+#[test]
 fn dash_has_no_commands_of_bash() {
     let made = |shell: &str| Made::of(&format!("e 0755 0:0 bin/{shell}\nl bin/sh -> {shell}\ne 0755 0:0 bin/server"));
     let says = |shell: &str, text: &str| starts(&made(shell).cmd(&["/bin/sh", "-c", text]));
@@ -243,7 +299,9 @@ fn dash_has_no_commands_of_bash() {
     assert_eq!(says("bash", "source venv/bin/activate && server"), "runs");
     assert_eq!(says("busybox", "source venv/bin/activate && server"), "runs");
     assert_eq!(says("dash", ". venv/bin/activate && server"), "runs");
-    assert!(says("dash", "[[ -f x ]] && server").contains("`[[`"));
+    assert!(says("dash", "[[ -f x ]] && server").starts_with("no folder of PATH has `[[`"));
+    assert!(says("dash", ": </dev/tcp/127.0.0.1/80").ends_with("this shell is dash"));
+    assert_eq!(says("bash", ": </dev/tcp/127.0.0.1/80"), "runs");
     assert_eq!(says("dash", "set -e\r\nserver\r"), says("dash", "server\r"));
     assert!(says("dash", "server\r").contains("CR LF"));
 }

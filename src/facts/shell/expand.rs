@@ -18,6 +18,8 @@ impl Splitter<'_> {
             return;
         }
         self.budget -= value.len();
+        // Behind `case` a value is one word, whatever it holds (section 2.9.4.3).
+        let quoted = quoted || self.next.words.len() == 1 && self.next.words[0] == "case";
         // Outside of quotes nothing at all is no word.
         if value.is_empty() && !quoted {
             return;
@@ -145,23 +147,59 @@ fn end_of_quote(text: &str) -> usize {
     end.map_or(text.len(), |end| end + 1)
 }
 
-/// Where a bracket that is open closes; what is quoted closes nothing.
+/// A bracket that is open.
+#[derive(Default)]
+struct Bracket {
+    /// Double quotes are open inside it.
+    is_quoted: bool,
+    /// The `case`s in it that have not come to their `esac`: their patterns end in brackets that were not opened.
+    cases: usize,
+}
+
+/// Whether a command begins behind this text.
+fn begins_command(text: &str) -> bool {
+    let front = text.trim_end();
+    front.is_empty()
+        || text[front.len()..].contains('\n')
+        || front.ends_with([';', '&', '|', '(', '{'])
+        || ["then", "do", "else"].iter().any(|word| front.ends_with(word))
+}
+
+/// Where a bracket that is open closes; what is quoted closes nothing, and in a text for a shell neither do comments and the
+/// patterns of `case`.
 pub fn closing(text: &str, open: u8, close: u8) -> Option<usize> {
     let bytes = text.as_bytes();
-    // For each bracket that is open, whether double quotes are open inside it.
-    let mut quotes = vec![false];
+    let mut brackets = vec![Bracket::default()];
+    let is_text = open == b'(';
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
-        let is_quoted = *quotes.last()?;
+        let bracket = brackets.last_mut()?;
+        let begins_word = at == 0 || b" \t\n;&|()".contains(&bytes[at - 1]);
         match byte {
             b'\\' => at += 1,
-            b'"' => *quotes.last_mut()? = !is_quoted,
-            b'\'' if !is_quoted => at += 1 + bytes[at + 1..].iter().position(|&b| b == b'\'')?,
+            b'"' => bracket.is_quoted = !bracket.is_quoted,
+            b'\'' if !bracket.is_quoted => at += 1 + bytes[at + 1..].iter().position(|&b| b == b'\'')?,
+            b'#' if is_text && begins_word && !bracket.is_quoted => {
+                at += bytes[at..].iter().position(|&b| b == b'\n')?;
+            }
+            b'c' | b'e' if is_text && begins_word && !bracket.is_quoted => {
+                let rest = &bytes[at..];
+                let is_word = |word: &[u8]| {
+                    rest.starts_with(word) && rest.get(word.len()).is_none_or(|b| b" \t\n;&|()".contains(b))
+                };
+                if is_word(b"case") && begins_command(&text[..at]) {
+                    bracket.cases += 1;
+                } else if is_word(b"esac") {
+                    bracket.cases = bracket.cases.saturating_sub(1);
+                }
+            }
             // Inside quotes only a substitution opens a bracket.
-            _ if byte == open && (!is_quoted || at > 0 && bytes[at - 1] == b'$') => quotes.push(false),
-            _ if byte == close && !is_quoted => {
-                quotes.pop();
-                if quotes.is_empty() {
+            _ if byte == open && (!bracket.is_quoted || at > 0 && bytes[at - 1] == b'$') => {
+                brackets.push(Bracket::default());
+            }
+            _ if byte == close && !bracket.is_quoted && bracket.cases == 0 => {
+                brackets.pop();
+                if brackets.is_empty() {
                     return Some(at);
                 }
             }

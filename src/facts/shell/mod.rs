@@ -59,6 +59,10 @@ pub struct Simple {
     pub substitutions: Vec<Substitution>,
     /// It writes a file (`>`, `>>`) other than one in /dev.
     pub writes: bool,
+    /// One of its outputs goes where another goes (`2>&1`, `|&`, `&>`).
+    pub merges: bool,
+    /// It is redirected to a name of bash's for a connection (`/dev/tcp/…`).
+    pub connects: bool,
 }
 
 /// A text that runs to make part of a word.
@@ -173,6 +177,9 @@ mod tests {
             ("A=(a b) B+=( c ); x", &[], "A=?|B+=? ; x"),
             ("x $(echo 'a)' \"b)$(c ')')\" | d) e", &[], "x|?|e"),
             ("x ${unclosed", &[], "x|?"),
+            ("case $E$D in a) x;; esac; case $D in b) y;; esac", &["E=", "D=a b"], "x ; y"),
+            ("x $(if a; then case b in c) d;; (e) f;; esac; fi) g", &[], "x|?|g"),
+            ("x $(echo case) g", &[], "x|?|g"),
             ("x $'it\\'s' y $\"z\" \"$'\"; a", &[], "x|?|y|?z|$' ; a"),
             ("curl -f 'http://a/b?c=d&e=f' ü", &[], "curl|-f|http://a/b?c=d&e=f|ü"),
         ] {

@@ -167,6 +167,7 @@ impl Splitter<'_> {
                     at = text[next..].find('\n').map_or(text.len(), |end| next + end);
                     continue;
                 }
+                '\n' if self.in_test() => self.end_word(),
                 '\n' => {
                     self.end_line();
                     at = self.behind_here_documents(text, next);
@@ -190,6 +191,7 @@ impl Splitter<'_> {
                     continue;
                 }
                 '|' => {
+                    self.next.merges |= followed(b'&');
                     self.end_command(Join::Pipe);
                     at = next + usize::from(followed(b'&'));
                     continue;
@@ -217,7 +219,10 @@ impl Splitter<'_> {
                     self.end_command(Join::Then);
                     self.close(")");
                 }
-                '&' if followed(b'>') => self.end_word(),
+                '&' if followed(b'>') => {
+                    self.end_word();
+                    self.next.merges = true;
+                }
                 '&' if at > 0 && matches!(bytes[at - 1], b'>' | b'<') => {}
                 '&' => {
                     self.end_command(Join::Then);
@@ -252,6 +257,8 @@ impl Splitter<'_> {
                     let skip = target.iter().take(TARGET_BLANKS).take_while(|b| b">| \"".contains(b)).count();
                     let target = &target[skip..];
                     self.next.writes |= c == '>' && !target.starts_with(b"&") && !target.starts_with(b"/dev/");
+                    self.next.merges |= target.starts_with(b"&");
+                    self.next.connects |= target.starts_with(b"/dev/tcp/") || target.starts_with(b"/dev/udp/");
                     self.drops_word = true;
                 }
                 ' ' | '\t' => self.end_word(),

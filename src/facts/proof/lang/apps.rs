@@ -177,7 +177,6 @@ impl<'g> Server<'g, '_> {
             return vec![self.open("the folder of its application is named when the container starts")];
         }
         let mut needs = Vec::new();
-        let doubt = self.gunicorn_config(option(&["-c", "--config"]), &mut needs);
         let [folder, paths] = folders;
         let mut ground = self.ground.clone();
         if let Some(folder) = folder {
@@ -196,6 +195,7 @@ impl<'g> Server<'g, '_> {
         for folder in paths {
             self.put_first(ground.absolute(folder.as_bytes()));
         }
+        let doubt = self.gunicorn_config(option(&["-c", "--config"]), &mut needs);
         let soften = |need: Need| match (need, &doubt) {
             (Need::Unmet(_), Some(doubt)) => Need::Open(doubt.clone()),
             (need, _) => need,
@@ -235,7 +235,11 @@ impl<'g> Server<'g, '_> {
         needs.extend(named);
         let says = |code: &[u8], word: &str| bytes::contains(code, word.as_bytes());
         match self.ground.facts.content(node?) {
-            Ok(code) if !["chdir", "path", "wsgi_app", "paste", "exec"].iter().any(|word| says(code, word)) => None,
+            Ok(code)
+                if !["chdir", "path", "wsgi_app", "paste", "exec", "import *"].iter().any(|word| says(code, word)) =>
+            {
+                None
+            }
             Ok(_) => Some(open()),
             Err(undecided) => Some(undecided),
         }
