@@ -88,7 +88,17 @@ fn programs(text: &str, variables: &Variables) -> Vec<Vec<String>> {
     for command in &text.commands {
         let is_chosen = choice.chooses(command, servers > 1);
         let program = start::unwrapped(&command.words);
-        let Some(first) = program.first().filter(|first| !first.contains(shell::ARGUMENTS)) else { continue };
+        let Some(first) = program.first() else { continue };
+        if first.contains(shell::ARGUMENTS) {
+            // `"$@" --host 0.0.0.0`: what is handed on is given more words.
+            words.extend((program.len() > 1).then(open));
+            continue;
+        }
+        let sets_arguments = first == "set" && program.get(1).is_some_and(|word| word == "--");
+        if command.depth == 0 && (sets_arguments || first == "shift") {
+            words.push(open());
+            continue;
+        }
         match text.functions.contains(first) || is_chosen && is_server(program) {
             true => words.push(open()),
             false => words.push(program.to_vec()),
@@ -163,6 +173,9 @@ mod tests {
             (". venv/bin/activate && flask run", ". venv/bin/activate; flask run | -"),
             (". ./env && flask run", ". ./env; flask run | ?"),
             ("for PORT in 1 2; do :; done; flask run", ":; flask run | ?"),
+            ("exec \"$@\"", " | -"),
+            ("exec \"$@\" --host ::", "? | -"),
+            ("set -e; set -- \"$@\" -x; exec \"$@\"", "set -e; ? | -"),
         ] {
             assert_eq!(told(Made::of("e 0755 0:0 bin/sh"), text), expected, "{text}");
         }

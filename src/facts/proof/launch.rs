@@ -62,6 +62,17 @@ impl Prover {
         self.exhausted.get()
     }
 
+    /// Does something one command deeper; true where that would be too deep, and nothing was done.
+    pub fn deeper(&self, what: impl FnOnce()) -> bool {
+        if self.depth.get() >= limits::COMMAND_DEPTH {
+            return true;
+        }
+        self.depth.set(self.depth.get() + 1);
+        what();
+        self.depth.set(self.depth.get() - 1);
+        false
+    }
+
     /// What becomes of a command.
     pub fn launch(&self, ground: &Ground<'_>, argv: &[String], by: By) -> Proof {
         let mut proof = Proof::default();

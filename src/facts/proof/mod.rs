@@ -25,6 +25,7 @@ use crate::facts::proof::launch::Prover;
 use crate::facts::proof::lookup::By;
 use crate::facts::shell::ARGUMENTS;
 use crate::facts::shell::OPEN;
+use crate::facts::shell::PATH;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
 use crate::model::text::shown;
@@ -262,7 +263,7 @@ fn quoted(word: &str) -> String {
 
 /// A text in a message, harmless and not too long.
 fn shortened(text: &str) -> String {
-    let mut shown = shown(text).replace([OPEN, ARGUMENTS], "…");
+    let mut shown = shown(text).replace([OPEN, ARGUMENTS, PATH], "…");
     if let Some((end, _)) = shown.char_indices().nth(QUOTED_CHARS) {
         shown.truncate(end);
         shown.push('…');

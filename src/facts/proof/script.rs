@@ -4,7 +4,10 @@
 //! cannot end well without it. What a text does on the way counts too: a folder it changes to, a PATH it sets, files it may
 //! bring. Not here: taking a text apart (`shell`), which of its commands are reached (`flow`).
 
+use crate::facts::access;
+use crate::facts::access::Access;
 use crate::facts::access::Reach;
+use crate::facts::access::Want;
 use crate::facts::ground::Ground;
 use crate::facts::ground::Need;
 use crate::facts::known;
@@ -20,8 +23,8 @@ use crate::facts::shell;
 use crate::facts::shell::ARGUMENTS;
 use crate::facts::shell::Call;
 use crate::facts::shell::Join;
-use crate::facts::shell::OPEN;
 use crate::facts::shell::OPEN_TEXT;
+use crate::facts::shell::PATH;
 use crate::facts::shell::Simple;
 use crate::facts::start;
 use crate::facts::start::file_name;
@@ -132,6 +135,8 @@ struct Run<'r, 'a> {
     is_likely: bool,
     /// The arguments were changed, or may have been.
     shifted: bool,
+    /// They were changed for certain: what is handed on is not what came.
+    is_other: bool,
     /// They are handed on as a command, here or in a way that is not known.
     hands_on: bool,
     /// They were handed on for certain.
@@ -169,6 +174,7 @@ fn text(prover: &Prover, ground: &Ground<'_>, text: &str, arguments: &[String], 
         doubt: options.doubt.map(Rc::from),
         is_likely: false,
         shifted: false,
+        is_other: false,
         hands_on: false,
         handed: false,
         is_silent: false,
@@ -179,7 +185,7 @@ fn text(prover: &Prover, ground: &Ground<'_>, text: &str, arguments: &[String], 
     }
     let can_succeed =
         flow::can_succeed(&text.commands, |command, piped| run.command(command, piped), || switches.get());
-    let is_open = run.hands_on && !run.handed;
+    let is_open = run.hands_on && (!run.handed || run.is_other);
     let inner = run.inner;
     for inner in inner {
         match can_succeed {
@@ -259,7 +265,13 @@ impl Run<'_, '_> {
             if is_all(word) {
                 words.extend_from_slice(self.arguments);
             } else {
-                words.push(word.replace(ARGUMENTS, &OPEN.to_string()));
+                let word = word.replace(ARGUMENTS, OPEN_TEXT);
+                let path = self.ground.variables.get("PATH").filter(|_| word.contains(PATH)).unwrap_or_default();
+                let cost = path.len() * word.matches(PATH).count();
+                words.push(match self.ground.facts.spend(cost) {
+                    Ok(()) => word.replace(PATH, path),
+                    Err(_) => OPEN_TEXT.to_string(),
+                });
             }
         }
         words
@@ -282,7 +294,12 @@ impl Run<'_, '_> {
         let switches = Switches { errexit: false, ..self.switches.get() };
         let options = Options { switches, doubt: None, shell: self.shell };
         let mut inner = Proof::default();
-        self::text(self.prover, &self.ground, &last.text, self.arguments, options, &mut inner);
+        let is_deep = self.prover.deeper(|| {
+            self::text(self.prover, &self.ground, &last.text, self.arguments, options, &mut inner);
+        });
+        if is_deep {
+            return false;
+        }
         // What started may have written something before it failed.
         let lacks = inner.fails() && (assigns || inner.started.is_empty());
         if lacks {
@@ -393,6 +410,7 @@ impl Run<'_, '_> {
             }
             "shift" => {
                 self.shifted = true;
+                self.is_other |= !is_conditional;
                 Outcome::ANY
             }
             "export" | "readonly" | "declare" | "typeset" | "local" => {
@@ -433,20 +451,25 @@ impl Run<'_, '_> {
             self.doubts("the folder it changes to is not known here");
             return Outcome::ANY;
         };
-        match self.ground.reach(folder.as_bytes()) {
-            Reach::Found(node) if self.ground.view.stat(node).is_some_and(|stat| stat.kind == Kind::Dir) => {
-                self.ground.cwd = self.ground.absolute(folder.as_bytes());
-                Outcome::ANY
+        let view = self.ground.view;
+        let enters = match self.ground.reach(folder.as_bytes()) {
+            Reach::Found(node) if view.stat(node).is_some_and(|stat| stat.kind == Kind::Dir) => {
+                access::access(view, node, &self.ground.actor, Want::Execute)
             }
             // The runtime makes these, or mounts something there.
-            Reach::Missing(_) if self.is_made_by_runtime(folder) => {
+            Reach::Missing(_) if self.is_made_by_runtime(folder) => Access::Yes,
+            Reach::Open(_) => Access::Unknown,
+            _ => Access::No,
+        };
+        match enters {
+            Access::Yes => {
                 self.ground.cwd = self.ground.absolute(folder.as_bytes());
                 Outcome::ANY
             }
             // It stays where it is, unless something has made the folder by now.
-            Reach::Missing(_) | Reach::NotFolder | Reach::Found(_) if self.doubt.is_none() && !self.is_likely => {
+            Access::No if self.doubt.is_none() && !self.is_likely => {
                 let mut inner = Proof::default();
-                let what = format!("{} is no folder to change to", quoted(folder));
+                let what = format!("{} is no folder that {} may change to", quoted(folder), self.ground.who());
                 inner.fault(&self.ground, Fault::new(shown(folder), what, None));
                 self.inner.push(inner);
                 Outcome::FAILS
@@ -511,6 +534,7 @@ impl Run<'_, '_> {
                 // Everything from here on takes the arguments' place.
                 _ => {
                     self.shifted = true;
+                    self.is_other |= !is_conditional;
                     break;
                 }
             }

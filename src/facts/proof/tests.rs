@@ -33,6 +33,7 @@ fn checks(made: Made, test: &[&str]) -> String {
 const SYSTEM: &str = "
     f 0644 0:0 etc/passwd \"root:x:0:0::/root:/bin/sh\\napp:x:1000:1000::/home/app:/bin/sh\\n\"
     e 0755 0:0 bin/busybox
+    d 0700 0:0 root
     l bin/sh -> busybox
     l usr/bin/env -> ../../bin/busybox
     l usr/bin/wget -> /bin/busybox
@@ -182,7 +183,7 @@ fn texts_fail_where_they_cannot_end_well() {
             "no folder of PATH has `sleep` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin)",
         ),
         ("server && nope", &likely),
-        ("cd /x && ./nope", "`/x` is no folder to change to"),
+        ("cd /x && ./nope", "`/x` is no folder that uid 1000 (app) may change to"),
         ("cd /x; server", "runs"),
         ("cd /bin && ./nope", "`./nope` does not exist"),
         (
@@ -206,6 +207,8 @@ fn texts_fail_where_they_cannot_end_well() {
         ("PATH=/usr/local/bin exec server", "runs"),
         ("PATH=/x exec server", "no folder of PATH has `server` (/x)"),
         ("set -e; cd /app; server", "runs"),
+        ("set -e; cd /root; server", "`/root` is no folder that uid 1000 (app) may change to"),
+        ("cd /root; server", "runs"),
         ("nope () { wget x; }; nope; server", "runs"),
         ("if wget x; then set -e; fi; nope; server", "runs"),
         ("wget x && set -e; nope; server", "runs"),
@@ -245,7 +248,14 @@ fn texts_fail_where_they_cannot_end_well() {
         ),
         ("trap 'exit 0' ERR; nope", &format!("? nope: {missing}; but a trap is set before")),
         ("A+=(b); B[0]=c; server", "runs"),
-        ("PATH=/x:$PATH nope", "? PATH: a script sets it to what is not known here"),
+        (
+            "PATH=/x:$PATH nope",
+            "no folder of PATH has `nope` (/x, /usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin)",
+        ),
+        ("export PATH=\"/x:$PATH\"; server", "runs"),
+        ("[ -d /x ] && export PATH=/x:$PATH; nope", "? PATH: a script sets it to what is not known here"),
+        ("PATH=$(server):$PATH nope", "? PATH: a script sets it to what is not known here"),
+        ("echo $PATH | nope", missing),
     ] {
         assert_eq!(checks(system(""), &["CMD-SHELL", text]), expected, "{text}");
     }
@@ -262,7 +272,10 @@ fn folders_that_the_runtime_makes_are_there() {
         assert_eq!(says(&format!("set -e; cd {folder}; server")), "runs", "{folder}");
     }
     for folder in ["/dat", "/srv/app/y"] {
-        assert_eq!(says(&format!("set -e; cd {folder}; server")), format!("`{folder}` is no folder to change to"));
+        assert_eq!(
+            says(&format!("set -e; cd {folder}; server")),
+            format!("`{folder}` is no folder that uid 1000 (app) may change to")
+        );
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::facts::shell::ARGUMENTS;
 use crate::facts::shell::OPEN;
+use crate::facts::shell::PATH;
 use crate::facts::shell::Substitution;
 use crate::facts::shell::is_decided;
 use crate::facts::shell::split::Splitter;
@@ -40,6 +41,9 @@ impl Splitter<'_> {
     }
 
     fn value(&self, name: &str) -> Option<String> {
+        if name == "PATH" && !self.assigned.any && self.assigned.has(name) {
+            return Some(PATH.to_string());
+        }
         if self.assigned.has(name) {
             return Some(OPEN.to_string());
         }

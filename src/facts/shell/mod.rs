@@ -23,9 +23,12 @@ pub const OPEN_TEXT: &str = "\u{fffc}";
 /// Stands in a word for all positional parameters (`"$@"`).
 pub const ARGUMENTS: char = '\u{fffb}';
 
+/// Stands in a word for the value that PATH has by then, in a text that sets it.
+pub const PATH: char = '\u{fffa}';
+
 /// Whether nothing of a word is open.
 pub fn is_decided(word: &str) -> bool {
-    !word.contains([OPEN, ARGUMENTS])
+    !word.contains([OPEN, ARGUMENTS, PATH])
 }
 
 /// How a command is joined to the one before it.
@@ -177,6 +180,8 @@ mod tests {
             ("A=(a b) B+=( c ); x", &[], "A=?|B+=? ; x"),
             ("x $(echo 'a)' \"b)$(c ')')\" | d) e", &[], "x|?|e"),
             ("x ${unclosed", &[], "x|?"),
+            ("PATH=/a:$PATH x \u{fffa}", &["PATH=/b"], "PATH=/a:\u{fffa}|x|?"),
+            (". x; echo $PATH", &["PATH=/b"], ".|x ; echo|?"),
             ("case $E$D in a) x;; esac; case $D in b) y;; esac", &["E=", "D=a b"], "x ; y"),
             ("x $(if a; then case b in c) d;; (e) f;; esac; fi) g", &[], "x|?|g"),
             ("x $(echo case) g", &[], "x|?|g"),

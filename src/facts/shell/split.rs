@@ -5,6 +5,7 @@
 use crate::facts::shell::ARGUMENTS;
 use crate::facts::shell::Join;
 use crate::facts::shell::OPEN;
+use crate::facts::shell::PATH;
 use crate::facts::shell::Simple;
 use crate::facts::shell::Substitution;
 use crate::facts::shell::Text;
@@ -346,7 +347,7 @@ impl Splitter<'_> {
 
     /// A character of the text itself: none that stands for something else.
     pub fn push_char(&mut self, c: char) {
-        self.word.get_or_insert_default().push(if c == ARGUMENTS { OPEN } else { c });
+        self.word.get_or_insert_default().push(if c == ARGUMENTS || c == PATH { OPEN } else { c });
     }
 
     pub fn open(&mut self) {
