@@ -4,10 +4,9 @@
 //! cannot end well without it. What a text does on the way counts too: a folder it changes to, a PATH it sets, files it may
 //! bring. Not here: taking a text apart (`shell`), which of its commands are reached (`flow`).
 
-use crate::facts::access;
-use crate::facts::access::Access;
+mod builtins;
+
 use crate::facts::access::Reach;
-use crate::facts::access::Want;
 use crate::facts::ground::Ground;
 use crate::facts::ground::Need;
 use crate::facts::known;
@@ -30,8 +29,6 @@ use crate::facts::start;
 use crate::facts::start::file_name;
 use crate::limits;
 use crate::model::finding::Undecided;
-use crate::model::layer_facts::Kind;
-use crate::model::path;
 use crate::model::text::shown;
 use crate::view::NodeId;
 use std::cell::Cell;
@@ -355,191 +352,6 @@ impl Run<'_, '_> {
             },
         }
         Outcome::ANY
-    }
-
-    /// What a command that the shell itself has does; `None` for a program.
-    /// `assigned` stands before it.
-    fn builtin(&mut self, assigned: &[String], name: &str, words: &[String], is_conditional: bool) -> Option<Outcome> {
-        if self.shell == Shell::Dash && known::NOT_IN_DASH.contains(&name) && !self.functions.contains(name) {
-            return None;
-        }
-        Some(match name {
-            "exit" | "return" => match words.first().map(String::as_str) {
-                None => Outcome::ANY.ending(),
-                Some("0") => Outcome::SUCCEEDS.ending(),
-                Some(status) if status.bytes().all(|b| b.is_ascii_digit()) => Outcome::FAILS.ending(),
-                Some(_) => Outcome::ANY.ending(),
-            },
-            "exec" => {
-                let words = match words.first().map(String::as_str) {
-                    Some("-a") => words.get(2..).unwrap_or(&[]),
-                    Some("--" | "-c" | "-l") => &words[1..],
-                    // An option that came with the arguments, and that exec refuses.
-                    Some(option) if option.starts_with('-') => {
-                        self.doubts("exec is given an option");
-                        return Some(Outcome::ANY.ending());
-                    }
-                    _ => words,
-                };
-                match words.is_empty() {
-                    true => Outcome::SUCCEEDS,
-                    false => self.program(assigned, words).ending(),
-                }
-            }
-            "command" => {
-                let again = words.iter().take_while(|word| *word == "command").count();
-                self.behind_command(assigned, &words[again..], is_conditional)
-            }
-            "." | "source" | "eval" | "alias" | "builtin" | "enable" => {
-                self.doubts(&format!("{} runs before, and may change what follows", quoted(name)));
-                Outcome::ANY.ending_perhaps()
-            }
-            // What it traps may end the text well.
-            "trap" if words.len() > 1 && words[0] != "-" && !words[0].is_empty() => {
-                self.doubts("a trap is set before");
-                Outcome::ANY
-            }
-            "cd" => self.cd(words, is_conditional),
-            "pushd" | "popd" => {
-                self.doubts("the folder it changes to is not known here");
-                Outcome::ANY
-            }
-            "set" => {
-                self.set(words, is_conditional);
-                Outcome::SUCCEEDS
-            }
-            "shift" => {
-                self.shifted = true;
-                self.is_other |= !is_conditional;
-                Outcome::ANY
-            }
-            "export" | "readonly" | "declare" | "typeset" | "local" => {
-                for word in words.iter().filter(|word| !word.starts_with('-')) {
-                    match shell::is_decided(word.split('=').next().unwrap_or(word)) {
-                        true => self.assign(word, is_conditional),
-                        false => self.doubts("it sets variables that are not known here"),
-                    }
-                }
-                Outcome::ANY
-            }
-            "read" | "mapfile" | "readarray" | "printf" | "getopts" | "unset" | "let" => {
-                let is_name = |word: &&String| word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-                let is_read = name != "printf" || words.first().is_some_and(|word| word.starts_with("-v"));
-                for word in words.iter().filter(|_| is_read).filter(is_name) {
-                    self.ground.variables.set(word, OPEN_TEXT);
-                }
-                Outcome::ANY
-            }
-            "true" | ":" => Outcome::SUCCEEDS,
-            "false" => Outcome::FAILS,
-            _ if self.functions.contains(name) => {
-                self.doubts(&format!("the function {} runs before", quoted(name)));
-                Outcome::ANY.ending_perhaps()
-            }
-            _ if known::BUILTINS.contains(&name) => Outcome::ANY,
-            _ => return None,
-        })
-    }
-
-    /// Changes the folder, where it is certain to which.
-    fn cd(&mut self, words: &[String], is_conditional: bool) -> Outcome {
-        let options = words.iter().take_while(|word| matches!(word.as_str(), "-P" | "-L" | "--")).count();
-        let folder = words.get(options).filter(|word| shell::is_decided(word) && !word.starts_with(['-', '~']));
-        let searched = self.ground.variables.get("CDPATH").is_some_and(|path| !path.is_empty());
-        let Some(folder) = folder.filter(|folder| !is_conditional && (!searched || folder.starts_with(['/', '.'])))
-        else {
-            self.doubts("the folder it changes to is not known here");
-            return Outcome::ANY;
-        };
-        let view = self.ground.view;
-        let enters = match self.ground.reach(folder.as_bytes()) {
-            Reach::Found(node) if view.stat(node).is_some_and(|stat| stat.kind == Kind::Dir) => {
-                access::access(view, node, &self.ground.actor, Want::Execute)
-            }
-            // The runtime makes these, or mounts something there.
-            Reach::Missing(_) if self.is_made_by_runtime(folder) => Access::Yes,
-            Reach::Open(_) => Access::Unknown,
-            _ => Access::No,
-        };
-        match enters {
-            Access::Yes => {
-                self.ground.cwd = self.ground.absolute(folder.as_bytes());
-                Outcome::ANY
-            }
-            // It stays where it is, unless something has made the folder by now.
-            Access::No if self.doubt.is_none() && !self.is_likely => {
-                let mut inner = Proof::default();
-                let what = format!("{} is no folder that {} may change to", quoted(folder), self.ground.who());
-                inner.fault(&self.ground, Fault::new(shown(folder), what, None));
-                self.inner.push(inner);
-                Outcome::FAILS
-            }
-            _ => {
-                self.doubts("the folder it changes to is not known here");
-                Outcome::ANY
-            }
-        }
-    }
-
-    /// Whether a folder is a volume, or lies in one, or is the working folder or above it.
-    fn is_made_by_runtime(&self, folder: &str) -> bool {
-        let absolute = |path: &[u8]| path::clean(&self.ground.absolute(path)).0;
-        let folder = absolute(folder.as_bytes());
-        let lies_in = |inner: &[u8], outer: &[u8]| {
-            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
-        };
-        let run = &self.ground.facts.image().config.run;
-        let workdir = path::clean(run.working_dir.as_bytes()).0;
-        lies_in(&workdir, &folder)
-            || run.volumes.iter().any(|volume| lies_in(&folder, &path::clean(volume.as_bytes()).0))
-    }
-
-    /// `command NAME …` passes over functions; with options it may only tell where something is.
-    fn behind_command(&mut self, assigned: &[String], words: &[String], is_conditional: bool) -> Outcome {
-        let Some(name) = words.first() else { return Outcome::SUCCEEDS };
-        if name.starts_with('-') {
-            self.passes(words.iter().position(|word| !word.starts_with('-')).map_or(&[], |at| &words[at..]));
-            return Outcome::ANY;
-        }
-        let own = match self.functions.contains(name) {
-            true => None,
-            false => self.builtin(assigned, name, &words[1..], is_conditional),
-        };
-        own.unwrap_or_else(|| self.program(assigned, words))
-    }
-
-    /// Where it may run or not, a switch is only ever taken off.
-    fn set(&mut self, words: &[String], is_conditional: bool) {
-        let mut switches = self.switches.get();
-        let mut at = 0;
-        while let Some(word) = words.get(at) {
-            let name = words.get(at + 1).map_or("", String::as_str);
-            at += 1;
-            match word.as_str() {
-                option if option.len() > 1 && option.starts_with(['-', '+']) && option != "--" => {
-                    let is_on = option.starts_with('-');
-                    let may_switch = !is_on || !is_conditional;
-                    if option.contains('e') && may_switch {
-                        switches.errexit = is_on;
-                    }
-                    if option.ends_with('o') {
-                        at += 1;
-                        match name {
-                            "errexit" if may_switch => switches.errexit = is_on,
-                            "pipefail" if may_switch => switches.pipefail = is_on,
-                            _ => {}
-                        }
-                    }
-                }
-                // Everything from here on takes the arguments' place.
-                _ => {
-                    self.shifted = true;
-                    self.is_other |= !is_conditional;
-                    break;
-                }
-            }
-        }
-        self.switches.set(switches);
     }
 
     /// What a program that the shell starts does.
