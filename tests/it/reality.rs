@@ -171,6 +171,52 @@ config user=1000 cmd=["/bin/sh","-ec","nope & true"]
 
 config user=1000 cmd=["/bin/sh","-c","! nope"]
 
+config user=1000 cmd=["/bin/sh","-c","set -e; log () { echo x; }; log; true"]
+
+config user=1000 cmd=["/bin/sh","-c","log () { nope; }; true"]
+
+config user=1000 cmd=["/bin/sh","-c","set -e; function g { nope; }; true"]
+
+config user=1000 cmd=["/bin/sh","-c","PATH=/nowhere exec true"]
+
+config user=1000 cmd=["/bin/sh","-c","PATH=/bin exec true"]
+
+config user=1000 cmd=["/bin/sh","-c","PATH=/nowhere:$PATH; true; ls"]
+
+config user=1000 cmd=["/bin/sh","-c","PATH=/nowhere; ls"]
+
+config user=1000 cmd=["/bin/sh","-c","set -e; x=$(case a in b) nope;; c|d) nope;; esac); true"]
+
+config user=1000 cmd=["/bin/sh","-c","nope | grep -q x"]
+
+config user=1000 cmd=["/bin/sh","-c","nope | grep -vq x; true"]
+
+config user=1000 cmd=["/bin/sh","-c","nope 2>&1 | grep -q nope"]
+
+config user=1000 cmd=["/bin/sh","-c","nope | sort | grep x"]
+
+config user=1000 cmd=["/bin/sh","-c","nope | tr a b | sort"]
+
+config user=1000 cmd=["/bin/sh","-c","cd /root && true & true"]
+
+config user=1000 cmd=["/bin/sh","-c","cd /bin && true & ./ls"]
+
+config user=1000 cmd=["/bin/sh","-c",": </dev/tcp/127.0.0.1/9"]
+
+config user=1000 cmd=["/bin/sh","-c","set -e; cd /root; true"]
+
+config user=1000 cmd=["/bin/sh","-c","set -e; cd /proc; true"]
+
+config user=1000 cmd=["/bin/sh","-c","set -e; nope || for i in 1; do :; done; true"]
+
+config user=1000 cmd=["/bin/sh","-c","set -e; command cd /bin; ./ls"]
+
+config user=1000 cmd=["/bin/sh","-c","set -e; command -p ls; true"]
+
+config user=1000 cmd=["/bin/sh","-c","case $NOPE in \"\") true;; *) nope;; esac"]
+
+config user=1000 cmd=["/bin/sh","-c","if nope; then set -e; fi; nope; true"]
+
 config user=1000 cmd=["/bin/sh","-c","[ \"$(nope)\" = 200 ]"]
 
 config user=1000 cmd=["/bin/sh","-c","[ \"$(nope)\" != 200 ]"]
