@@ -121,6 +121,10 @@ impl Prover {
         };
         let (path, node) = (program.path.clone(), program.node);
         match exec::exec(ground, &kernel, program, argv, proof) {
+            // Where the kernel says that something is not there, dash, busybox ash and execvp(3) go on to the next folder.
+            Executed::Stopped if by != By::Runtime && lookup::has_another(ground, &kernel, word, &path) => {
+                proof.soften_all("a later folder of PATH has one too, and some programs go on to it");
+            }
             Executed::Stopped => {}
             // What the script would need may be out of reach too: one look, one repair.
             Executed::Unread(started) => programs::needs(self, ground, &started, &started.argv, proof),

@@ -139,6 +139,14 @@ pub fn find(ground: &Ground<'_>, actor: &Actor, word: &str, by: By) -> Result<Pr
     Err(Miss::Fault(fault(word, format!("no folder of PATH has {} ({listed}){passed}", quoted(word)), place)))
 }
 
+/// Whether PATH leads to a word in a folder behind the one in which it was found.
+pub fn has_another(ground: &Ground<'_>, actor: &Actor, word: &str, found: &str) -> bool {
+    let path = ground.variables.get("PATH").filter(|_| !word.contains('/')).unwrap_or_default();
+    let candidates = path.split(':').map(|folder| format!("{}/{word}", folder.trim_end_matches('/')));
+    let mut behind = candidates.skip_while(|candidate| candidate != found).filter(|candidate| candidate != found);
+    behind.any(|candidate| matches!(ground.reach_as(actor, candidate.as_bytes()), Reach::Found(_)))
+}
+
 /// The file at a path, if `actor` may execute it.
 pub fn file(ground: &Ground<'_>, actor: &Actor, word: &str, path: &str) -> Result<Program, Miss> {
     let lack = |what: String, place| Err(Miss::Fault(fault(word, what, place)));

@@ -280,6 +280,17 @@ fn folders_that_the_runtime_makes_are_there() {
 }
 
 #[test]
+fn shells_may_go_on_where_an_interpreter_is_missing() {
+    let files = "f 0755 0:0 a/prog \"#!/nope\\n\"\nf 0755 0:0 b/prog \"#!/bin/sh\\n\"";
+    let made = |path: &str, cmd: &[&str]| starts(&system(files).env(&format!("PATH={path}:/usr/bin:/bin")).cmd(cmd));
+    assert!(made("/a:/b", &["prog"]).starts_with("the interpreter of /a/prog is missing"));
+    assert!(made("/a:/b", &["sh", "-c", "prog"]).starts_with("? prog: the interpreter of /a/prog is missing"));
+    assert!(made("/a:/b", &["env", "prog"]).starts_with("? prog"));
+    assert!(made("/a", &["sh", "-c", "prog"]).starts_with("the interpreter of /a/prog is missing"));
+    assert_eq!(made("/b:/a", &["sh", "-c", "prog"]), "runs");
+}
+
+#[test]
 fn scripts_of_a_package_run_one_after_the_other() {
     let says = |scripts: &str| {
         let package =
