@@ -303,6 +303,10 @@ fn scripts_of_a_package_run_one_after_the_other() {
     assert!(says("'prestart': 'echo x', 'start': 'nope'").starts_with(missing));
     assert!(says("'prestart': 'server', 'start': 'nope'").starts_with("? nope"));
     assert_eq!(says("'start': 'server', 'poststart': 'nope'"), "runs");
+    let package =
+        "e 0755 0:0 usr/bin/npm\nf 0644 0:0 app/package.json \"{\\\"scripts\\\": {\\\"start\\\": \\\"nope\\\"}}\"";
+    let bash = format!("{package}\nf 0644 0:0 app/.npmrc \"script-shell=/bin/bash\\n\"");
+    assert!(starts(&system(&bash).cmd(&["npm", "start"])).starts_with("? nope"));
 }
 
 #[test]
