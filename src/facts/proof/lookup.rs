@@ -18,6 +18,7 @@ use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
 use crate::model::text::shown;
 use crate::view::NodeId;
+use crate::view::Resolved;
 use std::collections::HashSet;
 
 /// Who executes a command.
@@ -116,11 +117,17 @@ pub fn find(ground: &Ground<'_>, actor: &Actor, word: &str, by: By) -> Result<Pr
     if let Some(question) = open {
         return Err(Miss::Open(question));
     }
+    // For the eyes of root.
+    let lies_in = |folder: &str| {
+        let path = format!("{}/{word}", folder.trim_end_matches('/'));
+        matches!(ground.view.resolve(path.as_bytes(), true), Resolved::Found(_))
+    };
     let mut passed = String::new();
     for (folder, blocking) in closed.iter().take(FOLDERS_SHOWN) {
         passed.push_str(&format!(
-            "; {} was passed over, for {} may not enter {}",
+            "; {}{} was passed over, for {} may not enter {}",
             shown(folder),
+            if lies_in(folder) { ", where it lies," } else { "" },
             ground.who(),
             ground.describe(*blocking)
         ));
@@ -135,8 +142,13 @@ pub fn find(ground: &Ground<'_>, actor: &Actor, word: &str, by: By) -> Result<Pr
     if folders.len() > FOLDERS_SHOWN {
         listed.push_str(", …");
     }
-    let place = closed.first().map(|(_, blocking)| *blocking);
-    Err(Miss::Fault(fault(word, format!("no folder of PATH has {} ({listed}){passed}", quoted(word)), place)))
+    let hidden = closed.iter().take(FOLDERS_SHOWN).find(|(folder, _)| lies_in(folder)).map(|(_, blocking)| *blocking);
+    let place = hidden.or(closed.first().map(|(_, blocking)| *blocking));
+    let fault = fault(word, format!("no folder of PATH has {} ({listed}){passed}", quoted(word)), place);
+    Err(Miss::Fault(match hidden {
+        Some(folder) => fault.fix(enter(ground, folder)),
+        None => fault,
+    }))
 }
 
 /// Whether PATH leads to a word in a folder behind the one in which it was found.

@@ -154,8 +154,9 @@ fn behind_a_closed_folder_only_the_runtime_reaches_a_program() {
         "the script /root/bin/script lies behind /root (mode 0700, owner 0:0), which uid 1000 (app) may not enter; `/bin/sh` opens it as that user"
     );
     let missing = |name: &str| {
+        let lies = if name == "prog" { ", where it lies," } else { "" };
         format!(
-            "no folder of PATH has `{name}` (/usr/bin, /bin); /root/bin was passed over, for uid 1000 (app) may not enter /root (mode 0700, owner 0:0)"
+            "no folder of PATH has `{name}` (/usr/bin, /bin); /root/bin{lies} was passed over, for uid 1000 (app) may not enter /root (mode 0700, owner 0:0)"
         )
     };
     assert_eq!(starts(&made(&["/bin/sh", "-c", "prog"])), missing("prog"));
