@@ -208,6 +208,10 @@ fn texts_fail_where_they_cannot_end_well() {
         ("PATH=/usr/local/bin exec server", "runs"),
         ("PATH=/x exec server", "no folder of PATH has `server` (/x)"),
         ("set -e; cd /app; server", "runs"),
+        (
+            "shopt -s execfail; exec nope || server",
+            &format!("? nope: {missing}; but what exec cannot run does not end the shell"),
+        ),
         ("set -e; cd /root; server", "`/root` is no folder that uid 1000 (app) may change to"),
         ("cd /root; server", "runs"),
         ("nope () { wget x; }; nope; server", "runs"),

@@ -63,6 +63,10 @@ impl Run<'_, '_> {
                 self.doubts(&format!("{} runs before, and may change what follows", quoted(name)));
                 Outcome::ANY.ending_perhaps()
             }
+            "shopt" if words.iter().any(|word| word == "execfail") => {
+                self.doubts("what exec cannot run does not end the shell");
+                Outcome::ANY
+            }
             // What it traps may end the text well.
             "trap" if words.len() > 1 && words[0] != "-" && !words[0].is_empty() => {
                 self.doubts("a trap is set before");

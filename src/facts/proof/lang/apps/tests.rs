@@ -66,6 +66,7 @@ fn each_server_loads_what_its_words_name() {
         ("gunicorn --paste x.ini", "? its options do not tell which application it runs"),
         ("gunicorn -c none.py main:app", "NO its configuration file /app/none.py does not exist; /app/main.py"),
         ("gunicorn -c conf.py main:app", "/app/conf.py; /app/main.py"),
+        ("gunicorn -c python:pkg.web main:app", "/app/pkg/web.py; /app/main.py"),
         ("gunicorn -c conf.py gone:app", "/app/conf.py; ? its content was not kept"),
         ("gunicorn", "NO gunicorn is not told which application it is to run"),
         ("hypercorn main:app", "/app/main.py"),
@@ -105,6 +106,8 @@ fn variables_name_applications_too() {
         asked(&made, "gunicorn -c bad.py gone:app"),
         "/app/bad.py; ? its configuration file may say which application it runs"
     );
+    let star = self::made("f 0644 0:0 app/star.py \"from settings import *\\n\"");
+    assert!(asked(&star, "gunicorn -c star.py gone:app").contains("? its configuration file may say"));
     assert_eq!(
         asked(&made, "gunicorn -k gevent main:app"),
         "NO there is no module gevent in /app, nor where /usr/local/bin/python3.13 looks for modules; /app/main.py"
