@@ -11,6 +11,7 @@ const HEADER: usize = 48;
 const ENTRY: usize = 24;
 /// A name or path; the cache is a stranger's, too.
 const NAME_MAX: usize = 4096;
+
 /// A cache.
 pub struct Cache<'a> {
     /// From the new format's header on: offsets count from there.

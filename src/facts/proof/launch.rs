@@ -86,7 +86,7 @@ impl Prover {
             () => None,
         };
         if let Some(limit) = limit {
-            self.exhausted.set(left == 0);
+            self.exhausted.set(self.exhausted.get() || left == 0);
             proof.open(Undecided::denied(quoted(word), limit));
             return proof;
         }

@@ -64,16 +64,18 @@ fn node(prover: &Prover, ground: &Ground<'_>, argv: &[String], proof: &mut Proof
     }
 }
 
-/// Whether a variable or an .npmrc of the project or the user names the shell of scripts (npm's config, "script-shell").
-fn names_shell(ground: &Ground<'_>) -> bool {
-    let home = ground.variables.get("HOME").unwrap_or_default();
-    let files = [".npmrc".to_string(), format!("{home}/.npmrc")];
-    let says = |file: &String| match ground.readable(file.as_bytes(), "the file") {
-        Need::Met(node) => ground.facts.content(node).is_ok_and(|text| bytes::contains(text, b"script-shell")),
+/// Whether a variable or an npmrc of the project, the user or the system may name the shell of scripts (npm's config,
+/// "script-shell", and "npmrc Files").
+fn may_name_shell(ground: &Ground<'_>) -> bool {
+    let home = format!("{}/.npmrc", ground.variables.get("HOME").unwrap_or_default());
+    let files = [".npmrc", &home, "/usr/local/etc/npmrc", "/usr/etc/npmrc", "/etc/npmrc"];
+    let says = |file: &&str| match ground.readable(file.as_bytes(), "the file") {
+        Need::Met(node) => ground.facts.content(node).map_or(true, |text| bytes::contains(text, b"script-shell")),
         Need::Unmet(_) => false,
         Need::Open(_) => true,
     };
-    ground.variables.get("npm_config_script_shell").is_some() || files.iter().any(says)
+    let variables = ["npm_config_script_shell", "NPM_CONFIG_SCRIPT_SHELL"];
+    variables.iter().any(|name| ground.variables.get(name).is_some()) || files.iter().any(says)
 }
 
 /// The front of a script's text that is looked through for secrets before it is shown.
@@ -104,8 +106,8 @@ fn scripts(prover: &Prover, ground: &Ground<'_>, program: &str, words: &[String]
         proof.step(format!("script {}: {}", shown(&script.name), shortened(&text)), None);
         let argv = ["sh", "-c", &script.text].map(String::from);
         let mut found = prover.launch(&inner, &argv, By::Program);
-        if found.fails() && names_shell(&inner) {
-            found.soften_all("the package manager is told another shell (script-shell)");
+        if found.fails() && may_name_shell(&inner) {
+            found.soften_all("the package manager may be told another shell (script-shell)");
         }
         // What runs when a server has ended keeps none from running.
         let is_after = script.name.strip_prefix("post").is_some_and(|name| run.scripts.iter().any(|s| s.name == name));

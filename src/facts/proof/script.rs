@@ -209,15 +209,16 @@ impl Run<'_, '_> {
         }
         let words = self.words(command);
         let lacks_output = self.lacks_output(command, &words);
+        let lacks_input = std::mem::take(&mut self.is_silent) && command.join == Join::Pipe && !command.is_fed;
         if command.connects && command.depth == 0 && self.shell != Shell::Other {
             let mut inner = Proof::default();
             let shell = if self.shell == Shell::Dash { "dash" } else { "busybox" };
             let what = format!("only bash connects where it is told /dev/tcp, and this shell is {shell}");
             inner.fault(&self.ground, Fault::new("/dev/tcp", what, None));
             self.inner.push(inner);
+            self.is_silent = !command.merges;
             return Outcome::FAILS;
         }
-        let lacks_input = std::mem::take(&mut self.is_silent) && command.join == Join::Pipe;
         for inner in &command.substitutions {
             self.substitutes(&inner.text, limits::SHELL_DEPTH);
         }

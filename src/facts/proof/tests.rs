@@ -197,6 +197,9 @@ fn texts_fail_where_they_cannot_end_well() {
         ("nope 2>&1 | grep -q nope", "runs"),
         ("nope | grep -vq x", "runs"),
         ("nope | grep -q x /etc/passwd", "runs"),
+        ("nope | grep -q x </etc/passwd", "runs"),
+        ("nope | grep -q x <<E\nx\nE", "runs"),
+        ("nope; wget x | grep -q x", "runs"),
         ("nope | wget x", "runs"),
         (
             "cat </dev/null >/dev/tcp/127.0.0.1/80",
@@ -312,6 +315,10 @@ fn scripts_of_a_package_run_one_after_the_other() {
         "e 0755 0:0 usr/bin/npm\nf 0644 0:0 app/package.json \"{\\\"scripts\\\": {\\\"start\\\": \\\"nope\\\"}}\"";
     let bash = format!("{package}\nf 0644 0:0 app/.npmrc \"script-shell=/bin/bash\\n\"");
     assert!(starts(&system(&bash).cmd(&["npm", "start"])).starts_with("? nope"));
+    let named = system(package).env("NPM_CONFIG_SCRIPT_SHELL=/bin/bash").cmd(&["npm", "start"]);
+    assert!(starts(&named).starts_with("? nope"));
+    let other = format!("{package}\nf 0644 0:0 app/.npmrc \"registry=x\\n\"");
+    assert!(starts(&system(&other).cmd(&["npm", "start"])).starts_with(missing));
 }
 
 #[test]

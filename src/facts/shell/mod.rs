@@ -62,6 +62,8 @@ pub struct Simple {
     pub substitutions: Vec<Substitution>,
     /// It writes a file (`>`, `>>`) other than one in /dev.
     pub writes: bool,
+    /// Its input is redirected (`<`, `<<`, `<<<`).
+    pub is_fed: bool,
     /// One of its outputs goes where another goes (`2>&1`, `|&`, `&>`).
     pub merges: bool,
     /// It is redirected to a name of bash's for a connection (`/dev/tcp/…`).

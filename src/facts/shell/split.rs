@@ -258,6 +258,7 @@ impl Splitter<'_> {
                     let skip = target.iter().take(TARGET_BLANKS).take_while(|b| b">| \"".contains(b)).count();
                     let target = &target[skip..];
                     self.next.writes |= c == '>' && !target.starts_with(b"&") && !target.starts_with(b"/dev/");
+                    self.next.is_fed |= c == '<';
                     self.next.merges |= target.starts_with(b"&");
                     self.next.connects |= target.starts_with(b"/dev/tcp/") || target.starts_with(b"/dev/udp/");
                     self.drops_word = true;
@@ -308,6 +309,7 @@ impl Splitter<'_> {
     /// Reads the word behind `<<`; gives the place behind it.
     fn here_document(&mut self, text: &str, at: usize) -> usize {
         self.end_word();
+        self.next.is_fed = true;
         let rest = text[at..].trim_start_matches(['-', ' ', '\t']);
         let start = text.len() - rest.len();
         let length = rest.find(|c: char| c.is_whitespace() || ";&|<>()".contains(c)).unwrap_or(rest.len());

@@ -61,7 +61,6 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     Ok(())
 }
 
-/// A name may hold a secret too.
 #[cfg(test)]
 mod tests {
     use super::*;
