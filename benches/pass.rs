@@ -2,7 +2,7 @@
 //! reading (CPU per MB of tar), its wall time with two threads against the floor's with one, and its peak memory.
 //!
 //! `PLIMSOLL_BENCH_IMAGES=FOLDER cargo bench --bench pass` takes `NAME.oci-gzip`, `NAME.oci-zstd` and `NAME.docker.tar`
-//! from a folder; without it an OCI layout of about 200 MB is made of this machine's own `/usr`. The floor is built by
+//! from a directory; without it an OCI layout of about 200 MB is made of this machine's own `/usr`. The floor is built by
 //! `cargo bench --no-run`. Linux only: the figures come from /proc.
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 
@@ -65,12 +65,12 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 /// The newest program of this name among what cargo built for benches.
 fn floor() -> PathBuf {
-    let folder = std::env::current_exe().unwrap().parent().unwrap().to_path_buf();
+    let directory = std::env::current_exe().unwrap().parent().unwrap().to_path_buf();
     let is_floor = |path: &PathBuf| {
         let name = path.file_name().unwrap().to_string_lossy();
         name.starts_with("floor-") && path.extension().is_none()
     };
-    let found = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(is_floor);
+    let found = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).filter(is_floor);
     let newest = found.max_by_key(|path| path.metadata().unwrap().modified().unwrap());
     newest.expect("the floor is built: cargo bench --no-run")
 }
@@ -101,8 +101,8 @@ fn measure(floor: &Path, image: &str) {
 }
 
 /// The machine's own files, text and programs, until there are enough.
-fn gather(folder: &Path, found: &mut Vec<(String, Vec<u8>)>, total: &mut usize) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
+fn gather(directory: &Path, found: &mut Vec<(String, Vec<u8>)>, total: &mut usize) {
+    let Ok(entries) = std::fs::read_dir(directory) else { return };
     let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     paths.sort();
     for path in paths {
@@ -121,13 +121,13 @@ fn gather(folder: &Path, found: &mut Vec<(String, Vec<u8>)>, total: &mut usize) 
 }
 
 /// An OCI layout of gzip layers; gives its path.
-fn sample(folder: &Path) -> String {
+fn sample(directory: &Path) -> String {
     let (mut files, mut total) = (Vec::new(), 0);
     for start in ["/usr/bin", "/usr/share", "/usr/lib"] {
         gather(Path::new(start), &mut files, &mut total);
         total = if total > SAMPLE_BYTES { total } else { total.min(SAMPLE_BYTES / 2) };
     }
-    let blobs = folder.join("blobs/sha256");
+    let blobs = directory.join("blobs/sha256");
     std::fs::create_dir_all(&blobs).unwrap();
     let put = |media_type: &str, data: &[u8]| {
         let hex: String = Sha256::digest(data).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -158,20 +158,20 @@ fn sample(folder: &Path) -> String {
     let config = put("config.v1+json", config.to_string().as_bytes());
     let manifest = json!({"schemaVersion": 2, "config": config, "layers": layers});
     let manifest = put("manifest.v1+json", manifest.to_string().as_bytes());
-    std::fs::write(folder.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
-    std::fs::write(folder.join("index.json"), json!({"schemaVersion": 2, "manifests": [manifest]}).to_string())
+    std::fs::write(directory.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+    std::fs::write(directory.join("index.json"), json!({"schemaVersion": 2, "manifests": [manifest]}).to_string())
         .unwrap();
-    folder.to_string_lossy().into_owned()
+    directory.to_string_lossy().into_owned()
 }
 
 fn main() {
     let floor = floor();
-    let Some(folder) = std::env::var_os("PLIMSOLL_BENCH_IMAGES") else {
-        let folder = tempfile::tempdir().unwrap();
-        measure(&floor, &sample(folder.path()));
+    let Some(directory) = std::env::var_os("PLIMSOLL_BENCH_IMAGES") else {
+        let directory = tempfile::tempdir().unwrap();
+        measure(&floor, &sample(directory.path()));
         return;
     };
-    let mut images: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut images: Vec<PathBuf> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     images.sort();
     for image in images {
         let name = image.to_string_lossy().into_owned();

@@ -14,7 +14,7 @@ pub const IMAGES: usize = 4096;
 pub const LAYERS: usize = 2048;
 /// Entries in the index of an archive (its blobs, not the files of its layers).
 pub const ARCHIVE_ENTRIES: usize = 1 << 18;
-/// Folders above an archive's entry. Blobs lie three deep.
+/// Directories above an archive's entry. Blobs lie three deep.
 pub const ARCHIVE_DEPTH: usize = 64;
 /// Bytes of the names in an archive's index.
 pub const ARCHIVE_NAME_BYTES: usize = 32 << 20;
@@ -39,11 +39,11 @@ pub const ZSTD_SHARED_WINDOW_BYTES: u64 = 8 << 20;
 pub const EXTENSION_BYTES: u64 = 1 << 20;
 /// Extents of one sparse file: the most that a map within [`EXTENSION_BYTES`] can hold.
 pub const SPARSE_EXTENTS: usize = 1 << 17;
-/// A path inside a layer, in bytes. Linux takes 4,096 at once; tools that change folders as they go make longer ones.
+/// A path inside a layer, in bytes. Linux takes 4,096 at once; tools that change directories as they go make longer ones.
 pub const PATH_BYTES: usize = 32 << 10;
 /// Entries of one layer.
 pub const LAYER_ENTRIES: usize = 8 << 20;
-/// Distinct paths of one layer or one merged view, folders that only the paths imply included.
+/// Distinct paths of one layer or one merged view, directories that only the paths imply included.
 pub const PATHS: usize = 16 << 20;
 /// Bytes of names, link targets and extended attributes kept of one layer.
 pub const NAME_BYTES: usize = 256 << 20;
@@ -91,7 +91,7 @@ pub const SHARE_BYTES: u64 = 64 << 10;
 pub const HEAD_HOLE_BYTES: u64 = 64 << 20;
 /// Libraries of one program. Blender has 370.
 pub const LOADER_OBJECTS: usize = 4096;
-/// Names that are sought, and folders and paths looked at, while one program's libraries are found. Blender takes 2,000.
+/// Names that are sought, and directories and paths looked at, while one program's libraries are found. Blender takes 2,000.
 pub const LOADER_TRIES: usize = 100_000;
 /// Entries of one name in a loader's cache. A library for many CPUs has ten.
 pub const CACHE_ENTRIES: usize = 128;
@@ -131,7 +131,7 @@ pub const COMMAND_DEPTH: usize = 24;
 /// Times that layers are read once more because one file that was fetched so names another (a script, then the script
 /// that it starts).
 pub const SECOND_READINGS: usize = 4;
-/// Folders of a search path (PATH, PYTHONPATH) that are looked at. Linux takes 128 KiB in one variable.
+/// Directories of a search path (PATH, PYTHONPATH) that are looked at. Linux takes 128 KiB in one variable.
 pub const SEARCH_PATHS: usize = 4096;
 /// `.pth` files that are read for one module. A large environment has ten.
 pub const PTH_FILES: usize = 1000;
@@ -141,7 +141,7 @@ pub const PTH_LINES: usize = 10_000;
 pub const MODULE_DEPTH: usize = 64;
 /// An `__init__.py` that is read to see whether it does anything, in bytes; of larger ones that is taken for granted.
 pub const INIT_BYTES: u64 = 64 << 10;
-/// Folders above a working folder that are looked at for package.json. Linux takes paths of 2,048 of them.
+/// Directories above a working directory that are looked at for package.json. Linux takes paths of 2,048 of them.
 pub const FOLDERS_UP: usize = 2048;
 /// Package managers in a command whose scripts are read for the servers that they start. `concurrently` starts a handful.
 pub const PACKAGE_SCRIPTS: usize = 24;
@@ -154,7 +154,7 @@ pub const SCRIPT_BYTES: usize = 1 << 20;
 pub const SHELL_COMMANDS: usize = 20_000;
 /// Compound commands inside each other, in one shell text.
 pub const SHELL_NESTING: usize = 256;
-/// What one question of the start proof may cost, in bytes read and names looked at: scripts, package.json, folders of PATH
+/// What one question of the start proof may cost, in bytes read and names looked at: scripts, package.json, directories of PATH
 /// and of Python. A real image takes some thousands.
 pub const PROOF_WORK: u64 = 64 << 20;
 /// A word of a command, or a variable with its name, in bytes with the zero behind it: execve(2) takes no longer one

@@ -49,7 +49,7 @@ pub struct AuditArgs {
     #[arg(
         required = true,
         value_name = "IMAGE",
-        help = "An archive, a folder, `-`, or oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, dir:DIR"
+        help = "An archive, a directory, `-`, or oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, dir:DIR"
     )]
     pub images: Vec<String>,
     /// Names and files of policies; baseline where there are none.

@@ -114,7 +114,7 @@ fn image(examined: &Examined) -> ImageDocument {
         }),
         working_dir: match run.working_dir.as_str() {
             "" => "/".to_string(),
-            folder => image.redactor.redact(folder),
+            directory => image.redactor.redact(directory),
         },
         start: section(&facts, command, facts.start_proof(Capabilities::Docker)),
         health,

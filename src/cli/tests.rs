@@ -39,8 +39,8 @@ fn plimsoll_into(out: &mut dyn Write, args: &[&str]) -> (u8, String) {
 }
 
 /// A policy that any set of rules fits.
-fn empty_policy(folder: &tempfile::TempDir) -> String {
-    let path = folder.path().join("policy.toml");
+fn empty_policy(directory: &tempfile::TempDir) -> String {
+    let path = directory.path().join("policy.toml");
     std::fs::write(&path, "schema = 1\n").expect("a file");
     path.to_str().expect("UTF-8").to_string()
 }
@@ -75,8 +75,8 @@ fn help_and_version_are_no_trouble() {
 
 #[test]
 fn a_wrong_policy_is_shown_with_its_place() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("p.toml");
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("p.toml");
     std::fs::write(&path, "schema = 1\nextend = []\n").expect("a file");
     let ran = plimsoll(&["audit", "x.tar", "--policy", path.to_str().expect("UTF-8")]);
     assert_eq!((ran.code, ran.out.as_str()), (2, ""));
@@ -94,10 +94,10 @@ fn an_unknown_rule_is_trouble() {
 
 #[test]
 fn an_image_that_is_not_there_is_in_the_report_and_in_the_exit_code() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let absent = folder.path().join("absent.tar");
+    let directory = tempfile::tempdir().expect("a directory");
+    let absent = directory.path().join("absent.tar");
     let absent = absent.to_str().expect("UTF-8");
-    let ran = plimsoll(&["audit", absent, "--policy", &empty_policy(&folder), "--format", "json"]);
+    let ran = plimsoll(&["audit", absent, "--policy", &empty_policy(&directory), "--format", "json"]);
     assert_eq!(ran.code, 2);
     assert!(ran.err.starts_with("error: ") && ran.err.contains("absent.tar: cannot open"), "{}", ran.err);
     let value: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
@@ -107,16 +107,16 @@ fn an_image_that_is_not_there_is_in_the_report_and_in_the_exit_code() {
 
 #[test]
 fn the_report_goes_to_a_file() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let policy = empty_policy(&folder);
-    let file = folder.path().join("report.txt");
+    let directory = tempfile::tempdir().expect("a directory");
+    let policy = empty_policy(&directory);
+    let file = directory.path().join("report.txt");
     let ran = plimsoll(&["audit", "absent.tar", "--policy", &policy, "--output", file.to_str().expect("UTF-8")]);
     assert_eq!((ran.code, ran.out.as_str()), (2, ""));
     assert!(ran.err.starts_with("error: absent.tar: "), "{}", ran.err);
     let bytes = std::fs::read(&file).expect("written");
     assert!(bytes.starts_with(b"UNJUDGED  absent.tar"));
 
-    let nowhere = folder.path().join("no/such/report.txt");
+    let nowhere = directory.path().join("no/such/report.txt");
     let ran = plimsoll(&["audit", "absent.tar", "--policy", &policy, "--output", nowhere.to_str().expect("UTF-8")]);
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("error: cannot write ") && ran.err.contains("no/such/report.txt"), "{}", ran.err);
@@ -124,8 +124,8 @@ fn the_report_goes_to_a_file() {
 
 #[test]
 fn a_closed_pipe_ends_quietly_and_a_full_disk_does_not() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let policy = empty_policy(&folder);
+    let directory = tempfile::tempdir().expect("a directory");
+    let policy = empty_policy(&directory);
     let args = ["audit", "testdata/hello.tar", "--policy", &policy];
     assert_eq!(plimsoll_into(&mut Closed(io::ErrorKind::BrokenPipe), &args), (141, String::new()));
     assert_eq!(plimsoll_into(&mut Closed(io::ErrorKind::BrokenPipe), &["--help"]), (141, String::new()));

@@ -218,11 +218,11 @@ struct Role {
 /// Whiteouts and opaque markers by name (image-spec, layer.md, "Whiteouts"), and metadata that Docker's AUFS driver left in
 /// layers (moby, pkg/archive, `WhiteoutMetaPrefix`).
 fn role(header: &Header, cleaned: &[u8]) -> Role {
-    let (folder, name) = (path::parent(cleaned), path::base(cleaned));
+    let (directory, name) = (path::parent(cleaned), path::base(cleaned));
     let first = cleaned.split(|&b| b == b'/').next().unwrap_or(b"");
     let of = |kind, path: &[u8]| Role { kind, path: path.to_vec(), bad_whiteout: false };
     if name == b".wh..wh..opq" {
-        return of(Kind::Opaque, folder);
+        return of(Kind::Opaque, directory);
     }
     if first.starts_with(b".wh..wh.") || name.starts_with(b".wh..wh.") {
         return of(Kind::Aufs, cleaned);
@@ -230,7 +230,7 @@ fn role(header: &Header, cleaned: &[u8]) -> Role {
     if let Some(hidden) = name.strip_prefix(b".wh.") {
         return match hidden {
             b"" | b"." | b".." => Role { kind: Kind::Other, path: cleaned.to_vec(), bad_whiteout: true },
-            _ => of(Kind::Whiteout, &path::join(folder, hidden)),
+            _ => of(Kind::Whiteout, &path::join(directory, hidden)),
         };
     }
     let kind = match header.flag {
@@ -273,7 +273,7 @@ impl Sink for Collector<'_> {
         } else if role.kind == Kind::Other {
             self.malformed(&header.name, &format!("an entry of the unknown type 0x{:02x}", header.flag));
         } else if cleaned.is_empty() && !matches!(role.kind, Kind::Dir) {
-            self.malformed(&header.name, "an entry for the root that is not a folder");
+            self.malformed(&header.name, "an entry for the root that is not a directory");
         }
         if role.kind == Kind::Char && header.device == (0, 0) {
             self.malformed(&header.name, "a character device 0:0, which overlayfs takes for a whiteout");

@@ -64,11 +64,11 @@ impl Actor {
 /// What is asked for, as the bit of a class in a mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Want {
-    /// Its bytes, or a folder's names.
+    /// Its bytes, or a directory's names.
     Read = 4,
-    /// To change it; in a folder, its names.
+    /// To change it; in a directory, its names.
     Write = 2,
-    /// To execute it; for a folder, to enter it.
+    /// To execute it; for a directory, to enter it.
     Execute = 1,
 }
 
@@ -108,17 +108,17 @@ pub fn access(view: &View, node: NodeId, actor: &Actor, want: Want) -> Access {
 /// Where a path leads for one actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// To this, by folders that may be entered. What may be done with it is another question.
+    /// To this, by directories that may be entered. What may be done with it is another question.
     Found(NodeId),
     /// To nothing; behind this symbolic link, if one was the last.
     Missing(Option<NodeId>),
     /// Round in circles, or through more links than Linux follows.
     Loop,
-    /// Through something that is no folder.
-    NotFolder,
+    /// Through something that is no directory.
+    NotDirectory,
     /// Longer than any path that Linux takes.
     TooLong,
-    /// To this folder, which the actor may not enter.
+    /// To this directory, which the actor may not enter.
     Closed(NodeId),
     /// Not known here.
     Open(Doubt),
@@ -127,29 +127,29 @@ pub enum Reach {
 /// Why it is not known where a path leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doubt {
-    /// The access control list of this folder decides, or groups that are not known.
+    /// The access control list of this directory decides, or groups that are not known.
     Rights(NodeId),
-    /// It lies in a folder that the runtime mounts over: `/proc`, `/sys`, `/dev`.
+    /// It lies in a directory that the runtime mounts over: `/proc`, `/sys`, `/dev`.
     Mounted,
     /// The bound on following links was hit ([`limits::LINK_STEPS`]).
     Exhausted,
 }
 
-/// Follows a path for one actor, from the folder `from` where it has no leading slash.
+/// Follows a path for one actor, from the directory `from` where it has no leading slash.
 pub fn reach(view: &View, actor: &Actor, from: NodeId, path: &[u8]) -> Reach {
     if path.len() > limits::LINK_BYTES {
         return Reach::TooLong;
     }
     let mut why = Reach::Loop;
-    let followed = view.follow(from, path, true, |folder| {
-        if is_mounted(view, folder) {
+    let followed = view.follow(from, path, true, |directory| {
+        if is_mounted(view, directory) {
             why = Reach::Open(Doubt::Mounted);
             return false;
         }
-        match access(view, folder, actor, Want::Execute) {
+        match access(view, directory, actor, Want::Execute) {
             Access::Yes => return true,
-            Access::No => why = Reach::Closed(folder),
-            Access::Unknown => why = Reach::Open(Doubt::Rights(folder)),
+            Access::No => why = Reach::Closed(directory),
+            Access::Unknown => why = Reach::Open(Doubt::Rights(directory)),
         }
         false
     });
@@ -158,13 +158,13 @@ pub fn reach(view: &View, actor: &Actor, from: NodeId, path: &[u8]) -> Reach {
         Ok(Resolved::Missing) => Reach::Missing(followed.link),
         Ok(Resolved::Loop) => Reach::Loop,
         Ok(Resolved::Exhausted) => Reach::Open(Doubt::Exhausted),
-        Ok(Resolved::NotFolder) => Reach::NotFolder,
+        Ok(Resolved::NotDirectory) => Reach::NotDirectory,
         Err(_) => why,
     }
 }
 
-/// Whether a runtime mounts its own over this folder, or over one above it (runtime-spec, config-linux.md, "Default
+/// Whether a runtime mounts its own over this directory, or over one above it (runtime-spec, config-linux.md, "Default
 /// Filesystems").
-pub fn is_mounted(view: &View, folder: NodeId) -> bool {
-    view.parent(folder) == PathTable::ROOT && matches!(view.name(folder), b"proc" | b"sys" | b"dev")
+pub fn is_mounted(view: &View, directory: NodeId) -> bool {
+    view.parent(directory) == PathTable::ROOT && matches!(view.name(directory), b"proc" | b"sys" | b"dev")
 }

@@ -26,7 +26,7 @@ pub struct User {
     pub groups: Vec<u32>,
     /// From passwd, harmless to show.
     pub name: Option<String>,
-    /// The home folder that passwd gives, else `/`; `None` where passwd was denied.
+    /// The home directory that passwd gives, else `/`; `None` where passwd was denied.
     pub home: Option<String>,
     /// Why its groups are not known, if they are not: it is given by number, and passwd was denied.
     pub groups_denied: Option<Undecided>,
@@ -185,7 +185,7 @@ impl Facts<'_> {
     fn why(&self, path: &[u8]) -> &'static str {
         let Ok(view) = self.view() else { return "" };
         match view.resolve(path, true) {
-            Resolved::Missing | Resolved::NotFolder => ", which does not exist",
+            Resolved::Missing | Resolved::NotDirectory => ", which does not exist",
             Resolved::Loop => ", which is a loop of symbolic links",
             Resolved::Found(node) if view.stat(node).is_some_and(|stat| stat.kind != Kind::File) => {
                 ", which is no regular file"

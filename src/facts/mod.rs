@@ -4,13 +4,13 @@
 
 pub mod access;
 pub mod accounts;
-pub mod ground;
 pub mod health;
 pub mod known;
 pub mod loader;
 pub mod options;
 pub mod packages;
 pub mod ports;
+pub mod process;
 pub mod proof;
 pub mod servers;
 mod serving;

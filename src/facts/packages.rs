@@ -77,9 +77,9 @@ impl Facts<'_> {
 
 fn read(view: &View) -> Result<Packages, Undecided> {
     let mut packages = Packages::default();
-    let mut folders = Folders { view, known: HashMap::new() };
-    dpkg(view, &mut packages, &mut folders)?;
-    apk(view, &mut packages, &mut folders)?;
+    let mut directories = Directories { view, known: HashMap::new() };
+    dpkg(view, &mut packages, &mut directories)?;
+    apk(view, &mut packages, &mut directories)?;
     Ok(packages)
 }
 
@@ -111,19 +111,19 @@ fn first_layers(view: &View, record: NodeId, keys: impl Fn(&[u8]) -> BTreeSet<Ke
 
 // ---- dpkg
 
-fn dpkg(view: &View, packages: &mut Packages, folders: &mut Folders<'_>) -> Result<(), Undecided> {
+fn dpkg(view: &View, packages: &mut Packages, directories: &mut Directories<'_>) -> Result<(), Undecided> {
     let diversions = diversions(view);
     if let Some(status) = regular(view, b"var/lib/dpkg/status") {
         let since = first_layers(view, status, |bytes| installed(bytes, true).into_iter().collect());
         for key in installed(text(view, status)?, true) {
             let layer = since.get(&key).copied().or(view.stat(status).and_then(|stat| stat.layer)).unwrap_or(0);
             let files = dpkg_list(view, &key);
-            add_dpkg(packages, folders, key, status, layer, files, &diversions);
+            add_dpkg(packages, directories, key, status, layer, files, &diversions);
         }
     }
-    if let Resolved::Found(folder) = view.resolve(b"var/lib/dpkg/status.d", true) {
+    if let Resolved::Found(directory) = view.resolve(b"var/lib/dpkg/status.d", true) {
         let mut records: Vec<NodeId> = view
-            .children(folder)
+            .children(directory)
             .filter(|&node| {
                 view.stat(node).is_some_and(|stat| stat.kind == Kind::File) && !view.name(node).ends_with(b".md5sums")
             })
@@ -132,13 +132,13 @@ fn dpkg(view: &View, packages: &mut Packages, folders: &mut Folders<'_>) -> Resu
         for record in records {
             let layer = view.stat(record).and_then(|stat| stat.layer).unwrap_or(0);
             for key in installed(text(view, record)?, false) {
-                let sums = path::join(&view.path(folder), &[view.name(record), b".md5sums"].concat());
+                let sums = path::join(&view.path(directory), &[view.name(record), b".md5sums"].concat());
                 let files = view.at(&sums).map_or(Ok(&b""[..]), |node| text(view, node))?;
                 let names = files.split(|&b| b == b'\n').filter_map(|line| {
                     let at = line.iter().position(u8::is_ascii_whitespace)?;
                     Some(line[at..].trim_ascii_start().to_vec())
                 });
-                add_dpkg(packages, folders, key, record, layer, names.collect(), &diversions);
+                add_dpkg(packages, directories, key, record, layer, names.collect(), &diversions);
             }
         }
     }
@@ -198,7 +198,7 @@ fn diversions(view: &View) -> HashMap<Vec<u8>, (Vec<u8>, Vec<u8>)> {
 
 fn add_dpkg(
     packages: &mut Packages,
-    folders: &mut Folders<'_>,
+    directories: &mut Directories<'_>,
     key: Key,
     record: NodeId,
     layer: usize,
@@ -213,12 +213,12 @@ fn add_dpkg(
         }
     });
     let files: Vec<Vec<u8>> = files.collect();
-    add(packages, folders, Manager::Dpkg, key, record, layer, files);
+    add(packages, directories, Manager::Dpkg, key, record, layer, files);
 }
 
 // ---- apk
 
-fn apk(view: &View, packages: &mut Packages, folders: &mut Folders<'_>) -> Result<(), Undecided> {
+fn apk(view: &View, packages: &mut Packages, directories: &mut Directories<'_>) -> Result<(), Undecided> {
     let mut seen = Vec::new();
     for place in [&b"lib/apk/db/installed"[..], b"usr/lib/apk/db/installed"] {
         let Some(record) = regular(view, place).filter(|record| !seen.contains(record)) else { continue };
@@ -226,22 +226,22 @@ fn apk(view: &View, packages: &mut Packages, folders: &mut Folders<'_>) -> Resul
         let since = first_layers(view, record, |bytes| apk_records(bytes).into_iter().map(|(key, _)| key).collect());
         for (key, files) in apk_records(text(view, record)?) {
             let layer = since.get(&key).copied().or(view.stat(record).and_then(|stat| stat.layer)).unwrap_or(0);
-            add(packages, folders, Manager::Apk, key, record, layer, files);
+            add(packages, directories, Manager::Apk, key, record, layer, files);
         }
     }
     Ok(())
 }
 
-/// Packages with their files: `P:` name, `V:` version, `A:` architecture, `F:` a folder, `R:` a file in it.
+/// Packages with their files: `P:` name, `V:` version, `A:` architecture, `F:` a directory, `R:` a file in it.
 fn apk_records(bytes: &[u8]) -> Vec<(Key, Vec<Vec<u8>>)> {
     let mut out = Vec::new();
     let mut fields: [Option<&[u8]>; 3] = [None; 3];
-    let (mut folder, mut files): (&[u8], Vec<Vec<u8>>) = (b"", Vec::new());
+    let (mut directory, mut files): (&[u8], Vec<Vec<u8>>) = (b"", Vec::new());
     for line in bytes.split(|&b| b == b'\n').chain([&b""[..]]) {
         if line.is_empty() {
             let [name, version, architecture] = std::mem::take(&mut fields);
             let taken = std::mem::take(&mut files);
-            folder = b"";
+            directory = b"";
             if let Some(name) = name {
                 out.push((
                     (name.to_vec(), version.unwrap_or(b"").to_vec(), architecture.unwrap_or(b"").to_vec()),
@@ -255,8 +255,8 @@ fn apk_records(bytes: &[u8]) -> Vec<(Key, Vec<Vec<u8>>)> {
             b'P' => _ = fields[0].get_or_insert(value),
             b'V' => _ = fields[1].get_or_insert(value),
             b'A' => _ = fields[2].get_or_insert(value),
-            b'F' => folder = value,
-            b'R' => files.push(path::clean(&path::join(folder, value)).0),
+            b'F' => directory = value,
+            b'R' => files.push(path::clean(&path::join(directory, value)).0),
             _ => {}
         }
     }
@@ -267,7 +267,7 @@ fn apk_records(bytes: &[u8]) -> Vec<(Key, Vec<Vec<u8>>)> {
 
 fn add(
     packages: &mut Packages,
-    folders: &mut Folders<'_>,
+    directories: &mut Directories<'_>,
     manager: Manager,
     (name, version, architecture): Key,
     record: NodeId,
@@ -284,7 +284,7 @@ fn add(
         layer,
     });
     for file in files {
-        if let Some(node) = folders.present(&file) {
+        if let Some(node) = directories.present(&file) {
             let owners = packages.owners.entry(node).or_default();
             if owners.last() != Some(&index) {
                 owners.push(index);
@@ -293,27 +293,27 @@ fn add(
     }
 }
 
-/// Where the folders of listed files really are: links on the way are followed (usr-merge), each folder once.
-struct Folders<'a> {
+/// Where the directories of listed files really are: links on the way are followed (usr-merge), each directory once.
+struct Directories<'a> {
     view: &'a View,
     known: HashMap<Vec<u8>, Option<NodeId>>,
 }
 
-impl Folders<'_> {
-    /// What a package lists, if it is there and no folder.
+impl Directories<'_> {
+    /// What a package lists, if it is there and no directory.
     fn present(&mut self, file: &[u8]) -> Option<NodeId> {
-        let folder = path::parent(file);
-        let real = match self.known.get(folder) {
+        let directory = path::parent(file);
+        let real = match self.known.get(directory) {
             Some(real) => *real,
             None => {
-                let real = match folder.is_empty() {
+                let real = match directory.is_empty() {
                     true => Some(PathTable::ROOT),
-                    false => match self.view.resolve(folder, true) {
+                    false => match self.view.resolve(directory, true) {
                         Resolved::Found(node) => Some(node),
                         _ => None,
                     },
                 };
-                self.known.insert(folder.to_vec(), real);
+                self.known.insert(directory.to_vec(), real);
                 real
             }
         };

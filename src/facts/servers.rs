@@ -101,17 +101,17 @@ impl Facts<'_> {
         command.programs.iter().map(|words| server(words, variables, &may_find)).collect()
     }
 
-    /// Whether a file of this name may lie in the working folder or above it.
+    /// Whether a file of this name may lie in the working directory or above it.
     fn may_find(&self, name: &str) -> bool {
         let Ok(view) = self.view() else { return true };
-        let mut folder = self.image().config.run.working_dir.trim_end_matches('/');
+        let mut directory = self.image().config.run.working_dir.trim_end_matches('/');
         // Linux takes no longer path.
-        while folder.len() <= limits::LINK_BYTES {
-            if !matches!(view.resolve(format!("{folder}/{name}").as_bytes(), true), Resolved::Missing) {
+        while directory.len() <= limits::LINK_BYTES {
+            if !matches!(view.resolve(format!("{directory}/{name}").as_bytes(), true), Resolved::Missing) {
                 return true;
             }
-            match folder.rsplit_once('/') {
-                Some((above, _)) => folder = above,
+            match directory.rsplit_once('/') {
+                Some((above, _)) => directory = above,
                 None => return false,
             }
         }
@@ -132,7 +132,7 @@ pub fn opens_no_port(words: &[String]) -> bool {
         || name == "prisma" && has(&["migrate", "generate", "db"])
 }
 
-/// `may_find`: whether a file that the server looks for may lie in its working folder or above it.
+/// `may_find`: whether a file that the server looks for may lie in its working directory or above it.
 fn server(words: &[String], variables: &Variables, may_find: &dyn Fn(&'static str) -> bool) -> Option<Server> {
     let (name, words) = call(words).filter(|(_, words)| !ends_at_once(words))?;
     let options = Options(words);

@@ -5,8 +5,8 @@
 
 use crate::facts::Facts;
 use crate::facts::access::Capabilities;
-use crate::facts::ground::Ground;
 use crate::facts::known;
+use crate::facts::process::ProcessContext;
 use crate::facts::proof::lang::packages;
 use crate::facts::servers;
 use crate::facts::shell;
@@ -28,13 +28,13 @@ impl<'a> Facts<'a> {
     fn read_serving(&'a self) -> Command {
         self.begin();
         let mut command = self.command();
-        let Ok(ground) = self.ground(Capabilities::Docker) else { return command };
+        let Ok(process) = self.process(Capabilities::Docker) else { return command };
         if let Some(form) = &command.shell_form {
-            command.programs = programs(&form.text, &ground.variables);
+            command.programs = programs(&form.text, &process.variables);
         }
-        if let Some(text) = command.handed_by.as_ref().and_then(|script| self.script(&ground, script)) {
+        if let Some(text) = command.handed_by.as_ref().and_then(|script| self.script(&process, script)) {
             command.variables.open(&text);
-            command.programs.splice(0..0, programs(&text, &ground.variables));
+            command.programs.splice(0..0, programs(&text, &process.variables));
         }
         // A text may name a package manager very often; each one reads package.json.
         let mut left = limits::PACKAGE_SCRIPTS;
@@ -42,12 +42,12 @@ impl<'a> Facts<'a> {
         for words in std::mem::take(&mut command.programs) {
             let manager = file_name(&words[0]);
             let is_manager = matches!(manager, "npm" | "yarn" | "pnpm" | "bun");
-            match is_manager.then(|| packages::run(&ground, manager, &words[1..])).flatten() {
+            match is_manager.then(|| packages::run(&process, manager, &words[1..])).flatten() {
                 Some(Ok(run)) if left > 0 => {
                     left -= 1;
                     for script in run.scripts {
                         command.variables.open(&script.text);
-                        inner.extend(programs(&script.text, &ground.variables));
+                        inner.extend(programs(&script.text, &process.variables));
                     }
                 }
                 _ => inner.push(words),
@@ -60,8 +60,9 @@ impl<'a> Facts<'a> {
     /// Whether a text that the command runs names this, and brings or writes files.
     pub fn start_may_bring(&'a self, subject: &str) -> bool {
         let command = self.command();
-        let ground = self.ground(Capabilities::Docker).ok();
-        let script = ground.zip(command.handed_by.as_ref()).and_then(|(ground, script)| self.script(&ground, script));
+        let process = self.process(Capabilities::Docker).ok();
+        let script =
+            process.zip(command.handed_by.as_ref()).and_then(|(process, script)| self.script(&process, script));
         let texts = command.shell_form.into_iter().map(|form| form.text).chain(script);
         texts.filter(|text| text.contains(subject)).any(|text| {
             let commands = shell::read(&text, &command.variables).commands;
@@ -70,8 +71,8 @@ impl<'a> Facts<'a> {
     }
 
     /// The text of an entry script.
-    fn script(&self, ground: &Ground<'_>, word: &str) -> Option<String> {
-        let node = ground.program(word)?;
+    fn script(&self, process: &ProcessContext<'_>, word: &str) -> Option<String> {
+        let node = process.program(word)?;
         let bytes = self.content(node).ok().filter(|bytes| bytes.len() <= limits::SCRIPT_BYTES)?;
         Some(String::from_utf8_lossy(bytes).into_owned())
     }

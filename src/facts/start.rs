@@ -41,7 +41,7 @@ pub struct ShellForm {
 }
 
 impl Command {
-    /// A shell changes its folder on the way: relative paths need not start at the working folder.
+    /// A shell changes its directory on the way: relative paths need not start at the working directory.
     pub fn moves(&self) -> bool {
         self.shell_form.as_ref().is_some_and(|form| {
             form.text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == "cd" || word == "pushd")

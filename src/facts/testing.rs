@@ -11,10 +11,10 @@
 //! x system.posix_acl_access=0200              # of the entry before, the value in hex
 //! layer
 //! w app/gone
-//! o app/folder
+//! o app/directory
 //! ```
 //!
-//! Folders that no line names are implied. An `e` line makes an ELF file for x86-64, a static one where it names neither
+//! Directories that no line names are implied. An `e` line makes an ELF file for x86-64, a static one where it names neither
 //! libraries nor a loader; it also takes `machine=`, `soname=`, `rpath=`, `class=32`, `version=LIB:VERSION` and
 //! `defines=VERSION`. Not here: tars; the tests in `tests/it` write images as tools do.
 
@@ -103,9 +103,9 @@ impl Made {
         self
     }
 
-    /// The same with a working folder.
-    pub fn workdir(mut self, folder: &str) -> Made {
-        self.image.config.run.working_dir = folder.to_string();
+    /// The same with a working directory.
+    pub fn workdir(mut self, directory: &str) -> Made {
+        self.image.config.run.working_dir = directory.to_string();
         self
     }
 

@@ -27,7 +27,7 @@ const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+j
 const DOCKER_SCHEMA_1: &str = "application/vnd.docker.distribution.manifest.v1+json";
 const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 
-/// Lists the images of an OCI layout, folder or archive.
+/// Lists the images of an OCI layout, directory or archive.
 pub fn layout(source: &Source, listing: &mut Listing) -> Result<(), ImageError> {
     let bytes = bytes(source.member("index.json")?, "index.json", "index.json")?;
     let mut ambiguous = Vec::new();
@@ -39,7 +39,7 @@ pub fn layout(source: &Source, listing: &mut Listing) -> Result<(), ImageError> 
     index_entries(&walk, &index, "index.json", listing)
 }
 
-/// Lists the image, or the images, of a folder as skopeo's `dir:` transport writes it.
+/// Lists the image, or the images, of a directory as skopeo's `dir:` transport writes it.
 pub fn dir(source: &Source, listing: &mut Listing) -> Result<(), ImageError> {
     let bytes = bytes(source.member("manifest.json")?, "manifest.json", "manifest.json")?;
     let walk = Walk { source, depth: 0, names: Vec::new(), ambiguous: Vec::new() };

@@ -34,7 +34,7 @@ impl Compression {
 pub enum Kind {
     /// A regular file.
     File,
-    /// A folder.
+    /// A directory.
     Dir,
     /// A symbolic link.
     Symlink,
@@ -48,7 +48,7 @@ pub enum Kind {
     Fifo,
     /// `.wh.NAME`: NAME of the layers below is gone. The entry's path is the path it hides.
     Whiteout,
-    /// `.wh..wh..opq`: everything of the layers below in this folder is gone. The entry's path is the folder.
+    /// `.wh..wh..opq`: everything of the layers below in this directory is gone. The entry's path is the directory.
     Opaque,
     /// Metadata of AUFS (`.wh..wh.*`), which no runtime shows. Files among it may be what a hardlink names.
     Aufs,
@@ -87,7 +87,7 @@ pub const NONE: u32 = u32::MAX;
 pub struct Counts {
     /// Regular files.
     pub file: u64,
-    /// Folders.
+    /// Directories.
     pub dir: u64,
     /// Symbolic links.
     pub symlink: u64,

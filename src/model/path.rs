@@ -24,7 +24,7 @@ pub fn clean(name: &[u8]) -> (Vec<u8>, bool) {
     (parts.join(&b'/'), left_root)
 }
 
-/// The folder a path lies in; the root's is the root.
+/// The directory a path lies in; the root's is the root.
 pub fn parent(path: &[u8]) -> &[u8] {
     path.iter().rposition(|&b| b == b'/').map_or(b"", |at| &path[..at])
 }
@@ -34,13 +34,13 @@ pub fn base(path: &[u8]) -> &[u8] {
     path.iter().rposition(|&b| b == b'/').map_or(path, |at| &path[at + 1..])
 }
 
-/// `folder/name`, or `name` in the root.
-pub fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
-    if folder.is_empty() {
+/// `directory/name`, or `name` in the root.
+pub fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
+    if directory.is_empty() {
         return name.to_vec();
     }
-    let mut out = Vec::with_capacity(folder.len() + 1 + name.len());
-    out.extend_from_slice(folder);
+    let mut out = Vec::with_capacity(directory.len() + 1 + name.len());
+    out.extend_from_slice(directory);
     out.push(b'/');
     out.extend_from_slice(name);
     out
@@ -126,7 +126,7 @@ impl PathTable {
             .try_fold(Self::ROOT, |at, name| self.find_child(at, name))
     }
 
-    /// The folder a path lies in; the root's is the root.
+    /// The directory a path lies in; the root's is the root.
     pub fn parent(&self, id: PathId) -> PathId {
         self.nodes[id as usize].parent
     }

@@ -60,7 +60,7 @@ pub struct Linking {
     pub rpath: Option<Box<[u8]>>,
     /// `DT_RUNPATH`.
     pub runpath: Option<Box<[u8]>>,
-    /// `DF_1_NODEFLIB`: the default folders are not searched.
+    /// `DF_1_NODEFLIB`: the default directories are not searched.
     pub no_default: bool,
     /// Versions that it needs and defines; `None` where they could not be read.
     pub versions: Option<Versions>,

@@ -70,7 +70,7 @@ enum Which {
 struct NamedAt<'a> {
     source: &'a Rc<Source>,
     span: Range<usize>,
-    folder: Option<&'a Path>,
+    directory: Option<&'a Path>,
 }
 
 #[derive(Default)]
@@ -122,13 +122,13 @@ impl Loader<'_> {
         let (document, problems) = document::read(&source, self.rules);
         self.problems.extend(problems);
         let before = self.problems.len();
-        let folder = match &which {
+        let directory = match &which {
             Which::Builtin(_) => None,
             Which::File(path) => Some(path.parent().unwrap_or(Path::new("")).to_path_buf()),
         };
         open.push(which);
         for (name, span) in &document.extends {
-            let at = NamedAt { source: &source, span: span.clone(), folder: folder.as_deref() };
+            let at = NamedAt { source: &source, span: span.clone(), directory: directory.as_deref() };
             self.add(name, Some(at), open);
         }
         open.pop();
@@ -160,8 +160,8 @@ impl Loader<'_> {
             return Some(Which::Builtin(known));
         }
         if name.contains('/') || name.ends_with(".toml") {
-            let path = match at.and_then(|at| at.folder) {
-                Some(folder) => folder.join(name),
+            let path = match at.and_then(|at| at.directory) {
+                Some(directory) => directory.join(name),
                 None => PathBuf::from(name),
             };
             return Some(Which::File(plain(&path)));

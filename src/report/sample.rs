@@ -207,7 +207,7 @@ pub fn unjudged() -> Report {
     report.errors = vec![InputError {
         reference: "no-such.tar".to_string(),
         message: "cannot open no-such.tar: no such file".to_string(),
-        hint: Some("name an archive, a folder or oci:DIR".to_string()),
+        hint: Some("name an archive, a directory or oci:DIR".to_string()),
     }];
     report
 }

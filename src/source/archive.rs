@@ -40,7 +40,7 @@ enum Member {
     },
     /// Another member, as a path from the archive's root.
     Link(Vec<u8>),
-    Folder,
+    Directory,
     Other(&'static str),
 }
 
@@ -133,16 +133,19 @@ impl Archive {
         Archive::new(Blob::new(Arc::new(file), 0, written), index)
     }
 
-    /// A member below one that is no folder would be written elsewhere by whoever unpacks the archive.
+    /// A member below one that is no directory would be written elsewhere by whoever unpacks the archive.
     fn new(whole: Blob, index: Index) -> Result<Archive, SourceError> {
         for name in index.members.keys() {
-            let mut folder = path::parent(name);
-            while !folder.is_empty() {
-                if index.members.get(folder).is_some_and(|at| at.iter().any(|member| !matches!(member, Member::Folder)))
+            let mut directory = path::parent(name);
+            while !directory.is_empty() {
+                if index
+                    .members
+                    .get(directory)
+                    .is_some_and(|at| at.iter().any(|member| !matches!(member, Member::Directory)))
                 {
-                    return Err(SourceError::BelowNoFolder(shown_bytes(name)));
+                    return Err(SourceError::BelowNonDirectory(shown_bytes(name)));
                 }
-                folder = path::parent(folder);
+                directory = path::parent(directory);
             }
         }
         Ok(Archive { whole, members: index.members, compared: RefCell::default() })
@@ -176,7 +179,7 @@ impl Archive {
         for _ in 0..=limits::ARCHIVE_LINKS {
             match member {
                 Member::File { offset, len } => return Ok(Some(self.whole.slice(*offset, *len))),
-                Member::Folder => return Err(refused("a directory")),
+                Member::Directory => return Err(refused("a directory")),
                 Member::Other(what) => return Err(refused(what)),
                 Member::Link(target) => match self.members.get(target).map(Vec::as_slice) {
                     Some([only]) => member = only,
@@ -203,7 +206,7 @@ impl Archive {
     }
 
     /// Whether any member lies at or below this path.
-    pub fn has_folder(&self, name: &str) -> bool {
+    pub fn has_directory(&self, name: &str) -> bool {
         self.members
             .keys()
             .any(|key| key.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/")))
@@ -261,7 +264,7 @@ impl Sink for Index {
                     false => Member::Link(target),
                 }
             }
-            b'5' => Member::Folder,
+            b'5' => Member::Directory,
             _ => Member::Other("a device or pipe"),
         };
         self.members.entry(name).or_default().push(member);

@@ -18,13 +18,13 @@ pub enum SourceError {
     /// The operating system refused.
     #[error("cannot open {path}: {source}")]
     Open {
-        /// Which file or folder.
+        /// Which file or directory.
         path: String,
         /// What it said.
         source: io::Error,
     },
-    /// Neither a folder nor a regular file nor a pipe.
-    #[error("{0} is not a regular file or folder")]
+    /// Neither a directory nor a regular file nor a pipe.
+    #[error("{0} is not a regular file or directory")]
     NotRegular(String),
     /// No bytes, or no entries.
     #[error("the archive is empty: it holds no image (no manifest.json, no index.json)")]
@@ -42,8 +42,8 @@ pub enum SourceError {
     /// Nothing that says which images there are.
     #[error("no image in it: neither index.json (OCI layout) nor manifest.json (docker archive) was found")]
     NoManifest {
-        /// Whether it is a folder.
-        folder: bool,
+        /// Whether it is a directory.
+        directory: bool,
     },
     /// The transport in the reference does not fit.
     #[error("{wanted} was asked for, but this is {found}")]
@@ -64,7 +64,7 @@ pub enum SourceError {
     TooManyEntries,
     /// Past [`limits::ARCHIVE_DEPTH`] or [`limits::ARCHIVE_NAME_BYTES`].
     #[error(
-        "the archive's entries lie deeper than {} folders, or have names of more than {} bytes together (archive depth, archive name bytes)",
+        "the archive's entries lie deeper than {} directories, or have names of more than {} bytes together (archive depth, archive name bytes)",
         limits::ARCHIVE_DEPTH,
         limits::ARCHIVE_NAME_BYTES
     )]
@@ -89,9 +89,9 @@ pub enum SourceError {
     /// Two entries under one name.
     #[error("{0} is in the archive twice with different content: readers differ on which counts")]
     Duplicate(String),
-    /// An entry whose folder is a link or a file.
-    #[error("{0} lies below an entry that is no folder: whoever unpacks the archive writes it elsewhere")]
-    BelowNoFolder(String),
+    /// An entry whose directory is a link or a file.
+    #[error("{0} lies below an entry that is no directory: whoever unpacks the archive writes it elsewhere")]
+    BelowNonDirectory(String),
     /// A member could not be read.
     #[error("cannot read {name}: {fault}")]
     Read {
@@ -100,7 +100,7 @@ pub enum SourceError {
         /// Why.
         fault: Fault,
     },
-    /// A link, a device, a pipe, a folder.
+    /// A link, a device, a pipe, a directory.
     #[error("{name} is {what}, not a regular file inside the input")]
     NotAFile {
         /// Which.
@@ -128,10 +128,10 @@ impl SourceError {
             SourceError::Open { source, .. } if source.kind() == io::ErrorKind::NotFound => "check the path",
             SourceError::RootFilesystem => "use `docker save IMAGE`, which keeps the config and the layers",
             SourceError::AncientArchive => "load it into a current docker and save it again",
-            SourceError::NoManifest { folder: true } => {
-                "name the folder that holds index.json, or manifest.json for dir:"
+            SourceError::NoManifest { directory: true } => {
+                "name the directory that holds index.json, or manifest.json for dir:"
             }
-            SourceError::NoManifest { folder: false } | SourceError::Empty => {
+            SourceError::NoManifest { directory: false } | SourceError::Empty => {
                 "write it with `docker save` or `skopeo copy … docker-archive:FILE`"
             }
             SourceError::OtherShape { .. } => "leave the transport out: a bare path is recognised by its content",

@@ -4,14 +4,14 @@
 //! opened. Not here: what the manifests say (`image`).
 
 pub mod archive;
+pub mod directory;
 pub mod error;
-pub mod folder;
 pub mod reference;
 
 use crate::model::digest::Digest;
 use crate::source::archive::Archive;
+use crate::source::directory::Directory;
 use crate::source::error::SourceError;
-use crate::source::folder::Folder;
 use crate::source::reference::Place;
 use crate::source::reference::Reference;
 use crate::source::reference::Transport;
@@ -38,7 +38,7 @@ pub struct Source {
 }
 
 enum Store {
-    Folder(Folder),
+    Directory(Directory),
     Archive(Archive),
 }
 
@@ -51,7 +51,7 @@ impl Source {
             Place::Path(path) => {
                 let kind = std::fs::metadata(path).map_err(|source| SourceError::open(path, source))?;
                 match kind.is_dir() {
-                    true => Store::Folder(Folder::open(path)?),
+                    true => Store::Directory(Directory::open(path)?),
                     false => Store::Archive(Archive::from_file(path)?),
                 }
             }
@@ -65,7 +65,7 @@ impl Source {
     /// content is an error.
     pub fn member(&self, name: &str) -> Result<Option<Blob>, SourceError> {
         match &self.store {
-            Store::Folder(folder) => folder.member(name),
+            Store::Directory(directory) => directory.member(name),
             Store::Archive(archive) => archive.member(name),
         }
     }
@@ -84,10 +84,10 @@ impl Source {
     }
 
     /// Whether any member lies at or below this path.
-    fn has_folder(&self, name: &str) -> bool {
+    fn has_directory(&self, name: &str) -> bool {
         match &self.store {
-            Store::Folder(folder) => folder.has_folder(name),
-            Store::Archive(archive) => archive.has_folder(name),
+            Store::Directory(directory) => directory.has_directory(name),
+            Store::Archive(archive) => archive.has_directory(name),
         }
     }
 
@@ -123,7 +123,9 @@ impl Source {
         if matches!(self.store, Store::Archive(_)) {
             return Ok(false);
         }
-        Ok(self.reference.transport == Transport::Dir || self.member("version")?.is_some() || !self.has_folder("blobs"))
+        Ok(self.reference.transport == Transport::Dir
+            || self.member("version")?.is_some()
+            || !self.has_directory("blobs"))
     }
 
     fn no_image(&self) -> SourceError {
@@ -132,14 +134,14 @@ impl Source {
         {
             return SourceError::Empty;
         }
-        let system = ["etc", "usr", "bin"].iter().filter(|name| self.has_folder(name)).count();
+        let system = ["etc", "usr", "bin"].iter().filter(|name| self.has_directory(name)).count();
         if system >= 2 {
             return SourceError::RootFilesystem;
         }
-        if self.has_folder("repositories") {
+        if self.has_directory("repositories") {
             return SourceError::AncientArchive;
         }
-        SourceError::NoManifest { folder: matches!(self.store, Store::Folder(_)) }
+        SourceError::NoManifest { directory: matches!(self.store, Store::Directory(_)) }
     }
 }
 
@@ -154,7 +156,7 @@ fn names(shapes: &[Shape]) -> String {
     let name = |shape: &Shape| match shape {
         Shape::Oci => "an OCI layout",
         Shape::Docker => "a docker archive",
-        Shape::Dir => "a dir: folder",
+        Shape::Dir => "a dir: directory",
     };
     shapes.iter().map(name).collect::<Vec<_>>().join(" and ")
 }

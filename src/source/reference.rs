@@ -36,7 +36,7 @@ impl Transport {
 /// Where the input is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// A file or folder.
+    /// A file or directory.
     Path(PathBuf),
     /// Standard input.
     Stdin,
@@ -138,8 +138,8 @@ mod tests {
 
     #[test]
     fn tags_may_hold_colons() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("apps");
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("apps");
         std::fs::create_dir(&path).expect("made");
         let path = path.to_str().expect("UTF-8");
         let parse = |text: String| Reference::parse(&text).expect("a reference");

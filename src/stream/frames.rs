@@ -2,7 +2,7 @@
 //!
 //! Bytes are pushed in pieces of any size; a [`Sink`] gets each entry's header, its content and its end. Every byte is
 //! accounted for. Where readers differ, this one follows Go's archive/tar, for docker, containerd and podman unpack with
-//! it: whatever they see is seen here. A body that a type has no use for (links, folders, devices) has no bytes, whatever
+//! it: whatever they see is seen here. A body that a type has no use for (links, directories, devices) has no bytes, whatever
 //! the header's size says.
 
 use crate::limits;

@@ -15,16 +15,16 @@ pub enum Resolved {
     Missing,
     /// Round in circles, or through more links than Linux follows.
     Loop,
-    /// Through something that is no folder.
-    NotFolder,
+    /// Through something that is no directory.
+    NotDirectory,
     /// Nobody knows: the bound on following links was hit ([`limits::LINK_STEPS`]).
     Exhausted,
 }
 
-/// Where a path leads for somebody who may not enter every folder.
+/// Where a path leads for somebody who may not enter every directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Followed {
-    /// Its end, or the folder that was refused.
+    /// Its end, or the directory that was refused.
     pub end: Result<Resolved, NodeId>,
     /// The last symbolic link on the way.
     pub link: Option<NodeId>,
@@ -37,8 +37,8 @@ impl View {
         self.follow(PathTable::ROOT, path, follow_last, |_| true).end.unwrap_or(Resolved::Missing)
     }
 
-    /// The same from any folder `from` (a path with a leading slash starts at the root all the same). `enter` says of each
-    /// folder whether a name may be looked up in it; the way ends where it says no.
+    /// The same from any directory `from` (a path with a leading slash starts at the root all the same). `enter` says of each
+    /// directory whether a name may be looked up in it; the way ends where it says no.
     pub fn follow(
         &self,
         from: NodeId,
@@ -57,8 +57,8 @@ impl View {
             }
             let Some(here) = self.stat(at) else { return end(Ok(Resolved::Missing), link) };
             if here.kind != Kind::Dir {
-                // A trailing slash or dot asks for a folder too.
-                return end(Ok(Resolved::NotFolder), link);
+                // A trailing slash or dot asks for a directory too.
+                return end(Ok(Resolved::NotDirectory), link);
             }
             if name.is_empty() {
                 continue;

@@ -43,7 +43,7 @@ pub fn merge(layers: Vec<Arc<LayerFacts>>) -> View {
         differences: Vec::new(),
     };
     view.grow();
-    let root = view.new_folder(NONE, PathTable::ROOT);
+    let root = view.new_directory(NONE, PathTable::ROOT);
     view.nodes[PathTable::ROOT as usize].inode = root;
     let entries: u64 = layers.iter().map(|facts| facts.entries.len() as u64).sum();
     if entries > limits::IMAGE_ENTRIES {
@@ -190,13 +190,13 @@ impl View {
         }
     }
 
-    pub(super) fn make_child(&mut self, folder: NodeId, name: &[u8]) -> Result<NodeId, TooManyPaths> {
-        let child = self.paths.child(folder, name)?;
+    pub(super) fn make_child(&mut self, directory: NodeId, name: &[u8]) -> Result<NodeId, TooManyPaths> {
+        let child = self.paths.child(directory, name)?;
         self.grow();
         Ok(child)
     }
 
-    pub(super) fn new_folder(&mut self, layer: u32, node: NodeId) -> u32 {
+    pub(super) fn new_directory(&mut self, layer: u32, node: NodeId) -> u32 {
         self.inodes.push(Inode {
             kind: Kind::Dir,
             mode: 0o755,
@@ -231,11 +231,11 @@ impl View {
         self.inodes.get(self.nodes[node as usize].inode as usize).map(|inode| inode.kind)
     }
 
-    pub(super) fn is_folder(&self, node: NodeId) -> bool {
+    pub(super) fn is_directory(&self, node: NodeId) -> bool {
         self.kind(node) == Some(Kind::Dir)
     }
 
-    /// Gives a file or folder the name of a node, at which nothing is.
+    /// Gives a file or directory the name of a node, at which nothing is.
     pub(super) fn bind(&mut self, node: NodeId, inode: u32, layer: u32) {
         let parent = self.paths.parent(node);
         self.inodes[inode as usize].names += u32::from(self.inodes[inode as usize].kind != Kind::Dir);
@@ -256,7 +256,7 @@ impl View {
         here.put_by = layer;
     }
 
-    /// Takes away what is at a node, and everything below it. `cause_below` says why a child goes, given why its folder
+    /// Takes away what is at a node, and everything below it. `cause_below` says why a child goes, given why its directory
     /// goes.
     pub(super) fn remove(
         &mut self,
@@ -284,10 +284,10 @@ impl View {
         }
     }
 
-    /// Empties a folder's list of children, so that what has gone is not met again; returns those that were there.
-    pub(super) fn take_children(&mut self, folder: NodeId) -> Vec<NodeId> {
+    /// Empties a directory's list of children, so that what has gone is not met again; returns those that were there.
+    pub(super) fn take_children(&mut self, directory: NodeId) -> Vec<NodeId> {
         let mut there = Vec::new();
-        let mut next = std::mem::replace(&mut self.nodes[folder as usize].first_child, NONE);
+        let mut next = std::mem::replace(&mut self.nodes[directory as usize].first_child, NONE);
         while next != NONE {
             let here = &mut self.nodes[next as usize];
             here.listed = false;

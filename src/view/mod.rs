@@ -66,14 +66,14 @@ pub struct Difference {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DifferenceKind {
     /// The way to an entry leads through a symbolic link of a lower layer. It is followed here; overlay drivers unpack
-    /// each layer alone and put a folder in the link's place.
+    /// each layer alone and put a directory in the link's place.
     ThroughLink,
     /// A hardlink to a file of a lower layer. It shares that file here; overlay drivers refuse the layer.
     LowerHardlink,
     /// A whiteout behind the layer's own entry of that name. The entry stays here; others delete it.
     LateWhiteout,
-    /// A whiteout and a folder of the same name. What lay below in the folder is gone here; overlay drivers show it.
-    WhiteoutAndFolder,
+    /// A whiteout and a directory of the same name. What lay below in the directory is gone here; overlay drivers show it.
+    WhiteoutAndDirectory,
     /// An opaque marker for the root. Everything below is gone here; overlay drivers ignore it.
     OpaqueRoot,
     /// The same path twice in one layer. The later entry counts here; docker refuses the layer.
@@ -93,15 +93,15 @@ struct Node {
     last_event: u32,
 }
 
-/// A folder, or a file that may have several names.
+/// A directory, or a file that may have several names.
 struct Inode {
     kind: Kind,
     mode: u16,
     uid: u32,
     gid: u32,
-    /// The layer whose entry it is; for an implied folder the one that implied it.
+    /// The layer whose entry it is; for an implied directory the one that implied it.
     layer: u32,
-    /// `NONE` for an implied folder.
+    /// `NONE` for an implied directory.
     entry: u32,
     /// Where it was placed first.
     node: NodeId,
@@ -133,7 +133,7 @@ pub struct Stat<'a> {
     pub text: &'a [u8],
     /// The layer that shipped it; `None` for the root where no layer has an entry for it.
     pub layer: Option<usize>,
-    /// No layer has an entry for it: a folder that paths below it imply.
+    /// No layer has an entry for it: a directory that paths below it imply.
     pub implied: bool,
     /// Tells names of one file apart from equal files.
     pub inode: u32,
@@ -187,7 +187,7 @@ impl View {
 
     /// Everything that is there, sorted by the bytes of its path.
     pub fn sorted(&self) -> Vec<NodeId> {
-        // A folder stands at its own name, what lies in it at that name and a slash: `a`, `a-b`, `a/c`.
+        // A directory stands at its own name, what lies in it at that name and a slash: `a`, `a-b`, `a/c`.
         let mut out = vec![PathTable::ROOT];
         let mut todo = vec![(PathTable::ROOT, true)];
         while let Some((node, inside)) = todo.pop() {
@@ -239,7 +239,7 @@ impl View {
         self.paths.name(node)
     }
 
-    /// The folder a node lies in.
+    /// The directory a node lies in.
     pub fn parent(&self, node: NodeId) -> NodeId {
         self.paths.parent(node)
     }
@@ -249,14 +249,14 @@ impl View {
         self.paths.find(path).filter(|&node| self.nodes[node as usize].inode != NONE)
     }
 
-    /// What is in a folder under this name.
-    pub fn child(&self, folder: NodeId, name: &[u8]) -> Option<NodeId> {
-        self.paths.find_child(folder, name).filter(|&node| self.nodes[node as usize].inode != NONE)
+    /// What is in a directory under this name.
+    pub fn child(&self, directory: NodeId, name: &[u8]) -> Option<NodeId> {
+        self.paths.find_child(directory, name).filter(|&node| self.nodes[node as usize].inode != NONE)
     }
 
-    /// What is in a folder now, in no order that means anything.
-    pub fn children(&self, folder: NodeId) -> impl Iterator<Item = NodeId> {
-        let mut next = self.nodes[folder as usize].first_child;
+    /// What is in a directory now, in no order that means anything.
+    pub fn children(&self, directory: NodeId) -> impl Iterator<Item = NodeId> {
+        let mut next = self.nodes[directory as usize].first_child;
         std::iter::from_fn(move || {
             while next != NONE {
                 let here = next;
@@ -269,7 +269,7 @@ impl View {
         })
     }
 
-    /// Everything that any layer shipped at a node's path, the lowest layer first. A layer that only touched a folder
+    /// Everything that any layer shipped at a node's path, the lowest layer first. A layer that only touched a directory
     /// counts.
     pub fn shipped(&self, node: NodeId) -> Vec<Shipped> {
         let here = &self.nodes[node as usize];

@@ -21,18 +21,18 @@ impl View {
     pub(super) fn place(&mut self, layer: &mut Layer<'_>, index: u32, entry: &Entry) -> Result<(), Refusal> {
         if entry.path == PathTable::ROOT {
             if entry.kind != Kind::Dir {
-                return Err(Refusal::Unplaceable("an entry for the root that is not a folder".to_string()));
+                return Err(Refusal::Unplaceable("an entry for the root that is not a directory".to_string()));
             }
             let root = self.nodes[PathTable::ROOT as usize].inode;
             self.touch(root, layer.index, index, entry);
             self.put(PathTable::ROOT, root, layer.index);
             return Ok(());
         }
-        let folder = self.folder_for(layer, entry.path)?;
-        let node = self.make_child(folder, layer.facts.paths.name(entry.path))?;
+        let directory = self.directory_for(layer, entry.path)?;
+        let node = self.make_child(directory, layer.facts.paths.name(entry.path))?;
         let there = self.nodes[node as usize].inode;
         if entry.kind == Kind::Dir {
-            if self.is_folder(node) {
+            if self.is_directory(node) {
                 self.touch(there, layer.index, index, entry);
                 self.put(node, there, layer.index);
                 return Ok(());
@@ -63,7 +63,7 @@ impl View {
         Ok(())
     }
 
-    /// A folder's entry over a folder: new attributes, the same children.
+    /// A directory's entry over a directory: new attributes, the same children.
     fn touch(&mut self, inode: u32, layer: u32, index: u32, entry: &Entry) {
         let inode = &mut self.inodes[inode as usize];
         (inode.mode, inode.uid, inode.gid) = (entry.mode, entry.uid, entry.gid);
@@ -102,12 +102,12 @@ impl View {
         Ok(inode)
     }
 
-    /// The folder that an entry goes into: links on the way followed inside the image, missing folders made.
-    fn folder_for(&mut self, layer: &mut Layer<'_>, path: PathId) -> Result<NodeId, Refusal> {
+    /// The directory that an entry goes into: links on the way followed inside the image, missing directories made.
+    fn directory_for(&mut self, layer: &mut Layer<'_>, path: PathId) -> Result<NodeId, Refusal> {
         let parent = layer.facts.paths.parent(path);
-        // What is there has only folders above it, so a folder at the same name is the one.
+        // What is there has only directories above it, so a directory at the same name is the one.
         if let Some(node) = self.same_name(layer, parent)
-            && self.is_folder(node)
+            && self.is_directory(node)
         {
             return Ok(node);
         }
@@ -130,7 +130,7 @@ impl View {
             let child = self.make_child(at, &name)?;
             match self.kind(child) {
                 None => {
-                    let inode = self.new_folder(layer.index, child);
+                    let inode = self.new_directory(layer.index, child);
                     self.bind(child, inode, layer.index);
                     at = child;
                 }

@@ -10,13 +10,13 @@ pub enum Cause {
     MetadataOnly,
     /// The layer has other content there.
     Replaced,
-    /// The layer has something there that is no file, or made a folder above it something else.
+    /// The layer has something there that is no file, or made a directory above it something else.
     TypeChange,
     /// A whiteout of exactly this path.
     Deleted,
-    /// An opaque marker on a folder above it.
+    /// An opaque marker on a directory above it.
     Opaque,
-    /// A whiteout of a folder above it.
+    /// A whiteout of a directory above it.
     AncestorDeleted,
     /// It could not be placed at all.
     Unplaceable,

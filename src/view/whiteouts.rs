@@ -32,10 +32,10 @@ impl View {
                     if entry.path == PathTable::ROOT {
                         self.differ(layer, entry.path, DifferenceKind::OpaqueRoot);
                     }
-                    if let Some(folder) = self.lower_folder(layer, entry.path)
-                        && opaque.insert(folder)
+                    if let Some(directory) = self.lower_directory(layer, entry.path)
+                        && opaque.insert(directory)
                     {
-                        order.push((folder, true));
+                        order.push((directory, true));
                     }
                 }
                 Kind::Whiteout => {
@@ -43,12 +43,13 @@ impl View {
                         Some((_, first)) if first < index as u32 => {
                             self.differ(layer, entry.path, DifferenceKind::LateWhiteout);
                         }
-                        Some((Kind::Dir, _)) => self.differ(layer, entry.path, DifferenceKind::WhiteoutAndFolder),
+                        Some((Kind::Dir, _)) => self.differ(layer, entry.path, DifferenceKind::WhiteoutAndDirectory),
                         _ => {}
                     }
-                    let (folder, name) = (layer.facts.paths.parent(entry.path), layer.facts.paths.name(entry.path));
-                    let hidden =
-                        self.lower_folder(layer, folder).and_then(|folder| self.paths.find_child(folder, name));
+                    let (directory, name) = (layer.facts.paths.parent(entry.path), layer.facts.paths.name(entry.path));
+                    let hidden = self
+                        .lower_directory(layer, directory)
+                        .and_then(|directory| self.paths.find_child(directory, name));
                     if let Some(node) = hidden
                         && gone.insert(node)
                     {
@@ -69,10 +70,10 @@ impl View {
                 false => vec![(node, Cause::Deleted)],
             };
             for (top, cause) in tops {
-                let below = |folder: NodeId, child: NodeId, inherited: Cause| {
+                let below = |directory: NodeId, child: NodeId, inherited: Cause| {
                     if gone.contains(&child) {
                         Cause::Deleted
-                    } else if opaque.contains(&folder) {
+                    } else if opaque.contains(&directory) {
                         Cause::Opaque
                     } else if matches!(inherited, Cause::Deleted | Cause::AncestorDeleted) {
                         Cause::AncestorDeleted
@@ -92,9 +93,9 @@ impl View {
         Ok(())
     }
 
-    /// The folder of the lower layers that a marker speaks of. A link on the way is followed only where this layer puts
+    /// The directory of the lower layers that a marker speaks of. A link on the way is followed only where this layer puts
     /// nothing there itself.
-    fn lower_folder(&mut self, layer: &Layer<'_>, path: PathId) -> Option<NodeId> {
+    fn lower_directory(&mut self, layer: &Layer<'_>, path: PathId) -> Option<NodeId> {
         let mut chain = Vec::new();
         let mut at = path;
         while at != PathTable::ROOT {
@@ -114,7 +115,7 @@ impl View {
                         false => path::join(&self.path(node), &target),
                     };
                     match self.resolve(&target, true) {
-                        Resolved::Found(found) if self.is_folder(found) => node = found,
+                        Resolved::Found(found) if self.is_directory(found) => node = found,
                         _ => return None,
                     }
                 }

@@ -44,9 +44,10 @@ fn something_that_is_no_image() {
     let desk = Desk::new();
     refuses(&desk.file("notes.txt", "some notes\n"), &["notes.txt"]);
     refuses(&desk.file("empty.tar", ""), &["empty.tar"]);
-    std::fs::create_dir(desk.folder().join("folder")).unwrap();
-    refuses(&desk.path("folder"), &["folder"]);
-    let disk = [tarball::folder("etc/"), tarball::file("etc/passwd", "root:x:0:0::/:/bin/sh\n"), tarball::END.to_vec()];
+    std::fs::create_dir(desk.directory().join("directory")).unwrap();
+    refuses(&desk.path("directory"), &["directory"]);
+    let disk =
+        [tarball::directory("etc/"), tarball::file("etc/passwd", "root:x:0:0::/:/bin/sh\n"), tarball::END.to_vec()];
     refuses(
         &desk.file("export.tar", disk.concat()),
         &["manifest.json|index.json", "export|root filesystem|docker save"],

@@ -1,4 +1,4 @@
-//! Real images against an oracle that shares no code: `PLIMSOLL_CORPUS` names a folder with the images (`apps`, `full`,
+//! Real images against an oracle that shares no code: `PLIMSOLL_CORPUS` names a directory with the images (`apps`, `full`,
 //! `formats`) and one JSON of facts for each (`truth`).
 //!
 //! Compared here: layers, sizes, the listing of the merged view, exit codes. Rules: `corpus_rules`.
@@ -42,16 +42,18 @@ impl Specimen {
 /// All images of the corpus that can be read.
 pub fn specimens(corpus: &Path) -> Vec<Specimen> {
     let mut found = Vec::new();
-    for folder in ["apps", "full", "formats"] {
-        let mut files: Vec<PathBuf> =
-            std::fs::read_dir(corpus.join("truth").join(folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
+    for directory in ["apps", "full", "formats"] {
+        let mut files: Vec<PathBuf> = std::fs::read_dir(corpus.join("truth").join(directory))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
         files.sort();
         for file in files {
             let truth: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
             let stem = file.file_name().unwrap().to_str().unwrap().trim_end_matches(".json").to_string();
             if truth.get("error").is_none() {
-                let args = args(corpus, folder, &stem, &truth);
-                found.push(Specimen { name: format!("{folder}/{stem}"), args, truth });
+                let args = args(corpus, directory, &stem, &truth);
+                found.push(Specimen { name: format!("{directory}/{stem}"), args, truth });
             }
         }
     }
@@ -60,9 +62,9 @@ pub fn specimens(corpus: &Path) -> Vec<Specimen> {
 }
 
 /// From the name of a file of facts to the reference: `NAME_TAG` in one layout, `FILE`, `FILE@TAG`, `FILE@OS-ARCH`.
-fn args(corpus: &Path, folder: &str, stem: &str, truth: &Value) -> Vec<String> {
-    let base = corpus.join(folder);
-    if folder != "formats" {
+fn args(corpus: &Path, directory: &str, stem: &str, truth: &Value) -> Vec<String> {
+    let base = corpus.join(directory);
+    if directory != "formats" {
         let (name, tag) = stem.rsplit_once('_').unwrap();
         return vec![format!("oci:{}:{name}:{tag}", base.display())];
     }

@@ -44,8 +44,8 @@ fn same(ours: Value, theirs: &Value) -> bool {
 
 #[test]
 fn configs_are_the_oracles() {
-    let Some(folder) = support::outside("PLIMSOLL_CORPUS", "configs_are_the_oracles") else { return };
-    for specimen in corpus::specimens(&folder) {
+    let Some(directory) = support::outside("PLIMSOLL_CORPUS", "configs_are_the_oracles") else { return };
+    for specimen in corpus::specimens(&directory) {
         let image = candidate(&specimen).image;
         let (run, truth) = (&image.config.run, &specimen.truth["config"]);
         let health = run.healthcheck.as_ref().map(|check| {
@@ -154,8 +154,10 @@ fn ownership(facts: &Facts<'_>) -> String {
 
 #[test]
 fn layers_waste_and_packages_are_the_oracles() {
-    let Some(folder) = support::outside("PLIMSOLL_CORPUS", "layers_waste_and_packages_are_the_oracles") else { return };
-    for specimen in corpus::specimens(&folder) {
+    let Some(directory) = support::outside("PLIMSOLL_CORPUS", "layers_waste_and_packages_are_the_oracles") else {
+        return;
+    };
+    for specimen in corpus::specimens(&directory) {
         let examined = examined(&specimen);
         let (name, truth) = (&specimen.name, &specimen.truth);
         assert_eq!(examined.faults, Vec::<String>::new(), "{name}");

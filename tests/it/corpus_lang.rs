@@ -7,8 +7,8 @@ use plimsoll::examine;
 use plimsoll::examine::Examined;
 use plimsoll::facts::Facts;
 use plimsoll::facts::access::Capabilities;
-use plimsoll::facts::ground::Ground;
-use plimsoll::facts::ground::Need;
+use plimsoll::facts::process::Need;
+use plimsoll::facts::process::ProcessContext;
 use plimsoll::facts::proof::lang::apps;
 use plimsoll::facts::proof::lang::next;
 use plimsoll::facts::proof::lang::node;
@@ -65,28 +65,30 @@ fn modules_of_python_images() {
     ] {
         let examined = examined(&corpus, name);
         let facts = facts(&examined);
-        let ground = Ground::of(&facts, Capabilities::Docker).ok().unwrap();
-        let python = Python::of(&ground, invoked.as_bytes(), Flags::default()).unwrap();
+        let process = ProcessContext::of(&facts, Capabilities::Docker).ok().unwrap();
+        let python = Python::of(&process, invoked.as_bytes(), Flags::default()).unwrap();
         assert_eq!(python.version, "3.13", "{name}");
         let module =
-            |module: &str| told(ground.view, python.module(&ground, module, std::slice::from_ref(&ground.cwd)));
+            |module: &str| told(process.view, python.module(&process, module, std::slice::from_ref(&process.cwd)));
         assert_eq!(module("http.server"), "/usr/local/lib/python3.13/http/server.py", "{name}");
         // A virtual environment that was made without pip does not see the base's.
         let pip = module("pip");
         assert_eq!(pip.starts_with("NO "), python.venv.is_some(), "{name}: {pip}");
         if !uvicorn.is_empty() {
             assert_eq!(module("uvicorn"), uvicorn, "{name}");
-            let app = apps::needs(&ground, &python, &[], "uvicorn", &words("main:app --host 0.0.0.0"));
+            let app = apps::needs(&process, &python, &[], "uvicorn", &words("main:app --host 0.0.0.0"));
             assert_eq!(
-                app.into_iter().map(|need| told(ground.view, need)).collect::<Vec<_>>(),
+                app.into_iter().map(|need| told(process.view, need)).collect::<Vec<_>>(),
                 ["/app/main.py"],
                 "{name}"
             );
         }
-        let Resolved::Found(library) = ground.view.resolve(b"usr/local/lib/python3.13", true) else { panic!("{name}") };
+        let Resolved::Found(library) = process.view.resolve(b"usr/local/lib/python3.13", true) else {
+            panic!("{name}")
+        };
         let mut modules = 0;
-        for node in ground.view.children(library) {
-            let file = String::from_utf8_lossy(ground.view.name(node)).into_owned();
+        for node in process.view.children(library) {
+            let file = String::from_utf8_lossy(process.view.name(node)).into_owned();
             let Some(stem) =
                 file.strip_suffix(".py").filter(|stem| stdlib::is_standard(stem) && !stdlib::is_core(stem))
             else {
@@ -105,22 +107,22 @@ fn scripts_and_builds_of_node_images() {
     for name in ["frontend-spec:1.0", "frontend-bad:latest"] {
         let examined = examined(&corpus, name);
         let facts = facts(&examined);
-        let ground = Ground::of(&facts, Capabilities::Docker).ok().unwrap();
-        let run = packages::run(&ground, "npm", &words("start")).unwrap().unwrap();
-        assert_eq!(run.folder, b"/app", "{name}");
+        let process = ProcessContext::of(&facts, Capabilities::Docker).ok().unwrap();
+        let run = packages::run(&process, "npm", &words("start")).unwrap().unwrap();
+        assert_eq!(run.directory, b"/app", "{name}");
         assert_eq!(run.path[0], b"/app/node_modules/.bin", "{name}");
         let texts: Vec<&str> = run.scripts.iter().map(|script| script.text.as_str()).collect();
         assert_eq!(texts, ["next start -p ${PORT:-3000}"], "{name}");
-        let build = next::needs(&ground, &words("start -p 3000"));
-        assert_eq!(build.into_iter().map(|need| told(ground.view, need)).collect::<Vec<_>>(), ["/app/.next/BUILD_ID"]);
+        let build = next::needs(&process, &words("start -p 3000"));
+        assert_eq!(build.into_iter().map(|need| told(process.view, need)).collect::<Vec<_>>(), ["/app/.next/BUILD_ID"]);
     }
     for name in ["frontend-good:1.0", "app:1.0", "app:1.2"] {
         let examined = examined(&corpus, name);
         let facts = facts(&examined);
-        let ground = Ground::of(&facts, Capabilities::Docker).ok().unwrap();
-        let needs = node::command(&ground, &words("node server.js")).needs(&ground);
+        let process = ProcessContext::of(&facts, Capabilities::Docker).ok().unwrap();
+        let needs = node::command(&process, &words("node server.js")).needs(&process);
         assert_eq!(
-            needs.into_iter().map(|need| told(ground.view, need)).collect::<Vec<_>>(),
+            needs.into_iter().map(|need| told(process.view, need)).collect::<Vec<_>>(),
             ["/app/server.js"],
             "{name}"
         );

@@ -49,9 +49,9 @@ fn world_writable_paths_are_the_oracles() {
     each("world_writable_paths_are_the_oracles", |specimen| {
         let facts = &specimen.truth["findings_facts"];
         let (files, all_files) = listed(facts, "world_writable_files", |_| true);
-        let (folders, all_folders) = listed(facts, "world_writable_dirs", |_| true);
-        let all: Paths = files.union(&folders).cloned().collect();
-        between(&found(specimen, "", "world-writable"), &all, (all_files && all_folders).then_some(&all))
+        let (directories, all_directories) = listed(facts, "world_writable_dirs", |_| true);
+        let all: Paths = files.union(&directories).cloned().collect();
+        between(&found(specimen, "", "world-writable"), &all, (all_files && all_directories).then_some(&all))
     });
 }
 
@@ -67,9 +67,9 @@ fn setuid_programs_are_the_oracles() {
 }
 
 /// What `apt-get dist-clean` leaves is no cache.
-fn only_release_files(specimen: &Specimen, folder: &str) -> bool {
+fn only_release_files(specimen: &Specimen, directory: &str) -> bool {
     let listing = specimen.run("tree", &["--plain"]).exits(0).out();
-    let prefix = format!("/{folder}/");
+    let prefix = format!("/{directory}/");
     let mut files = listing.lines().filter(|line| line.starts_with("f ")).filter_map(|line| line.split(' ').nth(5));
     files.all(|path| {
         !path.starts_with(&prefix)
@@ -92,7 +92,7 @@ fn package_caches_are_the_oracles() {
         let found = found(specimen, "", "package-cache-left");
         let mut out: Vec<String> =
             caches.iter().filter(|path| !found.contains(*path)).map(|path| format!("not found: {path}")).collect();
-        // A policy may count more folders as caches (a bundler's) than the oracle; a package manager's own must agree.
+        // A policy may count more directories as caches (a bundler's) than the oracle; a package manager's own must agree.
         let managers = ["apt", "apk", "pip", ".npm", "yarn"];
         let extra = found.iter().filter(|path| !caches.contains(*path));
         let extra = extra.filter(|path| whole && path.split('/').any(|part| managers.contains(&part)));

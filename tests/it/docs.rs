@@ -25,7 +25,7 @@ fn blessing() -> bool {
     std::env::var_os("PLIMSOLL_BLESS").is_some()
 }
 
-fn folder() -> PathBuf {
+fn directory() -> PathBuf {
     root().join("docs/rules")
 }
 
@@ -42,12 +42,12 @@ fn wanted() -> BTreeMap<String, String> {
     pages
 }
 
-/// The pages in the folder, by file name.
+/// The pages in the directory, by file name.
 fn found() -> BTreeMap<String, String> {
-    let Ok(entries) = fs::read_dir(folder()) else { return BTreeMap::new() };
+    let Ok(entries) = fs::read_dir(directory()) else { return BTreeMap::new() };
     entries
         .map(|entry| {
-            let entry = entry.expect("a folder that can be read");
+            let entry = entry.expect("a directory that can be read");
             let text = fs::read_to_string(entry.path()).expect("a page");
             (entry.file_name().into_string().expect("UTF-8"), text)
         })
@@ -58,12 +58,12 @@ fn found() -> BTreeMap<String, String> {
 fn the_rules_pages_are_fresh() {
     let wanted = wanted();
     if blessing() {
-        fs::create_dir_all(folder()).expect("docs can be written");
+        fs::create_dir_all(directory()).expect("docs can be written");
         for name in found().keys().filter(|name| !wanted.contains_key(*name)) {
-            fs::remove_file(folder().join(name)).expect("a stale page can be removed");
+            fs::remove_file(directory().join(name)).expect("a stale page can be removed");
         }
         for (name, text) in &wanted {
-            fs::write(folder().join(name), text).expect("docs can be written");
+            fs::write(directory().join(name), text).expect("docs can be written");
         }
     }
     let found = found();
@@ -77,9 +77,9 @@ fn the_rules_pages_are_fresh() {
 /// The pages written by hand: those at the top and in `docs`.
 fn pages() -> Vec<PathBuf> {
     let mut pages = Vec::new();
-    for folder in [root().to_path_buf(), root().join("docs")] {
+    for directory in [root().to_path_buf(), root().join("docs")] {
         let paths =
-            fs::read_dir(folder).expect("a folder that can be read").map(|entry| entry.expect("an entry").path());
+            fs::read_dir(directory).expect("a directory that can be read").map(|entry| entry.expect("an entry").path());
         pages.extend(paths.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
     }
     pages.sort();
@@ -90,7 +90,7 @@ fn pages() -> Vec<PathBuf> {
 fn printed(command: &str) -> String {
     let (line, code) = command.split_once("`, exit ").expect("`plimsoll …`, exit N");
     let args = line.strip_prefix("plimsoll ").expect("the command is plimsoll").split_whitespace();
-    let ran = Run::new(args).folder(root()).env("COLUMNS", COLUMNS).run();
+    let ran = Run::new(args).directory(root()).env("COLUMNS", COLUMNS).run();
     ran.exits(code.parse().expect("an exit code")).told_plainly()
 }
 
@@ -182,12 +182,12 @@ fn value_of(name: &str, value: &str) -> String {
 #[test]
 fn links_between_pages_lead_somewhere() {
     let mut dead = Vec::new();
-    let rules = found().into_keys().map(|name| folder().join(name));
+    let rules = found().into_keys().map(|name| directory().join(name));
     for page in pages().into_iter().chain(rules) {
         let text = fs::read_to_string(&page).expect("a page");
         for target in text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target) {
             let (file, _) = target.split_once('#').unwrap_or((target, ""));
-            let there = file.is_empty() || page.parent().expect("a folder").join(file).exists();
+            let there = file.is_empty() || page.parent().expect("a directory").join(file).exists();
             if !target.contains("://") && !there {
                 dead.push(format!("{}: {target}", page.display()));
             }

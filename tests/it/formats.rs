@@ -1,4 +1,4 @@
-//! One image as many tools write it (`PLIMSOLL_CORPUS`, folder `formats`): the same layers, files and findings byte for
+//! One image as many tools write it (`PLIMSOLL_CORPUS`, directory `formats`): the same layers, files and findings byte for
 //! byte, but for what a format cannot hold.
 //!
 //! Left out: names, digests and sizes of stored blobs, media types, and what a conversion to OCI drops from the config

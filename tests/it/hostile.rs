@@ -2,7 +2,7 @@
 //! and never with a verdict that the bytes do not bear out.
 //!
 //! The tables stand in `hostile_documents` (archives, layouts, JSON, configs) and `hostile_layers` (compression, tar,
-//! whiteouts, links, accounts). `PLIMSOLL_HOSTILE` names a folder with a larger generator and its own runner.
+//! whiteouts, links, accounts). `PLIMSOLL_HOSTILE` names a directory with a larger generator and its own runner.
 
 use crate::hello;
 use crate::hostile_documents;
@@ -44,10 +44,10 @@ pub enum Want {
 /// The bytes of an input.
 pub enum Form {
     File(Vec<u8>),
-    Folder(Files, Vec<Special>),
+    Directory(Files, Vec<Special>),
 }
 
-/// Something in a folder that is no file.
+/// Something in a directory that is no file.
 pub enum Special {
     Link(String, &'static str),
     Fifo(String),
@@ -68,10 +68,10 @@ pub const PASSWD_BAD: &str = "root:x:0:0:root:/root:/sbin/nologin\napp:x:0:0:app
 /// The entries of a clean base layer.
 pub fn base() -> Vec<u8> {
     [
-        tarball::folder("etc/"),
+        tarball::directory("etc/"),
         tarball::file("etc/passwd", PASSWD),
         tarball::file("etc/group", "root:x:0:\napp:x:1000:\n"),
-        tarball::folder("app/"),
+        tarball::directory("app/"),
         tarball::Header::new("app/server").mode(0o755).with("#!/app/server\n"),
     ]
     .concat()
@@ -104,17 +104,17 @@ pub fn archive(image: &Image) -> Form {
 fn set_down(desk: &Desk, input: &Input) -> String {
     let (files, specials) = match &input.form {
         Form::File(bytes) => return desk.file(input.name, bytes),
-        Form::Folder(files, specials) => (files, specials),
+        Form::Directory(files, specials) => (files, specials),
     };
-    let folder = desk.files(input.name, files);
+    let directory = desk.files(input.name, files);
     for special in specials {
-        let path = |name: &str| desk.folder().join(input.name).join(name);
+        let path = |name: &str| desk.directory().join(input.name).join(name);
         match special {
             Special::Link(name, target) => std::os::unix::fs::symlink(target, path(name)).unwrap(),
             Special::Fifo(name) => assert!(Command::new("mkfifo").arg(path(name)).status().unwrap().success()),
         }
     }
-    folder
+    directory
 }
 
 fn judge(input: &Input, ran: &Ran) -> Option<String> {
@@ -236,13 +236,13 @@ fn any_bytes_end_in_a_verdict_or_an_error() {
 
 #[test]
 fn the_larger_generators_inputs() {
-    let Some(folder) = support::outside("PLIMSOLL_HOSTILE", "the_larger_generators_inputs") else { return };
+    let Some(directory) = support::outside("PLIMSOLL_HOSTILE", "the_larger_generators_inputs") else { return };
     let desk = Desk::new();
     let inputs = desk.path("inputs");
-    let made = Command::new("python3").arg(folder.join("make_hostile.py")).arg(&inputs).output().unwrap();
+    let made = Command::new("python3").arg(directory.join("make_hostile.py")).arg(&inputs).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let ran = Command::new("python3")
-        .arg(folder.join("run_hostile.py"))
+        .arg(directory.join("run_hostile.py"))
         .args(["--slack", "6", "--files-args", "tree {input} --plain", &inputs, support::PROGRAM])
         .args(["--", "audit", "{input}"])
         .output()

@@ -142,11 +142,11 @@ fn altered(manifest: impl Fn(&mut Value), index: impl Fn(&mut Value)) -> Files {
 }
 
 fn layer_is(key: &'static str, value: Value) -> Form {
-    Form::Folder(altered(move |manifest| manifest["layers"][0][key] = value.clone(), |_| {}), vec![])
+    Form::Directory(altered(move |manifest| manifest["layers"][0][key] = value.clone(), |_| {}), vec![])
 }
 
 fn index_is(change: impl Fn(&mut Value)) -> Form {
-    Form::Folder(altered(|_| {}, change), vec![])
+    Form::Directory(altered(|_| {}, change), vec![])
 }
 
 /// Indexes in indexes, so many levels deep.
@@ -158,7 +158,7 @@ fn nested(levels: usize) -> Form {
         entry = image::descriptor(image::INDEX_TYPE, &image::put(&mut files, index.to_string().into_bytes()));
     }
     image::seal(&mut files, &[entry]);
-    Form::Folder(files, vec![])
+    Form::Directory(files, vec![])
 }
 
 /// Two indexes that name each other, which no true digest can.
@@ -172,7 +172,7 @@ fn cycle() -> Form {
         files.insert(format!("blobs/sha256/{own}"), text.into_bytes());
     }
     image::seal(&mut files, &[entry(&a)]);
-    Form::Folder(files, vec![])
+    Form::Directory(files, vec![])
 }
 
 /// The first layer's blob is something else than a file.
@@ -180,7 +180,7 @@ fn blob_is(special: impl Fn(String) -> Special) -> Form {
     let mut files = image::oci_layout_files(&[clean()], Compression::Plain);
     let name = files.iter().find(|(_, blob)| blob.starts_with(b"etc/")).unwrap().0.clone();
     files.remove(&name);
-    Form::Folder(files, vec![special(name)])
+    Form::Directory(files, vec![special(name)])
 }
 
 fn broken_blob(which: &[u8]) -> Form {
@@ -191,7 +191,7 @@ fn broken_blob(which: &[u8]) -> Form {
     let blob = blob.unwrap().1;
     let last = blob.len() - 1;
     blob[last] = if blob[last] == b'}' { b' ' } else { 1 };
-    Form::Folder(files, vec![])
+    Form::Directory(files, vec![])
 }
 
 pub fn layouts() -> Vec<Input> {
@@ -199,8 +199,8 @@ pub fn layouts() -> Vec<Input> {
     let mut no_index = image::oci_layout_files(&[clean()], Compression::Plain);
     no_index.remove("index.json");
     let rows: Vec<(&'static str, Want, Form)> = vec![
-        ("control", Accept, Form::Folder(image::oci_layout_files(&[clean()], Compression::Gzip), vec![])),
-        ("no-index", Error, Form::Folder(no_index, vec![])),
+        ("control", Accept, Form::Directory(image::oci_layout_files(&[clean()], Compression::Gzip), vec![])),
+        ("no-index", Error, Form::Directory(no_index, vec![])),
         ("index-array", Error, index_is(|index| *index = json!([]))),
         ("index-empty", Error, index_is(|index| index["manifests"] = json!([]))),
         ("index-null", Error, index_is(|index| index["manifests"] = Value::Null)),

@@ -39,7 +39,7 @@ fn stored(blob: Vec<u8>, diff_id: &str) -> Form {
     let manifest = json!({"schemaVersion": 2, "mediaType": image::MANIFEST_TYPE, "config": config, "layers": layers});
     let manifest = image::put(&mut files, manifest.to_string().into_bytes());
     image::seal(&mut files, &[image::descriptor(image::MANIFEST_TYPE, &manifest)]);
-    Form::Folder(files, vec![])
+    Form::Directory(files, vec![])
 }
 
 /// Bytes of gzip of which `count` times one block of `block` is the middle, at the cost of one.
@@ -87,7 +87,7 @@ pub fn compression() -> Vec<Input> {
     let name = [&[0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 0xff], vec![b'n'; 4 << 20].as_slice()].concat();
     let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0][..], b"skip"].concat();
     let zeros = vec![0; 1 << 20];
-    let huge = [tarball::folder("srv/"), Header::new("srv/zeros").size(60 << 30).bytes()].concat();
+    let huge = [tarball::directory("srv/"), Header::new("srv/zeros").size(60 << 30).bytes()].concat();
     let no_id = format!("sha256:{}", "d".repeat(64));
     inputs(vec![
         ("gzip-members", Accept, good([image::gzip(&plain[..300]), image::gzip(&plain[300..])].concat())),
@@ -248,7 +248,7 @@ pub fn headers() -> Vec<Input> {
         ("type-nul.tar", Accept, layer(&[&Header::new("app/v7").kind(0).with("v7"), &after])),
         ("no-magic.tar", Accept, layer(&[&Header::new("app/v7").magic(&[0; 8]).with("v7"), &after])),
         ("link-with-size.tar", Any, layer(&[&Header::new("app/l").kind(b'2').link("server").with(&bad), &after])),
-        ("folder-with-size.tar", Any, layer(&[&Header::new("app/d/").kind(b'5').size(512).bytes(), &after])),
+        ("directory-with-size.tar", Any, layer(&[&Header::new("app/d/").kind(b'5').size(512).bytes(), &after])),
         ("checksum.tar", Error, layer(&[&Header::new("app/x").checksum(b"000001\0 ").with("x"), &after])),
         ("no-end-blocks.tar", Accept, archive(&over_raw(after.clone()))),
         ("one-end-block.tar", Accept, archive(&over_raw([after.clone(), vec![0; 512]].concat()))),
@@ -302,7 +302,7 @@ pub fn names() -> Vec<Input> {
     let escapes = b"\x1b[2J\x1b]0;x\x07\x9b31m";
     let odd = |name: &[u8], mode: u64| Header::new([b"app/", name].concat()).mode(mode).with("#!x");
     let deep = format!("{}file", "d/".repeat(5000));
-    let levels: Vec<u8> = (1..=1000).flat_map(|depth| tarball::folder("d/".repeat(depth))).collect();
+    let levels: Vec<u8> = (1..=1000).flat_map(|depth| tarball::directory("d/".repeat(depth))).collect();
     let maps: Vec<u8> =
         (0..2000).flat_map(|at| [vec![0; 504], vec![u8::from(at < 1999)], vec![0; 7]].concat()).collect();
     inputs(vec![
@@ -312,7 +312,7 @@ pub fn names() -> Vec<Input> {
         ("dot-slash.tar", Finding, accounts("./etc/passwd")),
         ("prefix.tar", Finding, layer(&[&Header::new("passwd").tail("etc").with(PASSWD_BAD)])),
         ("empty.tar", Any, accounts("")),
-        ("root.tar", Accept, layer(&[&tarball::folder("/"), &after])),
+        ("root.tar", Accept, layer(&[&tarball::directory("/"), &after])),
         ("latin-1.tar", Accept, layer(&[&tarball::file(b"app/caf\xe9", "x"), &after])),
         (
             "escapes.tar",
@@ -355,9 +355,9 @@ pub fn tree() -> Vec<Input> {
     let accounts = |entry: Vec<u8>| layer(&[&entry, &keep]);
     let passwd = |kind: u8| Header::new("etc/passwd").kind(kind).device(1, 5).with("");
     let out = format!("{}etc/passwd", "../".repeat(12));
-    let folders: Vec<u8> = [tarball::folder("srv/"), tarball::file("srv/a", "a")].concat();
+    let directories: Vec<u8> = [tarball::directory("srv/"), tarball::file("srv/a", "a")].concat();
     let linked = [
-        tarball::folder("conf/"),
+        tarball::directory("conf/"),
         tarball::file("conf/passwd", PASSWD),
         tarball::symlink("etc", "conf"),
         tarball::Header::new("app/server").mode(0o755).with("x"),
@@ -377,20 +377,20 @@ pub fn tree() -> Vec<Input> {
         ("whiteout-bare.tar", NoPass, marker("app/.wh.")),
         ("whiteout-dot.tar", NoPass, marker("app/.wh..")),
         ("whiteout-dotdot.tar", NoPass, marker("app/.wh...")),
-        ("whiteout-folder.tar", Accept, archive(&over(&[&folders, &tarball::file(".wh.srv", "")]))),
+        ("whiteout-directory.tar", Accept, archive(&over(&[&directories, &tarball::file(".wh.srv", "")]))),
         (
-            "whiteout-is-a-folder.tar",
+            "whiteout-is-a-directory.tar",
             Any,
-            layer(&[&tarball::folder("app/.wh.server/"), &tarball::file("app/.wh.server/x", "x"), &keep]),
+            layer(&[&tarball::directory("app/.wh.server/"), &tarball::file("app/.wh.server/x", "x"), &keep]),
         ),
         ("opaque-reveals-accounts.tar", Finding, archive(&over(&[&reveals]))),
         ("opaque-root.tar", Accept, archive(&over(&[&[tarball::file(".wh..wh..opq", ""), base()].concat()]))),
         ("opaque-below-a-file.tar", Any, marker("etc/passwd/.wh..wh..opq")),
-        ("aufs.tar", Accept, layer(&[&tarball::folder(".wh..wh.plnk/"), &tarball::file(".wh..wh.aufs", ""), &keep])),
+        ("aufs.tar", Accept, layer(&[&tarball::directory(".wh..wh.plnk/"), &tarball::file(".wh..wh.aufs", ""), &keep])),
         ("hard-to-lower.tar", Accept, hard("app/again", "app/server")),
         ("hard-to-nothing.tar", NoPass, hard("app/h", "app/none")),
         ("hard-to-itself.tar", NoPass, hard("app/h", "app/h")),
-        ("hard-to-folder.tar", NoPass, hard("app/h", "etc")),
+        ("hard-to-directory.tar", NoPass, hard("app/h", "etc")),
         ("hard-to-later.tar", Any, hard("app/h", "app/keep")),
         (
             "hard-cycle.tar",
@@ -407,9 +407,9 @@ pub fn tree() -> Vec<Input> {
         ("accounts-of-the-host.tar", NoPass, accounts(tarball::symlink("etc/passwd", &out))),
         ("accounts-proc.tar", NoPass, accounts(tarball::symlink("etc/passwd", "/proc/self/environ"))),
         (
-            "accounts-folder.tar",
+            "accounts-directory.tar",
             NoPass,
-            layer(&[&tarball::file("etc/.wh.passwd", ""), &tarball::folder("etc/passwd/")]),
+            layer(&[&tarball::file("etc/.wh.passwd", ""), &tarball::directory("etc/passwd/")]),
         ),
         ("accounts-fifo.tar", NoPass, accounts(passwd(b'6'))),
         ("accounts-device.tar", NoPass, accounts(passwd(b'3'))),

@@ -232,7 +232,7 @@ pub fn descriptor(media_type: &str, blob: &[u8]) -> Value {
     json!({"mediaType": media_type, "digest": digest(blob), "size": blob.len()})
 }
 
-/// The files of a folder or of a tar, by name.
+/// The files of a directory or of a tar, by name.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// Puts a blob into a layout.
@@ -241,7 +241,7 @@ pub fn put(files: &mut Files, blob: Vec<u8>) -> Vec<u8> {
     blob
 }
 
-/// What `docker save` wrote before release 25: one folder a layer, `manifest.json` at the end.
+/// What `docker save` wrote before release 25: one directory a layer, `manifest.json` at the end.
 pub fn docker_archive(images: &[Image]) -> Vec<u8> {
     let parts: Vec<(String, Vec<u8>)> = docker_entries(images);
     let mut out: Vec<u8> = parts.iter().flat_map(|(name, data)| tarball::file(name, data)).collect();

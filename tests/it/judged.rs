@@ -1,7 +1,7 @@
 //! What is said of real images, judged by hand: `testdata/judged/*.txt` holds every finding and open question of an image,
 //! and beside each group, in lines that begin with `#`, whether it is true and how that was seen.
 //!
-//! Compared where `PLIMSOLL_CORPUS` names the folder with the images. `PLIMSOLL_BLESS=1` rewrites the findings and keeps
+//! Compared where `PLIMSOLL_CORPUS` names the directory with the images. `PLIMSOLL_BLESS=1` rewrites the findings and keeps
 //! the judgement of every group that is still there; a new group without a judgement fails.
 
 use crate::corpus;
@@ -42,8 +42,10 @@ const JUDGED: [(&str, &str); 26] = [
 
 #[test]
 fn every_finding_on_real_images_was_judged() {
-    let Some(folder) = support::outside("PLIMSOLL_CORPUS", "every_finding_on_real_images_was_judged") else { return };
-    let specimens = corpus::specimens(&folder);
+    let Some(directory) = support::outside("PLIMSOLL_CORPUS", "every_finding_on_real_images_was_judged") else {
+        return;
+    };
+    let specimens = corpus::specimens(&directory);
     let mut wrong = Vec::new();
     for (name, policy) in JUDGED {
         let specimen = specimens.iter().find(|specimen| specimen.name == name).expect(name);

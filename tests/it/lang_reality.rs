@@ -12,8 +12,8 @@ use crate::support;
 use plimsoll::examine;
 use plimsoll::facts::Facts;
 use plimsoll::facts::access::Capabilities;
-use plimsoll::facts::ground::Ground;
-use plimsoll::facts::ground::Need;
+use plimsoll::facts::process::Need;
+use plimsoll::facts::process::ProcessContext;
 use plimsoll::facts::proof::lang::node;
 use plimsoll::facts::proof::lang::packages;
 use plimsoll::facts::proof::lang::python::Python;
@@ -67,11 +67,11 @@ impl Bench {
         let own = Layer { entries, ..Layer::default() };
         let mut image = Image::default().named("bench:1").with("User", Value::from("1000:1000"));
         for tar in layers(&corpus, name).into_iter().chain([own.bytes()]) {
-            unpack(&tar, &desk.folder().join("root"));
+            unpack(&tar, &desk.directory().join("root"));
             image.layers.push(Layer { tar: Some(tar), ..Layer::default() });
         }
         // The layers hold no devices, and Node.js asks for this one.
-        let null = desk.folder().join("root/dev/null");
+        let null = desk.directory().join("root/dev/null");
         if !null.exists() {
             let _ = std::fs::create_dir_all(null.parent().unwrap());
             assert!(
@@ -88,7 +88,7 @@ impl Bench {
     fn run(&self, cwd: &str, env: &[String], words: &[String]) -> (bool, String) {
         let mut child = Command::new("chroot")
             .args(["--userspec=1000:1000", "--groups="])
-            .arg(self.desk.folder().join("root"))
+            .arg(self.desk.directory().join("root"))
             .args(["/bin/sh", "-c", "cd \"$0\" && exec /usr/bin/env -i \"$@\"", cwd])
             .args(env)
             .args(words)
@@ -113,11 +113,11 @@ impl Bench {
     }
 }
 
-fn unpack(tar: &[u8], folder: &Path) {
-    std::fs::create_dir_all(folder).unwrap();
+fn unpack(tar: &[u8], directory: &Path) {
+    std::fs::create_dir_all(directory).unwrap();
     let mut child = Command::new("tar")
         .args(["-xp", "--numeric-owner", "--same-owner", "--exclude=.wh.*", "-C"])
-        .arg(folder)
+        .arg(directory)
         .stdin(Stdio::piped())
         .spawn()
         .unwrap();
@@ -125,14 +125,14 @@ fn unpack(tar: &[u8], folder: &Path) {
     assert!(child.wait().unwrap().success());
 }
 
-fn ground<'a>(facts: &'a Facts<'a>, cwd: &str, env: &[String]) -> Ground<'a> {
-    let mut ground = Ground::of(facts, Capabilities::None).ok().unwrap();
-    ground.cwd = cwd.as_bytes().to_vec();
+fn process<'a>(facts: &'a Facts<'a>, cwd: &str, env: &[String]) -> ProcessContext<'a> {
+    let mut process = ProcessContext::of(facts, Capabilities::None).ok().unwrap();
+    process.cwd = cwd.as_bytes().to_vec();
     for pair in env {
         let (name, value) = pair.split_once('=').unwrap();
-        ground.variables.set(name, value);
+        process.variables.set(name, value);
     }
-    ground
+    process
 }
 
 /// Numbers that are the same each time.
@@ -149,10 +149,10 @@ impl Dice {
     }
 }
 
-/// A folder of modules in all forms, with modes that let the user in or not.
-fn modules(dice: &mut Dice, folder: &str, depth: usize, out: &mut Vec<Entry>) {
+/// A directory of modules in all forms, with modes that let the user in or not.
+fn modules(dice: &mut Dice, directory: &str, depth: usize, out: &mut Vec<Entry>) {
     let mode = dice.pick(&[0o755, 0o755, 0o755, 0o755, 0o755, 0o755, 0o711, 0o700, 0o744, 0o750]);
-    out.push(Entry::new(b'd', mode, folder.as_bytes()));
+    out.push(Entry::new(b'd', mode, directory.as_bytes()));
     let names: &[&str] = if depth == 0 { &["alpha", "beta"] } else { &["x", "y", "__main__"] };
     let file = |dice: &mut Dice, path: String| {
         let mode = dice.pick(&[0o644, 0o644, 0o644, 0o644, 0o444, 0o600, 0o640]);
@@ -162,20 +162,20 @@ fn modules(dice: &mut Dice, folder: &str, depth: usize, out: &mut Vec<Entry>) {
     for name in names {
         match dice.roll(10) {
             0..3 if depth < 2 => {
-                modules(dice, &format!("{folder}/{name}"), depth + 1, out);
+                modules(dice, &format!("{directory}/{name}"), depth + 1, out);
                 if dice.roll(5) < 3 {
-                    out.push(file(dice, format!("{folder}/{name}/__init__.py")));
+                    out.push(file(dice, format!("{directory}/{name}/__init__.py")));
                 }
             }
             0..6 => {
                 let end = dice.pick(&[".py", ".py", ".py", ".py", ".txt", ".cpython-312-x86_64-linux-gnu.so"]);
-                out.push(file(dice, format!("{folder}/{name}{end}")));
+                out.push(file(dice, format!("{directory}/{name}{end}")));
             }
             6 => {
                 let target = dice.pick(&["nowhere", "real.py", "/closed/real.py"]);
-                let link = format!("{folder}/{name}.py");
+                let link = format!("{directory}/{name}.py");
                 out.push(Entry { target: target.as_bytes().to_vec(), ..Entry::new(b'l', 0o777, link.as_bytes()) });
-                out.push(file(dice, format!("{folder}/real.py")));
+                out.push(file(dice, format!("{directory}/real.py")));
             }
             _ => {}
         }
@@ -222,10 +222,10 @@ fn start(dice: &mut Dice, number: usize, out: &mut Vec<Entry>) -> Start {
         invoked = if dice.roll(5) == 0 { format!("/{base}/python") } else { format!("/{venv}/bin/python") };
     }
     let mut paths = Vec::new();
-    for folder in ["p0", "p1"] {
+    for directory in ["p0", "p1"] {
         if dice.roll(2) == 0 {
-            modules(dice, &format!("{base}/{folder}"), 0, out);
-            paths.push(format!("/{base}/{folder}"));
+            modules(dice, &format!("{base}/{directory}"), 0, out);
+            paths.push(format!("/{base}/{directory}"));
         }
     }
     if !paths.is_empty() {
@@ -251,7 +251,7 @@ fn python_imports_what_is_said_and_nothing_else() {
     let (mut met, mut unmet, mut wrong) = (0, 0, Vec::new());
     bench.ask(|facts| {
         for start in &starts {
-            let ground = ground(facts, &start.cwd, &start.env);
+            let process = process(facts, &start.cwd, &start.env);
             for module in ["alpha", "beta", "alpha.x", "beta.y", "alpha.x.y"] {
                 for is_run in [false, true] {
                     let more = match is_run {
@@ -260,11 +260,11 @@ fn python_imports_what_is_said_and_nothing_else() {
                     };
                     let words: Vec<String> = start.words.iter().cloned().chain(more).collect();
                     let call = call::command(&words);
-                    let python = Python::of(&ground, words[0].as_bytes(), call.flags).unwrap();
-                    let first = call.first(&ground);
+                    let python = Python::of(&process, words[0].as_bytes(), call.flags).unwrap();
+                    let first = call.first(&process);
                     let need = match is_run {
-                        true => python.runnable(&ground, module, &first),
-                        false => python.module(&ground, module, &first),
+                        true => python.runnable(&process, module, &first),
+                        false => python.module(&process, module, &first),
                     };
                     let (ran, told) = bench.run(&start.cwd, &start.env, &words);
                     match need {
@@ -315,7 +315,7 @@ f 0600 0:0 mine/package.json "{\"scripts\": {\"start\": \"true\"}}"
 d 0755 0:0 empty
 "##;
 
-/// The folder, then the words.
+/// The directory, then the words.
 const NODE_CASES: &str = "
 /app node dist/main.js
 /app node dist/main
@@ -390,10 +390,10 @@ fn node_and_npm_run_what_is_said_and_nothing_else() {
         for case in NODE_CASES.trim().lines() {
             let (cwd, words) = case.split_once(' ').unwrap();
             let words: Vec<String> = words.split(' ').map(str::to_string).collect();
-            let ground = ground(facts, cwd, &env);
+            let process = process(facts, cwd, &env);
             let needs = match words[0].as_str() {
-                "node" => node::command(&ground, &words).needs(&ground),
-                _ => packages::run(&ground, &words[0], &words[1..]).unwrap().err().into_iter().collect(),
+                "node" => node::command(&process, &words).needs(&process),
+                _ => packages::run(&process, &words[0], &words[1..]).unwrap().err().into_iter().collect(),
             };
             let open = needs.iter().any(|need| matches!(need, Need::Open(_)));
             let fails = needs.iter().any(|need| matches!(need, Need::Unmet(_)));

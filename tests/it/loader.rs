@@ -9,9 +9,9 @@ use crate::support::Desk;
 use plimsoll::examine;
 use plimsoll::facts::Facts;
 use plimsoll::facts::access::Capabilities;
-use plimsoll::facts::ground::Ground;
 use plimsoll::facts::loader;
 use plimsoll::facts::loader::Loaded;
+use plimsoll::facts::process::ProcessContext;
 use plimsoll::view::NodeId;
 use plimsoll::view::Resolved;
 use plimsoll::view::View;
@@ -92,9 +92,9 @@ fn of_image(image: &Image, secure: bool) -> Told {
     assert!(examined.faults.is_empty(), "{:?}", examined.faults);
     let view = examined.view.unwrap();
     let facts = Facts::new(&examined.image, Ok(&view));
-    let ground = Ground::of(&facts, Capabilities::Docker).unwrap();
+    let process = ProcessContext::of(&facts, Capabilities::Docker).unwrap();
     let Resolved::Found(program) = view.resolve(b"bin/server", true) else { panic!("the program") };
-    Told::of(&view, &loader::load(&ground, program, &ground.actor, secure))
+    Told::of(&view, &loader::load(&process, program, &process.actor, secure))
 }
 
 fn load(config: &str, files: &str) -> Told {
@@ -128,13 +128,13 @@ fn a_program_and_its_libraries() {
 
 #[test]
 fn a_library_that_is_nowhere() {
-    debian("needs=liba.so.1,libc.so.6", "").lacks(&["/bin/server needs liba.so.1", "no folder"]);
-    // Fedora's folders are not Debian's.
+    debian("needs=liba.so.1,libc.so.6", "").lacks(&["/bin/server needs liba.so.1", "no directory"]);
+    // Fedora's directories are not Debian's.
     let library = "e 0644 0:0 usr/lib64/liba.so.1 soname=liba.so.1";
     debian("needs=liba.so.1", library).lacks(&[
         "liba.so.1",
         "there is /usr/lib64/liba.so.1",
-        "nothing names that folder",
+        "nothing names that directory",
     ]);
     load("user=0:0", &format!("e 0755 0:0 bin/server {INTERP} needs=liba.so.1\n{FEDORA}{library}")).all();
     // A loader in lib64 may be Debian's, copied there alone.
@@ -221,7 +221,7 @@ fn tokens() {
     debian("needs=$ORIGIN/../opt/lib/liba.so.1", library).all();
     let library = "e 0644 0:0 opt/lib/x86_64-linux-gnu/liba.so.1 soname=liba.so.1";
     debian("needs=liba.so.1 runpath=/opt/${LIB}", library).all();
-    // The folder of a library is the one it was opened in.
+    // The directory of a library is the one it was opened in.
     let linked = "l lib/liba.so.1 -> /opt/liba.so.1
                   e 0644 0:0 opt/liba.so.1 soname=liba.so.1 runpath=$ORIGIN needs=libb.so.1
                   e 0644 0:0 opt/libb.so.1 soname=libb.so.1";
@@ -249,7 +249,7 @@ fn secure_programs_trust_less() {
 }
 
 #[test]
-fn the_environment_names_folders() {
+fn the_environment_names_directories() {
     let files = format!(
         "e 0755 0:0 bin/server {INTERP} needs=liba.so.1\n{DEBIAN}\ne 0644 0:0 opt/liba.so.1 soname=liba.so.1\n\
          e 0644 0:0 app/libb.so.1 soname=libb.so.1"
@@ -258,7 +258,7 @@ fn the_environment_names_folders() {
     for value in ["/opt", "/x:/opt/", "/x;/opt", "$ORIGIN/../opt"] {
         load(&format!("env=LD_LIBRARY_PATH={value}"), &files).all();
     }
-    // An empty part is the working folder.
+    // An empty part is the working directory.
     let files = files.replace("needs=liba.so.1", "needs=libb.so.1");
     load("workdir=/app env=LD_LIBRARY_PATH=/opt:", &files).all();
     load("workdir=/opt env=LD_LIBRARY_PATH=/opt:", &files).lacks(&["libb.so.1"]);
@@ -309,7 +309,7 @@ fn the_cache_counts_as_it_was_written() {
 }
 
 #[test]
-fn folders_that_may_not_be_entered() {
+fn directories_that_may_not_be_entered() {
     let files = format!(
         "e 0755 0:0 bin/server {INTERP} needs=liba.so.1 runpath=/opt/lib\n{DEBIAN}\nd 0700 0:0 opt/lib\n\
          e 0644 0:0 opt/lib/liba.so.1 soname=liba.so.1"
@@ -358,7 +358,7 @@ fn musl_has_rules_of_its_own() {
     musl("user=0:0", "needs=liba.so.1 runpath=$ORIGIN/../opt", a).all();
     musl("user=0:0", "needs=liba.so.1 runpath=/opt:$LIB", a).lacks(&["libb.so.1"]);
     musl("env=LD_LIBRARY_PATH=/opt", "needs=liba.so.1", a).all();
-    // The path file stands for the default folders.
+    // The path file stands for the default directories.
     let file = format!("{a}\nf 0644 0:0 etc/ld-musl-x86_64.path \"/opt\\n/usr/local/lib\\n\"");
     musl("user=0:0", "needs=liba.so.1", &file).all();
     musl("user=0:0", "needs=liba.so.1", &file.replace("/usr/local/lib\\n", "")).lacks(&["/bin/server needs liba.so.1"]);

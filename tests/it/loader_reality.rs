@@ -13,10 +13,10 @@ use plimsoll::collect::Wants;
 use plimsoll::examine;
 use plimsoll::facts::Facts;
 use plimsoll::facts::access::Capabilities;
-use plimsoll::facts::ground::DEFAULT_PATH;
-use plimsoll::facts::ground::Ground;
 use plimsoll::facts::loader;
 use plimsoll::facts::loader::Loaded;
+use plimsoll::facts::process::DEFAULT_PATH;
+use plimsoll::facts::process::ProcessContext;
 use plimsoll::model::digest::Digest;
 use plimsoll::model::layer_facts::Compression;
 use plimsoll::model::layer_facts::Kind;
@@ -36,11 +36,11 @@ use std::process::Command;
 use std::process::Stdio;
 use std::sync::Arc;
 
-/// A folder as one layer, by way of a tar.
-fn layer(folder: &Path) -> LayerFacts {
+/// A directory as one layer, by way of a tar.
+fn layer(directory: &Path) -> LayerFacts {
     let mut tar = Command::new("tar")
         .args(["--one-file-system", "--exclude=./proc/*", "--exclude=./sys/*", "-cf", "-", "-C"])
-        .arg(folder)
+        .arg(directory)
         .arg(".")
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -88,12 +88,12 @@ fn empty_image(user: &str) -> plimsoll::model::image::Image {
     opened.listing.images.into_iter().next().unwrap().image
 }
 
-/// The ELF programs in the folders of the default PATH, each file once.
+/// The ELF programs in the directories of the default PATH, each file once.
 fn programs(view: &View) -> Vec<NodeId> {
     let mut out = BTreeSet::new();
-    for folder in DEFAULT_PATH.split(':') {
-        let Resolved::Found(folder) = view.resolve(folder.as_bytes(), true) else { continue };
-        for child in view.children(folder) {
+    for directory in DEFAULT_PATH.split(':') {
+        let Resolved::Found(directory) = view.resolve(directory.as_bytes(), true) else { continue };
+        for child in view.children(directory) {
             let Resolved::Found(node) = view.resolve(&view.path(child), true) else { continue };
             let runs = view.stat(node).is_some_and(|stat| stat.kind == Kind::File && stat.mode & 0o111 != 0);
             if runs && matches!(view.head(node), Some(Head::Elf(_))) {
@@ -143,7 +143,7 @@ fn listed(root: &Path, view: &View, program: NodeId, loader: &str) -> Result<BTr
         }
         // What this CPU is given stands for what every CPU is given.
         let plain = match path.split_once("/glibc-hwcaps/") {
-            Some((folder, rest)) => format!("{folder}/{}", rest.split_once('/').unwrap().1),
+            Some((directory, rest)) => format!("{directory}/{}", rest.split_once('/').unwrap().1),
             None => path.to_string(),
         };
         match view.resolve(plain.as_bytes(), true) {
@@ -171,7 +171,7 @@ fn roots(test: &str) -> Vec<PathBuf> {
         return Vec::new();
     };
     let roots: Vec<PathBuf> = std::env::split_paths(&list).collect();
-    roots.iter().for_each(|root| assert!(root.is_dir(), "{}: no such folder", root.display()));
+    roots.iter().for_each(|root| assert!(root.is_dir(), "{}: no such directory", root.display()));
     roots
 }
 
@@ -187,10 +187,10 @@ fn libraries_are_those_that_loaders_list() {
         let view = View::new(vec![Arc::new(layer(&root))]);
         let image = empty_image("0:0");
         let facts = Facts::new(&image, Ok(&view));
-        let ground = Ground::of(&facts, Capabilities::Docker).unwrap();
+        let process = ProcessContext::of(&facts, Capabilities::Docker).unwrap();
         let (mut examined, mut undecided, mut lacking, mut libraries) = (0, 0, 0, 0);
         for program in everywhere(&view) {
-            let loaded = loader::load(&ground, program, &ground.actor, false);
+            let loaded = loader::load(&process, program, &process.actor, false);
             let told = Told::of(&view, &loaded);
             examined += 1;
             undecided += usize::from(!told.open.is_empty());
@@ -208,14 +208,14 @@ fn libraries_are_those_that_loaders_list() {
                     }
                 }
                 theirs => {
-                    let names = |set: &BTreeSet<NodeId>| set.iter().map(|&node| ground.name(node)).collect::<Vec<_>>();
+                    let names = |set: &BTreeSet<NodeId>| set.iter().map(|&node| process.name(node)).collect::<Vec<_>>();
                     let theirs = theirs.map(|theirs| {
                         (
                             names(&theirs.difference(&ours).copied().collect()),
                             names(&ours.difference(&theirs).copied().collect()),
                         )
                     });
-                    wrong.push(format!("{}: {told:?}\n  loader only, here only: {theirs:?}", ground.name(program)));
+                    wrong.push(format!("{}: {told:?}\n  loader only, here only: {theirs:?}", process.name(program)));
                 }
             }
         }
@@ -244,18 +244,18 @@ fn no_program_of_a_sound_image_lacks_anything() {
         let examined = examined.remove(0);
         let view = examined.view.expect("it can be read");
         let facts = Facts::new(&examined.image, Ok(&view));
-        let ground = Ground::of(&facts, Capabilities::Docker).unwrap();
+        let process = ProcessContext::of(&facts, Capabilities::Docker).unwrap();
         let (mut count, mut libraries, mut undecided) = (0, 0, 0);
         for program in programs(&view) {
             let Some(Head::Elf(elf)) = view.head(program) else { continue };
-            let told = Told::of(&view, &loader::load(&ground, program, &ground.actor.overriding(), false));
+            let told = Told::of(&view, &loader::load(&process, program, &process.actor.overriding(), false));
             count += 1;
             libraries += told.libraries.len();
             undecided += usize::from(!told.open.is_empty());
             let fits = loader::machine_fits(elf, &examined.image.config.architecture);
             let whole = !specimen.name.starts_with("apps/");
             if !told.lacks.is_empty() || fits != Some(true) || (whole && !told.open.is_empty()) {
-                wrong.push(format!("{}: {}: {fits:?} {told:?}", specimen.name, ground.name(program)));
+                wrong.push(format!("{}: {}: {fits:?} {told:?}", specimen.name, process.name(program)));
             }
         }
         let _ = writeln!(
@@ -270,7 +270,7 @@ fn no_program_of_a_sound_image_lacks_anything() {
 /// What becomes of a root in which `ls` and its libraries are alone.
 struct Case {
     name: &'static str,
-    /// Shell commands, in the root's folder.
+    /// Shell commands, in the root's directory.
     make: &'static str,
     user: &'static str,
     env: &'static [&'static str],
@@ -288,7 +288,7 @@ const fn env(case: Case, env: &'static [&'static str]) -> Case {
     Case { env, ..case }
 }
 
-/// `$D` is the folder of the libraries. `libpcre2-8` is needed by `libselinux` alone, and that by `ls`.
+/// `$D` is the directory of the libraries. `libpcre2-8` is needed by `libselinux` alone, and that by `ls`.
 const CASES: &[Case] = &[
     case("sound", ""),
     user(case("sound for a user", "")),
@@ -296,11 +296,11 @@ const CASES: &[Case] = &[
     case("the C library is gone", "rm $D/libc.so.6"),
     case("elsewhere", "mv $D/libpcre2* opt"),
     env(case("elsewhere, named", "mv $D/libpcre2* opt"), &["LD_LIBRARY_PATH=/nowhere:/opt"]),
-    env(case("elsewhere, by the working folder", "mv $D/libpcre2* ."), &["LD_LIBRARY_PATH=/opt:"]),
+    env(case("elsewhere, by the working directory", "mv $D/libpcre2* ."), &["LD_LIBRARY_PATH=/opt:"]),
     env(case("elsewhere, by an empty list", "mv $D/libpcre2* ."), &["LD_LIBRARY_PATH="]),
     env(case("elsewhere, loaded before", "mv $D/libpcre2* opt"), &["LD_PRELOAD=/opt/libpcre2-8.so.0"]),
-    case("in another default folder", "mv $D/libpcre2* usr/lib"),
-    case("in no default folder", "mkdir -p usr/lib64; mv $D/libpcre2* usr/lib64"),
+    case("in another default directory", "mv $D/libpcre2* usr/lib"),
+    case("in no default directory", "mkdir -p usr/lib64; mv $D/libpcre2* usr/lib64"),
     case("in the cache", "mv $D/libpcre2* opt; echo /opt > etc/ld.so.conf; ldconfig -r ."),
     case("not in the cache", "ldconfig -r .; mv $D/libpcre2* opt; echo /opt > etc/ld.so.conf"),
     case("the cache is older", "mv $D/libpcre2* opt; echo /opt > etc/ld.so.conf; ldconfig -r .; mv opt/* usr/lib"),
@@ -310,14 +310,17 @@ const CASES: &[Case] = &[
         "the cache is closed",
         "mv $D/libpcre2* opt; echo /opt > etc/ld.so.conf; ldconfig -r .; chmod 600 etc/ld.so.cache",
     )),
-    user(case("a closed folder", "mv $D/libpcre2* opt; echo /opt > etc/ld.so.conf; ldconfig -r .; chmod 700 opt")),
-    case("a closed folder for root", "mv $D/libpcre2* opt; echo /opt > etc/ld.so.conf; ldconfig -r .; chmod 700 opt"),
+    user(case("a closed directory", "mv $D/libpcre2* opt; echo /opt > etc/ld.so.conf; ldconfig -r .; chmod 700 opt")),
+    case(
+        "a closed directory for root",
+        "mv $D/libpcre2* opt; echo /opt > etc/ld.so.conf; ldconfig -r .; chmod 700 opt",
+    ),
     user(case("a closed file", "chmod 600 $D/libpcre2*")),
     user(case("a closed file, and another", "cp $D/libpcre2* usr/lib; chmod 600 $D/libpcre2*")),
     user(case("a file without x", "chmod 644 $D/*.so*; chmod 755 $D/ld-*")),
     case("no library", "echo text > $D/libpcre2-8.so.0"),
     case("no library, and one behind it", "cp $D/libpcre2-8.so.0 usr/lib; echo text > $D/libpcre2-8.so.0"),
-    case("a folder of that name", "mv $D/libpcre2-8.so.0 usr/lib; mkdir $D/libpcre2-8.so.0"),
+    case("a directory of that name", "mv $D/libpcre2-8.so.0 usr/lib; mkdir $D/libpcre2-8.so.0"),
     // e_machine, EI_CLASS, EI_DATA
     case("for another machine", "printf '\\267' | dd of=$D/libpcre2-8.so.0 bs=1 seek=18 conv=notrunc"),
     case(
@@ -361,7 +364,7 @@ const CASES: &[Case] = &[
         "a name with a path",
         "mv $D/libpcre2* opt; patchelf --replace-needed libpcre2-8.so.0 /opt/libpcre2-8.so.0 $D/libselinux.so.1",
     ),
-    case("no default folder", "patchelf --no-default-lib $D/libselinux.so.1"),
+    case("no default directory", "patchelf --no-default-lib $D/libselinux.so.1"),
     case("a version that nobody defines", VERSION),
     case("known by its soname", "mv $D/libpcre2-8.so.0 opt/x.so; patchelf --add-needed /opt/x.so usr/bin/ls"),
 ];
@@ -387,9 +390,9 @@ const MUSL_CASES: &[Case] = &[
     case("a library of a library is gone", "rm usr/lib/libb.so"),
     case("elsewhere", "mv usr/lib/libb.so opt"),
     env(case("elsewhere, named", "mv usr/lib/libb.so opt"), &["LD_LIBRARY_PATH=/nowhere:/opt"]),
-    env(case("elsewhere, by the working folder", "mv usr/lib/libb.so ."), &["LD_LIBRARY_PATH=/opt:"]),
+    env(case("elsewhere, by the working directory", "mv usr/lib/libb.so ."), &["LD_LIBRARY_PATH=/opt:"]),
     env(case("elsewhere, loaded before", "mv usr/lib/libb.so opt"), &["LD_PRELOAD=/opt/libb.so"]),
-    case("in another default folder", "mv usr/lib/libb.so usr/local/lib"),
+    case("in another default directory", "mv usr/lib/libb.so usr/local/lib"),
     case("RUNPATH is inherited", "mv usr/lib/libb.so opt; patchelf --set-rpath /opt bin/app"),
     case("RPATH is inherited", "mv usr/lib/libb.so opt; patchelf --force-rpath --set-rpath /opt bin/app"),
     case("RPATH with a token", "mv usr/lib/libb.so opt; patchelf --set-rpath '/opt:$LIB' bin/app"),
@@ -404,7 +407,7 @@ const MUSL_CASES: &[Case] = &[
     user(case("a closed path file", ": > etc/ld-musl-x86_64.path; chmod 600 etc/ld-musl-x86_64.path")),
     user(case("a closed file", "chmod 600 usr/lib/libb.so")),
     user(case("a closed file, and another", "cp usr/lib/libb.so usr/local/lib; chmod 600 usr/local/lib/libb.so")),
-    user(case("a closed folder", "chmod 700 usr/lib")),
+    user(case("a closed directory", "chmod 700 usr/lib")),
     case("no library before", "echo text > usr/local/lib/libb.so"),
     case("another machine before", "cp usr/lib/libb.so lib; printf '\\1' | dd of=lib/libb.so bs=1 seek=4 conv=notrunc"),
     case("a name of its own", "patchelf --add-needed libm.so.6 bin/app; patchelf --add-needed libutil.so.1 bin/app"),
@@ -429,14 +432,14 @@ impl Bench {
     /// With the sound root that these commands make.
     fn new(root: &Path, sound: &str) -> Bench {
         let bench = Bench { desk: Desk::new(), root: root.to_path_buf() };
-        std::fs::create_dir(bench.desk.folder().join("sound")).unwrap();
+        std::fs::create_dir(bench.desk.directory().join("sound")).unwrap();
         bench.shell("sound", sound);
         bench
     }
 
-    fn shell(&self, folder: &str, text: &str) {
+    fn shell(&self, directory: &str, text: &str) {
         let mut command = Command::new("sh");
-        command.args(["-e", "-c", text]).current_dir(self.desk.folder().join(folder));
+        command.args(["-e", "-c", text]).current_dir(self.desk.directory().join(directory));
         let output = command.env("D", "usr/lib/x86_64-linux-gnu").env("ROOT", &self.root).output().unwrap();
         assert!(output.status.success(), "{text}: {}", String::from_utf8_lossy(&output.stderr));
     }
@@ -446,21 +449,25 @@ impl Bench {
         let (mut ran, mut failed, mut wrong) = (0, 0, Vec::new());
         for (number, case) in cases.iter().enumerate() {
             let number = number.to_string();
-            let folder = self.desk.folder().join(&number);
+            let directory = self.desk.directory().join(&number);
             self.shell(".", &format!("cp -a sound {number}"));
             match case.make {
-                VERSION => other_version(&folder.join(program)),
+                VERSION => other_version(&directory.join(program)),
                 make => self.shell(&number, make),
             }
-            let view = View::new(vec![Arc::new(layer(&folder))]);
+            let view = View::new(vec![Arc::new(layer(&directory))]);
             let mut image = empty_image(case.user);
             image.config.run.env = case.env.iter().map(|pair| pair.to_string()).collect();
             let facts = Facts::new(&image, Ok(&view));
-            let ground = Ground::of(&facts, Capabilities::Docker).unwrap();
+            let process = ProcessContext::of(&facts, Capabilities::Docker).unwrap();
             let node = view.at(program.as_bytes()).unwrap();
-            let told = Told::of(&view, &loader::load(&ground, node, &ground.actor, false));
+            let told = Told::of(&view, &loader::load(&process, node, &process.actor, false));
             let mut command = Command::new("chroot");
-            command.arg(format!("--userspec={}", case.user)).arg(&folder).arg(format!("/{program}")).arg("--version");
+            command
+                .arg(format!("--userspec={}", case.user))
+                .arg(&directory)
+                .arg(format!("/{program}"))
+                .arg("--version");
             // There is no /proc in this root, by which ld.so would know where the program lies.
             command.env_clear().env("PATH", DEFAULT_PATH).env("LD_ORIGIN_PATH", "/usr/bin");
             let output = command.envs(case.env.iter().filter_map(|pair| pair.split_once('='))).output().unwrap();

@@ -1,4 +1,4 @@
-//! The tests, in one program: they run the command line on images that they build themselves, or that a folder outside
+//! The tests, in one program: they run the command line on images that they build themselves, or that a directory outside
 //! the project holds (`PLIMSOLL_CORPUS`, `PLIMSOLL_HOSTILE`). Not here: tests of single functions, which stand beside
 //! their code.
 #![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]

@@ -155,17 +155,17 @@ fn a_whiteout_behind_its_own_layers_file_leaves_that_file() {
 }
 
 #[test]
-fn a_folder_whited_out_and_made_again_is_empty() {
+fn a_directory_whited_out_and_made_again_is_empty() {
     agree("layer\n f 0644 0:0 a/x \"old\"\nlayer\n w a\n d 0700 5:6 a\n");
 }
 
 #[test]
-fn a_file_becomes_a_folder_becomes_a_file() {
+fn a_file_becomes_a_directory_becomes_a_file() {
     agree("layer\n f 0644 0:0 a \"1\"\nlayer\n d 0755 0:0 a\n f 0644 0:0 a/x \"2\"\nlayer\n f 0644 0:0 a \"3\"\n");
 }
 
 #[test]
-fn a_folders_entry_keeps_what_is_in_it() {
+fn a_directories_entry_keeps_what_is_in_it() {
     agree("layer\n d 0755 0:0 a\n f 0644 0:0 a/x \"1\"\nlayer\n d 0700 1:2 a\n");
 }
 

@@ -19,7 +19,7 @@
 //!   p run/pipe
 //!   x security.capability=0100000200040000 # of the entry before
 //!   w app/gone                             # a whiteout
-//!   o app/folder                           # an opaque marker
+//!   o app/directory                           # an opaque marker
 //! ```
 //!
 //! An `e` line also takes `rpath=`, `runpath=`, `soname=`, `defines=VERSION,…`, `machine=NUMBER` and `class=32`.
@@ -342,13 +342,13 @@ fn read_entry(layer: &mut Layer, kind: &str, rest: &str, line: usize) {
             entry.device = (major.parse().unwrap(), minor.parse().unwrap());
         }
         "w" | "o" => {
-            let (folder, name) = match entry.path.iter().rposition(|&b| b == b'/') {
+            let (directory, name) = match entry.path.iter().rposition(|&b| b == b'/') {
                 Some(slash) => (entry.path[..=slash].to_vec(), entry.path[slash + 1..].to_vec()),
                 None => (Vec::new(), entry.path.clone()),
             };
             let marker =
                 if kind == "w" { [b".wh.", name.as_slice()].concat() } else { [&name[..], b"/.wh..wh..opq"].concat() };
-            (entry.kind, entry.mode, entry.path) = (b'f', 0, [folder, marker].concat());
+            (entry.kind, entry.mode, entry.path) = (b'f', 0, [directory, marker].concat());
         }
         _ => bad("no such entry"),
     }
@@ -496,7 +496,7 @@ fn a_text_says_what_the_image_holds() {
          f 0600 1:2 \"a\\x20b\\xff\" \"#! no mark\\n\" 0*2   #! context-file-left shipped #! context-file-left\n\
          x user.a=6162\n\
          w gone/x\n\
-         o folder\n",
+         o directory\n",
     );
     assert_eq!(written.head, ["row B4, breaks"]);
     assert_eq!(written.image.run["Env"], json!(["A=b c", "B=d e"]));
@@ -506,7 +506,7 @@ fn a_text_says_what_the_image_holds() {
     assert_eq!(entries[0].data, b"#! no mark\n\0\0");
     assert_eq!(entries[0].xattrs, [(b"user.a".to_vec(), b"ab".to_vec())]);
     assert_eq!(entries[1].path, b"gone/.wh.x");
-    assert_eq!(entries[2].path, b"folder/.wh..wh..opq");
+    assert_eq!(entries[2].path, b"directory/.wh..wh..opq");
     assert_eq!(written.image.layers[0].created_by.as_deref(), Some("COPY . . # buildkit"));
     let rules: Vec<&str> = written.marks.iter().map(|mark| mark.rule.as_str()).collect();
     assert_eq!(rules, ["root-user", "wasted-space", "context-file-left", "context-file-left"]);

@@ -217,10 +217,12 @@ fn case_58_a_name_that_leaves_the_root() {
         entries: vec![],
     });
     let archive = desk.file("inner/image.tar", image::docker_archive(&[image]));
-    let ran = support::Run::new(["audit", &archive, "--format", "json"]).folder(&desk.folder().join("inner")).run();
+    let ran =
+        support::Run::new(["audit", &archive, "--format", "json"]).directory(&desk.directory().join("inner")).run();
     assert!(ran.code.is_some_and(|code| code <= 2) && ran.dirt().is_none(), "{}", ran.told());
     assert!(ran.out().contains("escape-marker"), "not reported: {}", ran.told());
-    let mut left: Vec<_> = std::fs::read_dir(desk.folder()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let mut left: Vec<_> =
+        std::fs::read_dir(desk.directory()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
     assert_eq!(left, ["inner"]);
     assert!(!std::path::Path::new("/escape-marker").exists());

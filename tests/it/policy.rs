@@ -18,7 +18,7 @@ fn app() -> Image {
     )
 }
 
-/// A folder with the image as `app.tar`, where the program is run.
+/// A directory with the image as `app.tar`, where the program is run.
 struct Bench {
     desk: Desk,
 }
@@ -36,7 +36,7 @@ impl Bench {
     }
 
     fn audit(&self, args: &[&str]) -> Ran {
-        Run::new([&["audit", "app.tar"], args].concat()).folder(self.desk.folder()).run()
+        Run::new([&["audit", "app.tar"], args].concat()).directory(self.desk.directory()).run()
     }
 
     /// The level of each rule that found something, under these policies.
@@ -152,7 +152,7 @@ fn a_rule_that_is_not_named_is_off() {
 }
 
 #[test]
-fn a_file_extends_others_from_its_own_folder() {
+fn a_file_extends_others_from_its_own_directory() {
     let bench = Bench::new();
     bench.file("team/ports.toml", "schema = 1\n[rules]\nunexpected-port = { level = \"note\", ports = [] }\n");
     bench.file(

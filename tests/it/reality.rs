@@ -289,8 +289,8 @@ fn what_is_said_of_a_command_is_what_happens() {
         return;
     }
     let alpine = alpine(&corpus);
-    unpack(&alpine, &root.folder().join("alpine"));
-    let busybox = std::fs::read(root.folder().join("alpine/bin/busybox")).unwrap();
+    unpack(&alpine, &root.directory().join("alpine"));
+    let busybox = std::fs::read(root.directory().join("alpine/bin/busybox")).unwrap();
     let (mut ran, mut failed, mut wrong) = (0, 0, Vec::new());
     for (number, case) in CASES.trim().split("\n\n").enumerate() {
         let (config, entries) = case.split_once('\n').unwrap_or((case, ""));
@@ -302,10 +302,10 @@ fn what_is_said_of_a_command_is_what_happens() {
         }
         let own = image.layers[0].bytes();
         image.layers.insert(0, Layer { tar: Some(alpine.clone()), ..Layer::default() });
-        let folder = root.folder().join(number.to_string());
-        succeeds(Command::new("cp").arg("-a").arg(root.folder().join("alpine")).arg(&folder));
-        unpack(&own, &folder);
-        let really = run(&folder, &image);
+        let directory = root.directory().join(number.to_string());
+        succeeds(Command::new("cp").arg("-a").arg(root.directory().join("alpine")).arg(&directory));
+        unpack(&own, &directory);
+        let really = run(&directory, &image);
         let said = said(&root.archive(&image));
         match really {
             true => ran += 1,
@@ -314,7 +314,7 @@ fn what_is_said_of_a_command_is_what_happens() {
         if said != Ok(really) {
             wrong.push(format!("{case}\n  said {said:?}, really {really}"));
         }
-        std::fs::remove_dir_all(&folder).unwrap();
+        std::fs::remove_dir_all(&directory).unwrap();
     }
     assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
     let _ = writeln!(std::io::stderr(), "{ran} ran, {failed} failed");
@@ -337,7 +337,7 @@ fn said(archive: &str) -> Result<bool, String> {
 
 /// Whether the command runs, by running it as the image's user. `env` of busybox executes it as a runtime would: no shell
 /// reads what is no program.
-fn run(folder: &Path, image: &crate::image::Image) -> bool {
+fn run(directory: &Path, image: &crate::image::Image) -> bool {
     let text = |field: &str| image.run.get(field).and_then(|value| value.as_str()).unwrap_or_default().to_string();
     let list = |field: &str| -> Vec<String> {
         let values = image.run.get(field).and_then(|value| value.as_array()).cloned().unwrap_or_default();
@@ -356,7 +356,7 @@ fn run(folder: &Path, image: &crate::image::Image) -> bool {
     let status = Command::new("chroot")
         .arg(format!("--userspec={user}"))
         .arg(format!("--groups={groups}"))
-        .arg(folder)
+        .arg(directory)
         .args(["/bin/sh", "-c", "cd \"$0\" && exec /usr/bin/env -i \"$@\"", &workdir])
         .args(env)
         .args(list("Cmd"))
@@ -401,11 +401,11 @@ fn alpine(corpus: &Path) -> Vec<u8> {
     tar
 }
 
-fn unpack(tar: &[u8], folder: &Path) {
-    std::fs::create_dir_all(folder).unwrap();
+fn unpack(tar: &[u8], directory: &Path) {
+    std::fs::create_dir_all(directory).unwrap();
     let mut child = Command::new("tar")
         .args(["-xp", "--numeric-owner", "--same-owner", "-C"])
-        .arg(folder)
+        .arg(directory)
         .stdin(Stdio::piped())
         .spawn()
         .unwrap();

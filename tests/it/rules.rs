@@ -36,15 +36,16 @@ struct Case {
 
 fn cases() -> Vec<Case> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/rules");
-    let sorted = |folder: &Path| -> Vec<PathBuf> {
-        let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let sorted = |directory: &Path| -> Vec<PathBuf> {
+        let mut paths: Vec<PathBuf> =
+            std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
         paths.sort();
         paths
     };
     let mut cases = Vec::new();
-    for folder in sorted(&root) {
-        let rule = folder.file_name().unwrap().to_str().unwrap().to_string();
-        for file in sorted(&folder) {
+    for directory in sorted(&root) {
+        let rule = directory.file_name().unwrap().to_str().unwrap().to_string();
+        for file in sorted(&directory) {
             let name = format!("{rule}/{}", file.file_name().unwrap().to_str().unwrap());
             assert!(name.ends_with(".image"), "testdata/rules/{name} is no .image");
             cases.push(case(name, &rule, &std::fs::read_to_string(&file).unwrap()));

@@ -48,7 +48,7 @@ fn ended(mut out: Vec<u8>) -> Vec<u8> {
     out
 }
 
-/// `docker save` before release 25: a folder for each layer with `VERSION`, `json` and `layer.tar`, a link where the
+/// `docker save` before release 25: a directory for each layer with `VERSION`, `json` and `layer.tar`, a link where the
 /// layer's tar is in the archive already.
 pub fn docker_before_25(image: &Image, repeated: Repeated) -> Vec<u8> {
     let parts = parts(image);
@@ -56,7 +56,7 @@ pub fn docker_before_25(image: &Image, repeated: Repeated) -> Vec<u8> {
     let mut names = Vec::new();
     for (at, (tar, diff_id)) in parts.tars.iter().zip(&parts.diff_ids).enumerate() {
         let id = image::sha256(format!("{at} {diff_id}").as_bytes());
-        out.extend(tarball::folder(format!("{id}/")));
+        out.extend(tarball::directory(format!("{id}/")));
         out.extend(tarball::file(format!("{id}/VERSION"), "1.0"));
         out.extend(tarball::file(format!("{id}/json"), json!({"id": id}).to_string()));
         let name = format!("{id}/layer.tar");
@@ -121,15 +121,15 @@ pub fn crane(image: &Image) -> Vec<u8> {
     ended(out)
 }
 
-/// nix: folders of layers as docker before 25 has them, every name with `./` before it.
+/// nix: directories of layers as docker before 25 has them, every name with `./` before it.
 pub fn nix(image: &Image) -> Vec<u8> {
     let parts = parts(image);
-    let mut out = tarball::folder("./");
+    let mut out = tarball::directory("./");
     let mut names: Vec<String> = Vec::new();
     for (tar, diff_id) in parts.tars.iter().zip(&parts.diff_ids) {
         let name = format!("{}/layer.tar", &diff_id[7..]);
         if !names.contains(&name) {
-            out.extend(tarball::folder(format!("./{}/", &diff_id[7..])));
+            out.extend(tarball::directory(format!("./{}/", &diff_id[7..])));
             out.extend(tarball::file(format!("./{name}"), tar));
         }
         names.push(name);
@@ -140,7 +140,7 @@ pub fn nix(image: &Image) -> Vec<u8> {
     ended(out)
 }
 
-/// podman and skopeo: layers as `HEX.tar`, and for old readers a folder each whose `layer.tar` is a link.
+/// podman and skopeo: layers as `HEX.tar`, and for old readers a directory each whose `layer.tar` is a link.
 pub fn podman(image: &Image) -> Vec<u8> {
     let parts = parts(image);
     let mut out = Vec::new();
@@ -164,7 +164,8 @@ pub fn podman(image: &Image) -> Vec<u8> {
 
 /// Files as one tar, each name with `./` before it, as `tar -C DIR -c .` writes them.
 pub fn dotted_tar_of(files: &Files) -> Vec<u8> {
-    let mut out = [tarball::folder("./"), tarball::folder("./blobs/"), tarball::folder("./blobs/sha256/")].concat();
+    let mut out =
+        [tarball::directory("./"), tarball::directory("./blobs/"), tarball::directory("./blobs/sha256/")].concat();
     out.extend(files.iter().flat_map(|(name, data)| tarball::file(format!("./{name}"), data)));
     ended(out)
 }

@@ -141,8 +141,8 @@ fn docker_since_25_is_one_image_in_two_descriptions() {
             assert!(found["manifest_digest"].is_string());
             assert!(stored(&found).iter().all(|(kind, told)| kind.is_some() && *told == packed), "{reference}");
         }
-        let folder = desk.files(&format!("{compression:?}"), &files);
-        holds(&folder, &app());
+        let directory = desk.files(&format!("{compression:?}"), &files);
+        holds(&directory, &app());
     }
 }
 
@@ -215,19 +215,19 @@ fn entries_with_a_dot_before_their_name() {
 }
 
 #[test]
-fn layouts_and_folders() {
+fn layouts_and_directories() {
     let desk = Desk::new();
     for (name, compression) in [("plain", Compression::Plain), ("gzip", Compression::Gzip), ("zstd", Compression::Zstd)]
     {
         let packed = compression != Compression::Plain;
         let layout = image::oci_layout_files(&[app()], compression);
-        let folder = desk.files(name, &layout);
+        let directory = desk.files(name, &layout);
         let file = desk.file(&format!("{name}.tar"), image::tar_of(&layout));
         for reference in [
-            folder.clone(),
-            format!("oci:{folder}"),
-            format!("oci:{folder}:app:1.0"),
-            format!("oci:{folder}:1.0"),
+            directory.clone(),
+            format!("oci:{directory}"),
+            format!("oci:{directory}:app:1.0"),
+            format!("oci:{directory}:1.0"),
             file.clone(),
             format!("oci-archive:{file}"),
             format!("oci-archive:{file}:app:1.0"),
@@ -240,7 +240,7 @@ fn layouts_and_folders() {
         let dir = desk.files(&format!("dir-{name}"), &image::dir_layout(&app(), compression));
         for reference in [dir.clone(), format!("dir:{dir}")] {
             let found = holds(&reference, &app());
-            assert_eq!(texts(&found["names"]), Vec::<&str>::new(), "a dir: folder holds no name");
+            assert_eq!(texts(&found["names"]), Vec::<&str>::new(), "a dir: directory holds no name");
             assert!(found["manifest_digest"].is_string());
         }
     }
@@ -249,21 +249,21 @@ fn layouts_and_folders() {
 #[test]
 fn a_digest_picks_a_manifest_or_a_config() {
     let desk = Desk::new();
-    let folder = desk.files("two", &image::oci_layout_files(&[app(), other()], Compression::Gzip));
+    let directory = desk.files("two", &image::oci_layout_files(&[app(), other()], Compression::Gzip));
     for image in [app(), other()] {
         let mut files = Files::new();
         let entry = image::put_image(&mut files, &image, Compression::Gzip);
         let manifest = entry["digest"].as_str().unwrap();
         let (_, config) = shapes::digests(&image);
         for digest in [manifest, &config] {
-            let found = holds(&format!("oci:{folder}@{digest}"), &image);
+            let found = holds(&format!("oci:{directory}@{digest}"), &image);
             assert_eq!(found["manifest_digest"], entry["digest"]);
         }
     }
-    let nobody = format!("oci:{folder}@sha256:{}", "0".repeat(64));
+    let nobody = format!("oci:{directory}@sha256:{}", "0".repeat(64));
     let ran = audit(&nobody, &[]).exits(2);
     assert!(ran.err().contains("it holds app:1.0, other:2.0"), "{}", ran.told());
-    audit(&format!("oci:{folder}@sha256:00"), &[]).exits(2);
+    audit(&format!("oci:{directory}@sha256:00"), &[]).exits(2);
 }
 
 #[test]
@@ -361,9 +361,9 @@ fn for_arm() -> Image {
 fn an_index_in_an_index_with_an_attestation_first() {
     let desk = Desk::new();
     let (files, about) = nested(&for_arm(), &app());
-    let folder = desk.files("layout", &files);
+    let directory = desk.files("layout", &files);
     let file = desk.file("layout.tar", image::tar_of(&files));
-    for reference in [folder.clone(), file, format!("oci:{folder}:app:1.0")] {
+    for reference in [directory.clone(), file, format!("oci:{directory}:app:1.0")] {
         let all = images(&audit(&reference, &[]));
         assert_eq!(all.iter().map(essence).collect::<Vec<_>>(), [truth(&app()), truth(&for_arm())]);
         let platforms: Vec<&Value> = all.iter().map(|image| &image["platform"]).collect();
@@ -374,9 +374,9 @@ fn an_index_in_an_index_with_an_attestation_first() {
         assert_eq!(all[1]["evidence"], json!([]), "the attestation speaks of the other platform");
     }
     for (platform, image) in [("linux/amd64", app()), ("linux/arm64", for_arm()), ("linux/arm64/v8", for_arm())] {
-        is(&audit(&folder, &["--platform", platform]), &image);
+        is(&audit(&directory, &["--platform", platform]), &image);
     }
-    let ran = audit(&folder, &["--platform", "linux/s390x"]).exits(2);
+    let ran = audit(&directory, &["--platform", "linux/s390x"]).exits(2);
     assert!(ran.err().contains("linux/s390x") && ran.err().contains("linux/arm64/v8"), "{}", ran.told());
 }
 
@@ -388,15 +388,15 @@ fn a_platform_that_the_input_does_not_hold() {
     let mut elsewhere = Files::new();
     let absent = image::put_image(&mut elsewhere, &for_arm(), Compression::Gzip);
     image::seal(&mut files, &[here, absent.clone()]);
-    let folder = desk.files("layout", &files);
-    let found = holds(&folder, &app());
+    let directory = desk.files("layout", &files);
+    let found = holds(&directory, &app());
     let left = &found["not_examined"][0];
     assert_eq!(left["kind"], "platform");
     let reason = left["reason"].as_str().unwrap();
     let digest = absent["digest"].as_str().unwrap();
     assert!(reason.contains("linux/arm64/v8") && reason.contains(digest), "{reason}");
-    is(&audit(&folder, &["--platform", "linux/amd64"]), &app());
-    let ran = audit(&folder, &["--platform", "linux/arm64"]).exits(2);
+    is(&audit(&directory, &["--platform", "linux/amd64"]), &app());
+    let ran = audit(&directory, &["--platform", "linux/arm64"]).exits(2);
     assert!(ran.err().contains(digest) && ran.err().contains("skopeo copy --all"), "{}", ran.told());
 }
 

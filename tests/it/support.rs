@@ -119,8 +119,8 @@ impl Run {
         self
     }
 
-    pub fn folder(mut self, folder: &Path) -> Run {
-        self.command.current_dir(folder);
+    pub fn directory(mut self, directory: &Path) -> Run {
+        self.command.current_dir(directory);
         self
     }
 
@@ -186,29 +186,29 @@ pub fn plimsoll(args: &[&str]) -> Ran {
     Run::new(args).run()
 }
 
-/// A folder for the files of one test.
+/// A directory for the files of one test.
 pub struct Desk {
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Desk {
     pub fn new() -> Desk {
-        Desk { folder: tempfile::tempdir().unwrap() }
+        Desk { directory: tempfile::tempdir().unwrap() }
     }
 
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Writes a file; gives its path as text.
     pub fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
-        let path = self.folder.path().join(name);
+        let path = self.directory.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, bytes).unwrap();
         path.to_str().unwrap().to_string()
     }
 
-    /// Writes a folder of files; gives its path as text.
+    /// Writes a directory of files; gives its path as text.
     pub fn files(&self, name: &str, files: &image::Files) -> String {
         for (inner, bytes) in files {
             self.file(&format!("{name}/{inner}"), bytes);
@@ -216,9 +216,9 @@ impl Desk {
         self.path(name)
     }
 
-    /// A path in the folder, as text.
+    /// A path in the directory, as text.
     pub fn path(&self, name: &str) -> String {
-        self.folder.path().join(name).to_str().unwrap().to_string()
+        self.directory.path().join(name).to_str().unwrap().to_string()
     }
 
     /// One image as a docker archive.
@@ -262,11 +262,11 @@ pub fn paths(finding: &Value) -> Vec<String> {
     places.filter_map(|place| place["path"].as_str()).map(|path| path.trim_start_matches('/').to_string()).collect()
 }
 
-/// The folder that an environment variable names, or a loud word on standard error.
+/// The directory that an environment variable names, or a loud word on standard error.
 pub fn outside(variable: &str, test: &str) -> Option<PathBuf> {
     match std::env::var_os(variable) {
-        Some(folder) if Path::new(&folder).is_dir() => Some(PathBuf::from(folder)),
-        Some(folder) => panic!("{variable} is {}: no such folder", folder.display()),
+        Some(directory) if Path::new(&directory).is_dir() => Some(PathBuf::from(directory)),
+        Some(directory) => panic!("{variable} is {}: no such directory", directory.display()),
         None => {
             // Past the test harness, which would hold back what `eprintln!` says while the test passes.
             let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: set {variable} to run it");

@@ -238,8 +238,8 @@ pub fn file(name: impl AsRef<[u8]>, data: impl AsRef<[u8]>) -> Vec<u8> {
     Header::new(name).with(data)
 }
 
-/// A folder, 0755.
-pub fn folder(name: impl AsRef<[u8]>) -> Vec<u8> {
+/// A directory, 0755.
+pub fn directory(name: impl AsRef<[u8]>) -> Vec<u8> {
     Header::new(name).kind(b'5').mode(0o755).with("")
 }
 

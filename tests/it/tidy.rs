@@ -44,9 +44,9 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn sources(folder: &str) -> Vec<Source> {
-    fn walk(folder: &Path, out: &mut Vec<PathBuf>) {
-        let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+fn sources(directory: &str) -> Vec<Source> {
+    fn walk(directory: &Path, out: &mut Vec<PathBuf>) {
+        let mut paths: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
         paths.sort();
         for path in paths {
             if path.is_dir() {
@@ -57,7 +57,7 @@ fn sources(folder: &str) -> Vec<Source> {
         }
     }
     let mut paths = Vec::new();
-    walk(&root().join(folder), &mut paths);
+    walk(&root().join(directory), &mut paths);
     let source = |path: &PathBuf| {
         let short = path.strip_prefix(root()).unwrap();
         let first = short.components().nth(1).unwrap().as_os_str().to_str().unwrap();

@@ -1,7 +1,7 @@
 //! A naive model of the merged view: a map from path to node, everything by walking all of it.
 //!
 //! The image specification's rules: whiteouts and opaque markers of a layer act on the lower layers first, wherever they
-//! stand; then the entries in order, each replacing what is there unless both are folders. Slow and obvious on purpose,
+//! stand; then the entries in order, each replacing what is there unless both are directories. Slow and obvious on purpose,
 //! and no code shared with the program. In: layers of entries. Out: the lines of the listing, or the first entry that
 //! has no place (a link to nothing, a name below a file).
 
@@ -38,7 +38,7 @@ pub type Misplaced = (usize, usize);
 /// The listing of the merged view.
 pub fn listing(layers: &[Vec<Entry>]) -> Result<Vec<String>, Misplaced> {
     let mut view = View { nodes: BTreeMap::new(), inodes: Vec::new() };
-    view.folder(b"");
+    view.directory(b"");
     for (index, entries) in layers.iter().enumerate() {
         let rescued = view.hide(entries);
         for (at, entry) in entries.iter().enumerate() {
@@ -56,11 +56,11 @@ enum Marker {
 }
 
 fn marker(path: &[u8]) -> Option<(Path, Marker)> {
-    let (folder, name) = split(path);
+    let (directory, name) = split(path);
     if name == b".wh..wh..opq" {
-        return Some((folder.to_vec(), Marker::Opaque));
+        return Some((directory.to_vec(), Marker::Opaque));
     }
-    name.strip_prefix(b".wh.").map(|hidden| (folder.to_vec(), Marker::Whiteout(hidden.to_vec())))
+    name.strip_prefix(b".wh.").map(|hidden| (directory.to_vec(), Marker::Whiteout(hidden.to_vec())))
 }
 
 fn split(path: &[u8]) -> (&[u8], &[u8]) {
@@ -70,20 +70,20 @@ fn split(path: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-fn join(folder: &[u8], name: &[u8]) -> Path {
-    if folder.is_empty() { name.to_vec() } else { [folder, b"/", name].concat() }
+fn join(directory: &[u8], name: &[u8]) -> Path {
+    if directory.is_empty() { name.to_vec() } else { [directory, b"/", name].concat() }
 }
 
 fn parts(path: &[u8]) -> Vec<Path> {
     path.split(|&byte| byte == b'/').filter(|part| !part.is_empty() && *part != b".").map(<[u8]>::to_vec).collect()
 }
 
-fn is_below(path: &[u8], folder: &[u8]) -> bool {
-    path != folder && (folder.is_empty() || path.starts_with(&join(folder, b"")))
+fn is_below(path: &[u8], directory: &[u8]) -> bool {
+    path != directory && (directory.is_empty() || path.starts_with(&join(directory, b"")))
 }
 
 impl View {
-    fn folder(&mut self, path: &[u8]) {
+    fn directory(&mut self, path: &[u8]) {
         self.inodes.push(Inode {
             kind: b'd',
             mode: 0o755,
@@ -104,9 +104,9 @@ impl View {
         self.nodes.retain(|other, _| other != path && !is_below(other, path));
     }
 
-    /// The real path of an entry's folder: links followed inside the image, missing folders made if `make`.
-    fn resolve(&mut self, folder: &[u8], make: bool) -> Option<Path> {
-        let mut todo = parts(folder);
+    /// The real path of an entry's directory: links followed inside the image, missing directories made if `make`.
+    fn resolve(&mut self, directory: &[u8], make: bool) -> Option<Path> {
+        let mut todo = parts(directory);
         let mut at: Path = Vec::new();
         let mut hops = 0;
         while !todo.is_empty() {
@@ -117,7 +117,7 @@ impl View {
             }
             let next = join(&at, &name);
             if make && self.at(&next).is_none() {
-                self.folder(&next);
+                self.directory(&next);
             }
             let node = self.at(&next)?;
             match node.kind {
@@ -139,11 +139,11 @@ impl View {
         Some(at)
     }
 
-    /// The folder of the lower layers that a marker speaks of. A link is followed only where the layer itself puts
+    /// The directory of the lower layers that a marker speaks of. A link is followed only where the layer itself puts
     /// nothing in its place.
-    fn lower(&mut self, folder: &[u8], own: &BTreeSet<Path>) -> Option<Path> {
+    fn lower(&mut self, directory: &[u8], own: &BTreeSet<Path>) -> Option<Path> {
         let (mut at, mut lexical): (Path, Path) = (Vec::new(), Vec::new());
-        for name in parts(folder) {
+        for name in parts(directory) {
             lexical = join(&lexical, &name);
             let next = join(&at, &name);
             let node = self.at(&next)?;
@@ -165,8 +165,8 @@ impl View {
         let own: BTreeSet<Path> =
             entries.iter().filter(|entry| marker(&entry.path).is_none()).map(|entry| entry.path.clone()).collect();
         let (mut gone, mut opaque) = (BTreeSet::new(), BTreeSet::new());
-        for (folder, what) in entries.iter().filter_map(|entry| marker(&entry.path)) {
-            let Some(real) = self.lower(&folder, &own) else { continue };
+        for (directory, what) in entries.iter().filter_map(|entry| marker(&entry.path)) {
+            let Some(real) = self.lower(&directory, &own) else { continue };
             match what {
                 Marker::Whiteout(name) => drop(gone.insert(join(&real, &name))),
                 Marker::Opaque => drop(opaque.insert(real)),
@@ -191,14 +191,14 @@ impl View {
     }
 
     fn place(&mut self, entry: &Entry, rescued: &BTreeMap<Path, usize>) -> Option<()> {
-        let (folder, name) = split(&entry.path);
-        let folder = self.resolve(folder, true)?;
-        let real = join(&folder, name);
+        let (directory, name) = split(&entry.path);
+        let directory = self.resolve(directory, true)?;
+        let real = join(&directory, name);
         let there = self.at(&real).map(|node| node.kind);
         if entry.kind == b'd' {
             if there != Some(b'd') {
                 self.remove(&real);
-                self.folder(&real);
+                self.directory(&real);
             }
             let node = &mut self.inodes[self.nodes[&real]];
             (node.mode, node.uid, node.gid) = (entry.mode, entry.uid, entry.gid);
@@ -225,8 +225,8 @@ impl View {
 
     /// The inode that a hard link names; it takes the attributes of the link's entry.
     fn linked(&mut self, entry: &Entry, real: &[u8], rescued: &BTreeMap<Path, usize>) -> Option<usize> {
-        let (folder, name) = split(&entry.target);
-        let found = self.resolve(folder, false).map(|folder| join(&folder, name));
+        let (directory, name) = split(&entry.target);
+        let found = self.resolve(directory, false).map(|directory| join(&directory, name));
         let inode = match found.as_ref().and_then(|path| self.nodes.get(path)) {
             Some(_) if found.as_deref() == Some(real) => return None,
             Some(&inode) => inode,

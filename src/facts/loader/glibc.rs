@@ -7,7 +7,6 @@ use crate::facts::access;
 use crate::facts::access::Access;
 use crate::facts::access::Reach;
 use crate::facts::access::Want;
-use crate::facts::ground::Ground;
 use crate::facts::loader::Loaded;
 use crate::facts::loader::cache::Cache;
 use crate::facts::loader::link::Linker;
@@ -17,8 +16,9 @@ use crate::facts::loader::link::PROGRAM;
 use crate::facts::loader::link::Search;
 use crate::facts::loader::link::Sought;
 use crate::facts::loader::link::Tried;
-use crate::facts::loader::link::in_folder;
+use crate::facts::loader::link::in_directory;
 use crate::facts::loader::versions;
+use crate::facts::process::ProcessContext;
 use crate::facts::shell::OPEN;
 use crate::limits;
 use crate::model::finding::Undecided;
@@ -48,7 +48,7 @@ struct Glibc<'a> {
     cache: Result<Option<Cache<'a>>, Undecided>,
 }
 
-/// A list of folders, as it stands.
+/// A list of directories, as it stands.
 struct List<'a> {
     text: &'a [u8],
     separators: &'static [u8],
@@ -56,10 +56,10 @@ struct List<'a> {
     object: usize,
 }
 
-/// The folders that are built into a loader.
+/// The directories that are built into a loader.
 struct Defaults {
-    folders: Vec<Vec<u8>>,
-    /// Folders that other builds have, whose loader may have been put in the same place.
+    directories: Vec<Vec<u8>>,
+    /// Directories that other builds have, whose loader may have been put in the same place.
     perhaps: Vec<Vec<u8>>,
     /// `$LIB`.
     lib: Option<Vec<u8>>,
@@ -67,22 +67,22 @@ struct Defaults {
 
 impl<'a> Glibc<'a> {
     fn new(linker: &Linker<'_, 'a>, interpreter: NodeId) -> Glibc<'a> {
-        let ground = linker.ground;
-        let variable = ground.variables.get("LD_LIBRARY_PATH").filter(|_| !linker.secure);
+        let process = linker.process;
+        let variable = process.variables.get("LD_LIBRARY_PATH").filter(|_| !linker.secure);
         let is_big_endian = linker.objects[PROGRAM].elf.is_big_endian;
         Glibc {
-            defaults: Defaults::of(ground, interpreter),
+            defaults: Defaults::of(process, interpreter),
             environment: variable.unwrap_or_default().to_string(),
-            cache: content(ground, b"/etc/ld.so.cache").map(|bytes| Cache::read(bytes?, is_big_endian)),
+            cache: content(process, b"/etc/ld.so.cache").map(|bytes| Cache::read(bytes?, is_big_endian)),
         }
     }
 
     /// `LD_PRELOAD` and `/etc/ld.so.preload`. What is not there is told by ld.so and left out; what is there can be what a
     /// library asks for later.
     fn preload(&self, linker: &mut Linker<'_, 'a>) {
-        let ground = linker.ground;
-        let variable = ground.variables.get("LD_PRELOAD").filter(|_| !linker.secure).unwrap_or_default();
-        let file = match content(ground, b"/etc/ld.so.preload") {
+        let process = linker.process;
+        let variable = process.variables.get("LD_PRELOAD").filter(|_| !linker.secure).unwrap_or_default();
+        let file = match content(process, b"/etc/ld.so.preload") {
             Ok(bytes) => bytes.unwrap_or_default(),
             Err(question) => return linker.loaded.open.push(question),
         };
@@ -120,9 +120,9 @@ impl<'a> Glibc<'a> {
             }
             match token {
                 b"ORIGIN" => {
-                    let path = linker.ground.absolute(&linker.objects[object].path);
-                    let folder = path::parent(&path);
-                    out.extend_from_slice(if folder.is_empty() { b"/" } else { folder });
+                    let path = linker.process.absolute(&linker.objects[object].path);
+                    let directory = path::parent(&path);
+                    out.extend_from_slice(if directory.is_empty() { b"/" } else { directory });
                     must_be_trusted = linker.secure && object == PROGRAM;
                 }
                 b"LIB" => match &self.defaults.lib {
@@ -135,12 +135,12 @@ impl<'a> Glibc<'a> {
         // `is_trusted_path_normalize`
         let is_trusted = || {
             let clean = [b"/", &path::clean(&out).0[..], b"/"].concat();
-            self.defaults.folders.iter().any(|folder| clean.starts_with(&in_folder(folder, b"")))
+            self.defaults.directories.iter().any(|directory| clean.starts_with(&in_directory(directory, b"")))
         };
         Ok((!must_be_trusted || is_trusted()).then_some(out))
     }
 
-    /// Looks in the folders of a list; `None` where the search goes on.
+    /// Looks in the directories of a list; `None` where the search goes on.
     fn try_list(
         &self,
         linker: &mut Linker<'_, 'a>,
@@ -156,7 +156,7 @@ impl<'a> Glibc<'a> {
                 return Some(Sought::Nowhere);
             }
             let sought = match self.expand(linker, list.object, part) {
-                Ok(folder) => folder.and_then(|folder| self.try_folder(linker, &folder, name, search)),
+                Ok(directory) => directory.and_then(|directory| self.try_directory(linker, &directory, name, search)),
                 Err(doubt) => {
                     search.doubts.push(doubt);
                     None
@@ -169,27 +169,27 @@ impl<'a> Glibc<'a> {
         None
     }
 
-    fn try_folder(
+    fn try_directory(
         &self,
         linker: &mut Linker<'_, 'a>,
-        folder: &[u8],
+        directory: &[u8],
         name: &[u8],
         search: &mut Search,
     ) -> Option<Sought> {
-        // Subfolders for CPUs with more than the baseline come first (ld.so(8), "glibc-hwcaps").
-        if let Reach::Found(node) = linker.ground.reach(&in_folder(folder, b"glibc-hwcaps")) {
-            let view = linker.ground.view;
-            if let Err(question) = linker.ground.facts.spend(view.children(node).count()) {
+        // Subdirectories for CPUs with more than the baseline come first (ld.so(8), "glibc-hwcaps").
+        if let Reach::Found(node) = linker.process.reach(&in_directory(directory, b"glibc-hwcaps")) {
+            let view = linker.process.view;
+            if let Err(question) = linker.process.facts.spend(view.children(node).count()) {
                 search.doubts.push(question);
                 return None;
             }
             let has = |child: &NodeId| view.child(*child, name).is_some();
             if let Some(child) = view.children(node).filter(has).min() {
-                let folder = linker.ground.name(child);
-                search.doubts.push(Undecided::unknowable(folder, "only some CPUs are given the libraries in there"));
+                let directory = linker.process.name(child);
+                search.doubts.push(Undecided::unknowable(directory, "only some CPUs are given the libraries in there"));
             }
         }
-        self.try_path(linker, in_folder(folder, name), search)
+        self.try_path(linker, in_directory(directory, name), search)
     }
 
     fn try_path(&self, linker: &mut Linker<'_, 'a>, path: Vec<u8>, search: &mut Search) -> Option<Sought> {
@@ -221,12 +221,12 @@ impl<'a> Glibc<'a> {
             search.doubts.push(Undecided::denied(shown_bytes(name), reason));
         }
         for listed in found {
-            let in_default = |folder: &Vec<u8>| listed.path.starts_with(&in_folder(folder, b""));
-            if no_default && self.defaults.folders.iter().any(in_default) {
+            let in_default = |directory: &Vec<u8>| listed.path.starts_with(&in_directory(directory, b""));
+            if no_default && self.defaults.directories.iter().any(in_default) {
                 continue;
             }
             if listed.is_for_some_cpus {
-                if let Reach::Found(_) = linker.ground.reach(listed.path) {
+                if let Reach::Found(_) = linker.process.reach(listed.path) {
                     let path = shown_bytes(listed.path);
                     search.doubts.push(Undecided::unknowable(path, "only some CPUs are given this library"));
                 }
@@ -285,19 +285,19 @@ impl<'g, 'a> Loader<'g, 'a> for Glibc<'a> {
         if no_default {
             return Sought::Nowhere;
         }
-        for folder in &self.defaults.folders {
-            if let Some(sought) = self.try_folder(linker, folder, name, search) {
+        for directory in &self.defaults.directories {
+            if let Some(sought) = self.try_directory(linker, directory, name, search) {
                 return sought;
             }
         }
-        for folder in &self.defaults.perhaps {
-            if let Tried::Elf(_, true) = linker.open(&in_folder(folder, name), search) {
+        for directory in &self.defaults.perhaps {
+            if let Tried::Elf(_, true) = linker.open(&in_directory(directory, name), search) {
                 let why = "whether this loader looks there hangs on how it was built";
-                search.doubts.push(Undecided::unknowable(shown_bytes(folder), why));
+                search.doubts.push(Undecided::unknowable(shown_bytes(directory), why));
             }
         }
-        if self.defaults.folders.is_empty() {
-            let why = "the folders that are built into this loader are not known";
+        if self.defaults.directories.is_empty() {
+            let why = "the directories that are built into this loader are not known";
             search.doubts.push(Undecided::unknowable("ld.so", why));
         }
         Sought::Nowhere
@@ -305,24 +305,24 @@ impl<'g, 'a> Loader<'g, 'a> for Glibc<'a> {
 }
 
 impl Defaults {
-    /// Told by where the loader lies: Debian and Ubuntu keep it in a folder named for the machine, Fedora and SUSE in
+    /// Told by where the loader lies: Debian and Ubuntu keep it in a directory named for the machine, Fedora and SUSE in
     /// `lib64`, Arch in `lib`.
-    fn of(ground: &Ground<'_>, interpreter: NodeId) -> Defaults {
-        let place = ground.view.path(interpreter);
-        let folder = path::parent(&place);
-        let folder = folder.strip_prefix(b"usr/").unwrap_or(folder);
+    fn of(process: &ProcessContext<'_>, interpreter: NodeId) -> Defaults {
+        let place = process.view.path(interpreter);
+        let directory = path::parent(&place);
+        let directory = directory.strip_prefix(b"usr/").unwrap_or(directory);
         let both = |name: &[u8]| [[b"/", name].concat(), [b"/usr/", name].concat()];
-        let mut out = Defaults { folders: Vec::new(), perhaps: Vec::new(), lib: Some(folder.to_vec()) };
-        match folder.strip_prefix(b"lib/") {
+        let mut out = Defaults { directories: Vec::new(), perhaps: Vec::new(), lib: Some(directory.to_vec()) };
+        match directory.strip_prefix(b"lib/") {
             Some(triplet) if is_triplet(triplet) => {
-                out.folders.extend(both(folder));
-                out.folders.extend(both(b"lib"));
+                out.directories.extend(both(directory));
+                out.directories.extend(both(b"lib"));
                 return out;
             }
-            _ if folder == b"lib64" => out.folders.extend(both(b"lib64")),
-            _ if folder == b"lib" => {
-                out.folders.extend(both(b"lib"));
-                out.folders.extend(both(b"lib64"));
+            _ if directory == b"lib64" => out.directories.extend(both(b"lib64")),
+            _ if directory == b"lib" => {
+                out.directories.extend(both(b"lib"));
+                out.directories.extend(both(b"lib64"));
                 // Where the machine has 64 bits, this may as well be lib64.
                 out.lib = None;
             }
@@ -330,9 +330,9 @@ impl Defaults {
         }
         // A loader that was copied here alone still looks where its distribution has its libraries.
         for lib in both(b"lib") {
-            if let Resolved::Found(node) = ground.view.resolve(&lib, true) {
-                let names = ground.view.children(node).map(|child| ground.view.name(child));
-                out.perhaps.extend(names.filter(|name| is_triplet(name)).map(|name| in_folder(&lib, name)));
+            if let Resolved::Found(node) = process.view.resolve(&lib, true) {
+                let names = process.view.children(node).map(|child| process.view.name(child));
+                out.perhaps.extend(names.filter(|name| is_triplet(name)).map(|name| in_directory(&lib, name)));
             }
         }
         out.perhaps.sort();
@@ -346,16 +346,16 @@ fn is_triplet(name: &[u8]) -> bool {
 }
 
 /// What a file holds, where the process may read it.
-fn content<'a>(ground: &Ground<'a>, path: &[u8]) -> Result<Option<&'a [u8]>, Undecided> {
-    match ground.reach(path) {
-        Reach::Found(node) if ground.view.stat(node).is_some_and(|stat| stat.kind == Kind::File) => {
-            match access::access(ground.view, node, &ground.actor, Want::Read) {
-                Access::Yes => ground.facts.content(node).map(Some),
+fn content<'a>(process: &ProcessContext<'a>, path: &[u8]) -> Result<Option<&'a [u8]>, Undecided> {
+    match process.reach(path) {
+        Reach::Found(node) if process.view.stat(node).is_some_and(|stat| stat.kind == Kind::File) => {
+            match access::access(process.view, node, &process.actor, Want::Read) {
+                Access::Yes => process.facts.content(node).map(Some),
                 Access::No => Ok(None),
-                Access::Unknown => Err(ground.unknown_rights(node)),
+                Access::Unknown => Err(process.unknown_rights(node)),
             }
         }
-        Reach::Open(doubt) => Err(ground.doubt(shown_bytes(path), doubt)),
+        Reach::Open(doubt) => Err(process.doubt(shown_bytes(path), doubt)),
         _ => Ok(None),
     }
 }

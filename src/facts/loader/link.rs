@@ -6,12 +6,12 @@ use crate::facts::access;
 use crate::facts::access::Access;
 use crate::facts::access::Reach;
 use crate::facts::access::Want;
-use crate::facts::ground::Ground;
-use crate::facts::ground::Lack;
 use crate::facts::loader::Loaded;
 use crate::facts::loader::fits;
 use crate::facts::loader::machine_name;
 use crate::facts::loader::why;
+use crate::facts::process::Missing;
+use crate::facts::process::ProcessContext;
 use crate::limits;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
@@ -28,7 +28,7 @@ use std::collections::HashSet;
 /// The program, or a library.
 pub struct Object<'a> {
     pub node: NodeId,
-    /// As the loader spelled it to open it; `$ORIGIN` is its folder.
+    /// As the loader spelled it to open it; `$ORIGIN` is its directory.
     pub path: Vec<u8>,
     pub elf: &'a Elf,
     /// The object that asked for it first; none for the program.
@@ -55,7 +55,7 @@ pub const PROGRAM: usize = 0;
 
 /// What has been loaded so far.
 pub struct Linker<'g, 'a> {
-    pub ground: &'g Ground<'a>,
+    pub process: &'g ProcessContext<'a>,
     pub secure: bool,
     pub objects: Vec<Object<'a>>,
     pub loaded: Loaded,
@@ -109,9 +109,15 @@ pub trait Loader<'g, 'a> {
 
 impl<'g, 'a> Linker<'g, 'a> {
     /// With the program alone.
-    pub fn new(ground: &'g Ground<'a>, secure: bool, loaded: Loaded, program: NodeId, elf: &'a Elf) -> Linker<'g, 'a> {
+    pub fn new(
+        process: &'g ProcessContext<'a>,
+        secure: bool,
+        loaded: Loaded,
+        program: NodeId,
+        elf: &'a Elf,
+    ) -> Linker<'g, 'a> {
         let mut linker = Linker {
-            ground,
+            process,
             secure,
             objects: Vec::new(),
             loaded,
@@ -122,14 +128,14 @@ impl<'g, 'a> Linker<'g, 'a> {
             own: None,
             tries: 0,
         };
-        let path = [b"/", &ground.view.path(program)[..]].concat();
+        let path = [b"/", &process.view.path(program)[..]].concat();
         linker.push(Object { node: program, path, elf, loader: None });
         linker
     }
 
     /// The loader's own file is loaded from the start.
     pub fn own(&mut self, node: NodeId, path: &[u8]) -> usize {
-        let index = match self.ground.view.head(node) {
+        let index = match self.process.view.head(node) {
             Some(Head::Elf(elf)) => self.push(Object { node, path: path.to_vec(), elf, loader: None }),
             _ => PROGRAM,
         };
@@ -140,7 +146,7 @@ impl<'g, 'a> Linker<'g, 'a> {
 
     fn push(&mut self, object: Object<'a>) -> usize {
         let index = self.objects.len();
-        if let Some(stat) = self.ground.view.stat(object.node) {
+        if let Some(stat) = self.process.view.stat(object.node) {
             self.inodes.entry(stat.inode).or_insert(index);
         }
         self.objects.push(object);
@@ -172,11 +178,11 @@ impl<'g, 'a> Linker<'g, 'a> {
                     }
                 }
                 Dynamic::Broken(why) => {
-                    let name = self.ground.name(object.node);
+                    let name = self.process.name(object.node);
                     self.loaded.open.push(Undecided::unknowable(name, format!("which libraries it needs: {why}")));
                 }
                 Dynamic::Unread(why) => {
-                    let name = self.ground.name(object.node);
+                    let name = self.process.name(object.node);
                     self.loaded.open.push(Undecided::denied(name, format!("which libraries it needs: {why}")));
                 }
                 Dynamic::None => {}
@@ -200,14 +206,14 @@ impl<'g, 'a> Linker<'g, 'a> {
                 self.add(asker, name, node, path, by_soname);
             }
             Sought::Unusable(place, what) => {
-                let what = format!("{what}; {} needs it", self.ground.name(self.objects[asker].node));
+                let what = format!("{what}; {} needs it", self.process.name(self.objects[asker].node));
                 self.lack(name, what, Some(place));
             }
             Sought::Nowhere => match search.doubts.into_iter().next() {
                 Some(doubt) => {
                     self.failed.insert(name.to_vec());
                     let reason = format!("where {} is found: {}: {}", shown_bytes(name), doubt.subject, doubt.reason);
-                    let asker = self.ground.name(self.objects[asker].node);
+                    let asker = self.process.name(self.objects[asker].node);
                     self.loaded.open.push(Undecided { subject: asker, reason, cause: doubt.cause });
                 }
                 None => {
@@ -221,13 +227,13 @@ impl<'g, 'a> Linker<'g, 'a> {
 
     fn lack(&mut self, name: &[u8], what: String, place: Option<NodeId>) {
         self.failed.insert(name.to_vec());
-        self.loaded.lacks.push(Lack { subject: shown_bytes(name), what, place });
+        self.loaded.lacks.push(Missing { subject: shown_bytes(name), what, place });
     }
 
     /// Loads a file that was found.
     pub fn add(&mut self, asker: usize, name: &[u8], node: NodeId, path: Vec<u8>, by_soname: bool) {
-        let inode = self.ground.view.stat(node).map(|stat| stat.inode);
-        let index = match (inode.and_then(|inode| self.inodes.get(&inode)), self.ground.view.head(node)) {
+        let inode = self.process.view.stat(node).map(|stat| stat.inode);
+        let index = match (inode.and_then(|inode| self.inodes.get(&inode)), self.process.view.head(node)) {
             (Some(&index), _) => index,
             (None, Some(Head::Elf(elf))) => {
                 let index = self.push(Object { node, path, elf, loader: Some(asker) });
@@ -261,46 +267,47 @@ impl<'g, 'a> Linker<'g, 'a> {
 
     /// Opens a path as the process.
     pub fn open(&mut self, path: &[u8], search: &mut Search) -> Tried {
-        let ground = self.ground;
+        let process = self.process;
         let subject = || shown_bytes(path);
         if !self.spend(path, search) || path.len() >= PATH_MAX {
             return Tried::Absent;
         }
-        let node = match ground.reach(path) {
+        let node = match process.reach(path) {
             Reach::Found(node) => node,
             Reach::Open(doubt) => {
-                search.doubts.push(ground.doubt(subject(), doubt));
+                search.doubts.push(process.doubt(subject(), doubt));
                 return Tried::Absent;
             }
-            Reach::Closed(folder) => {
+            Reach::Closed(directory) => {
                 // Whether it lies there at all is for the eyes of root.
-                if let Resolved::Found(_) = ground.view.resolve(&ground.absolute(path), true) {
-                    let why = format!("lies behind {}, which {} may not enter", ground.describe(folder), ground.who());
-                    search.passed.push((path.to_vec(), folder, why));
+                if let Resolved::Found(_) = process.view.resolve(&process.absolute(path), true) {
+                    let why =
+                        format!("lies behind {}, which {} may not enter", process.describe(directory), process.who());
+                    search.passed.push((path.to_vec(), directory, why));
                 }
                 return Tried::Absent;
             }
-            Reach::Missing(_) | Reach::Loop | Reach::NotFolder | Reach::TooLong => return Tried::Absent,
+            Reach::Missing(_) | Reach::Loop | Reach::NotDirectory | Reach::TooLong => return Tried::Absent,
         };
-        match access::access(ground.view, node, &ground.actor, Want::Read) {
+        match access::access(process.view, node, &process.actor, Want::Read) {
             Access::Yes => {}
             Access::No => {
-                let stat = ground.view.stat(node);
+                let stat = process.view.stat(node);
                 let mode = stat.map_or(0, |stat| stat.mode);
-                let why = format!("may not be read by {} (mode {mode:04o})", ground.who());
+                let why = format!("may not be read by {} (mode {mode:04o})", process.who());
                 search.passed.push((path.to_vec(), node, why));
                 return Tried::Absent;
             }
             Access::Unknown => {
-                search.doubts.push(ground.unknown_rights(node));
+                search.doubts.push(process.unknown_rights(node));
                 return Tried::Absent;
             }
         }
         let no_library = |what: &str| Tried::NoLibrary(node, format!("{} {what}", subject()));
-        if ground.view.stat(node).is_none_or(|stat| stat.kind != Kind::File) {
+        if process.view.stat(node).is_none_or(|stat| stat.kind != Kind::File) {
             return no_library("is no regular file");
         }
-        match ground.view.head(node) {
+        match process.view.head(node) {
             Some(Head::Elf(elf)) if !fits(self.objects[PROGRAM].elf, elf) => {
                 search.passed.push((path.to_vec(), node, format!("is for {}", machine_name(elf))));
                 Tried::Elf(node, false)
@@ -321,11 +328,11 @@ impl<'g, 'a> Linker<'g, 'a> {
     }
 }
 
-/// `folder/name`, as loaders put them together.
-pub fn in_folder(folder: &[u8], name: &[u8]) -> Vec<u8> {
-    match folder {
+/// `directory/name`, as loaders put them together.
+pub fn in_directory(directory: &[u8], name: &[u8]) -> Vec<u8> {
+    match directory {
         b"" => name.to_vec(),
-        folder if folder.ends_with(b"/") => [folder, name].concat(),
-        folder => [folder, b"/", name].concat(),
+        directory if directory.ends_with(b"/") => [directory, name].concat(),
+        directory => [directory, b"/", name].concat(),
     }
 }

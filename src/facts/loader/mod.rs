@@ -16,9 +16,9 @@ use crate::facts::access::Access;
 use crate::facts::access::Actor;
 use crate::facts::access::Reach;
 use crate::facts::access::Want;
-use crate::facts::ground::Ground;
-use crate::facts::ground::Lack;
 use crate::facts::loader::link::Linker;
+use crate::facts::process::Missing;
+use crate::facts::process::ProcessContext;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
 use crate::model::path;
@@ -38,7 +38,7 @@ pub struct Loaded {
     /// The libraries as they are loaded, by the names that ask for them.
     pub libraries: Vec<(Vec<u8>, NodeId)>,
     /// What certainly keeps it from starting.
-    pub lacks: Vec<Lack>,
+    pub lacks: Vec<Missing>,
     /// What the bytes do not say.
     pub open: Vec<Undecided>,
 }
@@ -60,21 +60,21 @@ impl Libc {
 }
 
 /// Loads a program as the kernel and its loader do. `kernel` is who opens the program and its `PT_INTERP`, before the
-/// process is [`Ground::actor`]; `secure` says that the kernel sets AT_SECURE (ld.so(8), "Secure-execution mode").
-pub fn load(ground: &Ground<'_>, program: NodeId, kernel: &Actor, secure: bool) -> Loaded {
+/// process is [`ProcessContext::actor`]; `secure` says that the kernel sets AT_SECURE (ld.so(8), "Secure-execution mode").
+pub fn load(process: &ProcessContext<'_>, program: NodeId, kernel: &Actor, secure: bool) -> Loaded {
     let mut loaded = Loaded::default();
-    let elf = match ground.view.head(program) {
+    let elf = match process.view.head(program) {
         Some(Head::Elf(elf)) => elf,
         Some(Head::Unread(why)) => {
-            loaded.open.push(Undecided::denied(ground.name(program), *why));
+            loaded.open.push(Undecided::denied(process.name(program), *why));
             return loaded;
         }
         _ => return loaded,
     };
     let Some(path) = &elf.interpreter else { return loaded };
-    let interpreter = match interpreter(ground, kernel, program, elf, path) {
+    let interpreter = match interpreter(process, kernel, program, elf, path) {
         Ok(node) => node,
-        Err(Stop::Lack(lack)) => {
+        Err(Stop::Missing(lack)) => {
             loaded.lacks.push(lack);
             return loaded;
         }
@@ -84,9 +84,9 @@ pub fn load(ground: &Ground<'_>, program: NodeId, kernel: &Actor, secure: bool) 
         }
     };
     loaded.interpreter = Some(interpreter);
-    match libc(path).filter(|&libc| libc == Libc::Musl || needs_nothing(ground.view, interpreter)) {
-        Some(Libc::Glibc) => glibc::load(Linker::new(ground, secure, loaded, program, elf), path, interpreter),
-        Some(Libc::Musl) => musl::load(Linker::new(ground, secure, loaded, program, elf), path, interpreter),
+    match libc(path).filter(|&libc| libc == Libc::Musl || needs_nothing(process.view, interpreter)) {
+        Some(Libc::Glibc) => glibc::load(Linker::new(process, secure, loaded, program, elf), path, interpreter),
+        Some(Libc::Musl) => musl::load(Linker::new(process, secure, loaded, program, elf), path, interpreter),
         None => {
             let loader = format!("/{}", shown_bytes(path.strip_prefix(b"/").unwrap_or(path)));
             loaded.open.push(Undecided::unknowable(loader, "where this loader looks for libraries is not known here"));
@@ -144,48 +144,54 @@ pub fn machine_name(elf: &Elf) -> String {
 }
 
 enum Stop {
-    Lack(Lack),
+    Missing(Missing),
     Open(Undecided),
 }
 
 /// The loader that a program names, as the kernel opens it (fs/binfmt_elf.c, `load_elf_binary`).
-fn interpreter(ground: &Ground<'_>, kernel: &Actor, program: NodeId, elf: &Elf, path: &[u8]) -> Result<NodeId, Stop> {
+fn interpreter(
+    process: &ProcessContext<'_>,
+    kernel: &Actor,
+    program: NodeId,
+    elf: &Elf,
+    path: &[u8],
+) -> Result<NodeId, Stop> {
     let name = shown_bytes(path);
-    let lack = |what: String, place| Stop::Lack(Lack { subject: name.clone(), what, place });
-    let node = match ground.reach_as(kernel, path) {
+    let lack = |what: String, place| Stop::Missing(Missing { subject: name.clone(), what, place });
+    let node = match process.reach_as(kernel, path) {
         Reach::Found(node) => node,
-        Reach::Open(doubt) => return Err(Stop::Open(ground.doubt(name, doubt))),
-        Reach::Closed(folder) => {
+        Reach::Open(doubt) => return Err(Stop::Open(process.doubt(name, doubt))),
+        Reach::Closed(directory) => {
             let what = format!(
                 "the loader {name} lies behind {}, which {} may not enter",
-                ground.describe(folder),
+                process.describe(directory),
                 who(kernel)
             );
-            return Err(lack(what, Some(folder)));
+            return Err(lack(what, Some(directory)));
         }
-        Reach::Missing(_) | Reach::Loop | Reach::NotFolder | Reach::TooLong => {
-            return Err(lack(missing(ground, program, path, &name), None));
+        Reach::Missing(_) | Reach::Loop | Reach::NotDirectory | Reach::TooLong => {
+            return Err(lack(missing(process, program, path, &name), None));
         }
     };
-    let stat = ground.view.stat(node);
+    let stat = process.view.stat(node);
     if stat.is_none_or(|stat| stat.kind != Kind::File) {
         return Err(lack(format!("the loader {name} is no regular file"), Some(node)));
     }
-    match access::access(ground.view, node, kernel, Want::Execute) {
+    match access::access(process.view, node, kernel, Want::Execute) {
         Access::Yes => {}
         Access::No => {
-            let what = format!("the loader {} may not be executed by {}", ground.describe(node), who(kernel));
+            let what = format!("the loader {} may not be executed by {}", process.describe(node), who(kernel));
             return Err(lack(what, Some(node)));
         }
-        Access::Unknown => return Err(Stop::Open(ground.unknown_rights(node))),
+        Access::Unknown => return Err(Stop::Open(process.unknown_rights(node))),
     }
-    match ground.view.head(node) {
+    match process.view.head(node) {
         Some(Head::Elf(loader)) if fits(elf, loader) => Ok(node),
         Some(Head::Elf(loader)) => {
             let what = format!(
                 "the loader {name} is for {}, {} for {}",
                 machine_name(loader),
-                ground.name(program),
+                process.name(program),
                 machine_name(elf)
             );
             Err(lack(what, Some(node)))
@@ -197,14 +203,16 @@ fn interpreter(ground: &Ground<'_>, kernel: &Actor, program: NodeId, elf: &Elf, 
 }
 
 /// Says that a loader is not there, and which one is instead.
-fn missing(ground: &Ground<'_>, program: NodeId, path: &[u8], name: &str) -> String {
+fn missing(process: &ProcessContext<'_>, program: NodeId, path: &[u8], name: &str) -> String {
     let what = format!("the loader {name} does not exist");
     let has = |libc: Libc| {
-        [&b"lib"[..], b"lib64", b"usr/lib", b"usr/lib64"].iter().any(|folder| match ground.view.resolve(folder, true) {
-            Resolved::Found(node) => {
-                ground.view.children(node).any(|child| self::libc(ground.view.name(child)) == Some(libc))
+        [&b"lib"[..], b"lib64", b"usr/lib", b"usr/lib64"].iter().any(|directory| {
+            match process.view.resolve(directory, true) {
+                Resolved::Found(node) => {
+                    process.view.children(node).any(|child| self::libc(process.view.name(child)) == Some(libc))
+                }
+                _ => false,
             }
-            _ => false,
         })
     };
     match libc(path) {
@@ -215,7 +223,7 @@ fn missing(ground: &Ground<'_>, program: NodeId, path: &[u8], name: &str) -> Str
             }
             format!(
                 "{what}: {} is linked for {}, and this image has {} only",
-                ground.name(program),
+                process.name(program),
                 wanted.name(),
                 other.name()
             )

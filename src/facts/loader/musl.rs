@@ -6,7 +6,6 @@ use crate::facts::access;
 use crate::facts::access::Access;
 use crate::facts::access::Reach;
 use crate::facts::access::Want;
-use crate::facts::ground::Ground;
 use crate::facts::loader::Loaded;
 use crate::facts::loader::link::Linker;
 use crate::facts::loader::link::Loader;
@@ -14,7 +13,8 @@ use crate::facts::loader::link::PROGRAM;
 use crate::facts::loader::link::Search;
 use crate::facts::loader::link::Sought;
 use crate::facts::loader::link::Tried;
-use crate::facts::loader::link::in_folder;
+use crate::facts::loader::link::in_directory;
+use crate::facts::process::ProcessContext;
 use crate::facts::shell::OPEN;
 use crate::limits;
 use crate::model::finding::Undecided;
@@ -25,7 +25,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// The folders where no file says otherwise.
+/// The directories where no file says otherwise.
 const DEFAULTS: &[u8] = b"/lib:/usr/local/lib:/usr/lib";
 /// Libraries that are the loader itself, whatever follows the dot.
 const OWN: [&[u8]; 7] = [b"libc.", b"libpthread.", b"librt.", b"libm.", b"libdl.", b"libutil.", b"libxnet."];
@@ -33,9 +33,9 @@ const OWN: [&[u8]; 7] = [b"libc.", b"libpthread.", b"librt.", b"libm.", b"libdl.
 /// Loads everything that a program needs. Versions are not looked at, as musl does not.
 pub fn load<'g, 'a>(mut linker: Linker<'g, 'a>, path: &[u8], interpreter: NodeId) -> Loaded {
     let own = linker.own(interpreter, path);
-    let variable = |name: &str| linker.ground.variables.get(name).filter(|_| !linker.secure).unwrap_or_default();
+    let variable = |name: &str| linker.process.variables.get(name).filter(|_| !linker.secure).unwrap_or_default();
     let (environment, preload) = (variable("LD_LIBRARY_PATH").to_string(), variable("LD_PRELOAD"));
-    let musl = Musl { own, environment, system: system(linker.ground, path), paths: RefCell::default() };
+    let musl = Musl { own, environment, system: system(linker.process, path), paths: RefCell::default() };
     for name in preload.split(|c: char| c.is_ascii_whitespace() || c == ':').filter(|name| !name.is_empty()) {
         // What is not there is left out without a word.
         if let Sought::File(node, path) = musl.find(&mut linker, PROGRAM, name.as_bytes(), &mut Search::default()) {
@@ -50,20 +50,20 @@ struct Musl {
     /// The loader's own place among the objects.
     own: usize,
     environment: String,
-    /// What stands for the default folders.
+    /// What stands for the default directories.
     system: Result<Vec<u8>, Undecided>,
     /// The search paths of objects that have been asked, spelled out; none where there is none to use.
     paths: RefCell<HashMap<usize, Option<Rc<[u8]>>>>,
 }
 
 impl Musl {
-    /// Looks in the folders of one list; `None` where the search goes on.
+    /// Looks in the directories of one list; `None` where the search goes on.
     fn try_list(&self, linker: &mut Linker<'_, '_>, list: &[u8], name: &[u8], search: &mut Search) -> Option<Sought> {
-        for folder in list.split(|b| b":\n".contains(b)).filter(|folder| !folder.is_empty()) {
+        for directory in list.split(|b| b":\n".contains(b)).filter(|directory| !directory.is_empty()) {
             if !linker.spend(name, search) {
                 return Some(Sought::Nowhere);
             }
-            let sought = self.try_path(linker, in_folder(folder, name), search);
+            let sought = self.try_path(linker, in_directory(directory, name), search);
             if sought.is_some() {
                 return sought;
             }
@@ -77,7 +77,7 @@ impl Musl {
             Tried::Elf(node, true) => Some(Sought::File(node, path)),
             Tried::Elf(node, false) => {
                 let why = search.passed.pop().map_or(String::new(), |(.., why)| why);
-                Some(Sought::Unusable(node, format!("{} {why}", linker.ground.name(node))))
+                Some(Sought::Unusable(node, format!("{} {why}", linker.process.name(node))))
             }
             Tried::Absent => None,
             Tried::NoLibrary(node, what) => Some(Sought::Unusable(node, what)),
@@ -148,20 +148,20 @@ fn rpath(linker: &Linker<'_, '_>, object: usize) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// `/etc/ld-musl-ARCH.path`, beside the folder that the loader lies in; where there is none, the default folders.
-fn system(ground: &Ground<'_>, loader: &[u8]) -> Result<Vec<u8>, Undecided> {
+/// `/etc/ld-musl-ARCH.path`, beside the directory that the loader lies in; where there is none, the default directories.
+fn system(process: &ProcessContext<'_>, loader: &[u8]) -> Result<Vec<u8>, Undecided> {
     let name = path::base(loader);
     let arch = name.strip_prefix(b"ld-musl-").and_then(|rest| rest.strip_suffix(b".so.1")).unwrap_or_default();
     let prefix = path::parent(path::parent(loader));
     let file = [prefix, b"/etc/ld-musl-", arch, b".path"].concat();
-    match ground.reach(&file) {
-        Reach::Found(node) => match access::access(ground.view, node, &ground.actor, Want::Read) {
-            Access::Yes => Ok(ground.facts.content(node)?.split(|&b| b == 0).next().unwrap_or_default().to_vec()),
+    match process.reach(&file) {
+        Reach::Found(node) => match access::access(process.view, node, &process.actor, Want::Read) {
+            Access::Yes => Ok(process.facts.content(node)?.split(|&b| b == 0).next().unwrap_or_default().to_vec()),
             Access::No => Ok(Vec::new()),
-            Access::Unknown => Err(ground.unknown_rights(node)),
+            Access::Unknown => Err(process.unknown_rights(node)),
         },
         Reach::Missing(_) => Ok(DEFAULTS.to_vec()),
-        Reach::Open(doubt) => Err(ground.doubt(shown_bytes(&file), doubt)),
-        Reach::Loop | Reach::NotFolder | Reach::TooLong | Reach::Closed(_) => Ok(Vec::new()),
+        Reach::Open(doubt) => Err(process.doubt(shown_bytes(&file), doubt)),
+        Reach::Loop | Reach::NotDirectory | Reach::TooLong | Reach::Closed(_) => Ok(Vec::new()),
     }
 }

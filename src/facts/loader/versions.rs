@@ -3,9 +3,9 @@
 //! glibc, elf/dl-version.c: a version that a library does not define keeps the program from starting, unless it is weak or
 //! the library defines no versions at all; then ld.so warns. Not here: musl, which looks at no versions.
 
-use crate::facts::ground::Lack;
 use crate::facts::loader::link::Linker;
 use crate::facts::loader::link::Object;
+use crate::facts::process::Missing;
 use crate::model::program::VersionNeed;
 use crate::model::program::Versions;
 use crate::model::text::shown_bytes;
@@ -32,23 +32,23 @@ pub fn check(linker: &mut Linker<'_, '_>) {
             }
         }
     }
-    let ground = linker.ground;
+    let process = linker.process;
     let lack = |(index, (object, need)): (usize, (&Object<'_>, &VersionNeed))| {
         let library = &linker.objects[index];
         let defines = versions(library).map_or(&[][..], |versions| &versions.defines);
         let (name, version) = (shown_bytes(&need.library), shown_bytes(&need.version));
         let what = format!(
             "{} needs {version} of {name}, and {} defines {}",
-            ground.name(object.node),
-            ground.name(library.node),
+            process.name(object.node),
+            process.name(library.node),
             match latest(defines, &need.version) {
                 Some(latest) => format!("up to {}", shown_bytes(latest)),
                 None => "no such version".to_string(),
             }
         );
-        Lack { subject: format!("{name} {version}"), what, place: Some(library.node) }
+        Missing { subject: format!("{name} {version}"), what, place: Some(library.node) }
     };
-    let lacks: Vec<Lack> = lacking.into_iter().map(lack).collect();
+    let lacks: Vec<Missing> = lacking.into_iter().map(lack).collect();
     linker.loaded.lacks.extend(lacks);
 }
 

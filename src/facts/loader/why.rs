@@ -23,11 +23,11 @@ pub fn nowhere(
     passed: &[(Vec<u8>, NodeId, String)],
     looks_elsewhere: bool,
 ) -> (String, Option<NodeId>) {
-    let asker = linker.ground.name(linker.objects[asker].node);
+    let asker = linker.process.name(linker.objects[asker].node);
     let library = shown_bytes(name);
     let what = match name.contains(&b'/') {
         true => format!("{asker} needs {library}, which does not exist"),
-        false => format!("{asker} needs {library}, which is in no folder that its loader searches"),
+        false => format!("{asker} needs {library}, which is in no directory that its loader searches"),
     };
     // What stands in the way says more than what is for another machine.
     let worst = passed.iter().find(|(.., why)| !why.starts_with("is for")).or(passed.first());
@@ -36,26 +36,26 @@ pub fn nowhere(
     }
     let elsewhere = looks_elsewhere.then(|| elsewhere(linker, path::base(name))).flatten();
     let Some(elsewhere) = elsewhere else { return (what, None) };
-    let place = linker.ground.name(elsewhere);
-    let folder = linker.ground.view.parent(elsewhere);
-    let why = if configured(linker, folder) {
-        match linker.ground.view.resolve(b"etc/ld.so.cache", true) {
+    let place = linker.process.name(elsewhere);
+    let directory = linker.process.view.parent(elsewhere);
+    let why = if configured(linker, directory) {
+        match linker.process.view.resolve(b"etc/ld.so.cache", true) {
             Resolved::Found(_) => {
-                "ld.so.conf names its folder, but the cache is stale: /etc/ld.so.cache does not list it"
+                "ld.so.conf names its directory, but the cache is stale: /etc/ld.so.cache does not list it"
             }
-            _ => "ld.so.conf names its folder, but there is no /etc/ld.so.cache",
+            _ => "ld.so.conf names its directory, but there is no /etc/ld.so.cache",
         }
     } else {
-        "nothing names that folder"
+        "nothing names that directory"
     };
     (format!("{what}; there is {place}, but {why}"), Some(elsewhere))
 }
 
 /// A library of that name anywhere; the first by its path.
 fn elsewhere(linker: &Linker<'_, '_>, name: &[u8]) -> Option<NodeId> {
-    let view = linker.ground.view;
+    let view = linker.process.view;
     // An explanation is not worth the whole budget.
-    linker.ground.facts.spend(view.places()).ok()?;
+    linker.process.facts.spend(view.places()).ok()?;
     let program = linker.objects[PROGRAM].elf;
     let is_library = |node: NodeId| matches!(view.head(node), Some(Head::Elf(elf)) if fits(program, elf));
     view.walk()
@@ -68,16 +68,16 @@ fn elsewhere(linker: &Linker<'_, '_>, name: &[u8]) -> Option<NodeId> {
         .map(|(node, _)| node)
 }
 
-/// Whether `/etc/ld.so.conf`, or a file that it includes, names a folder (ldconfig(8)).
-fn configured(linker: &Linker<'_, '_>, folder: NodeId) -> bool {
-    let view = linker.ground.view;
+/// Whether `/etc/ld.so.conf`, or a file that it includes, names a directory (ldconfig(8)).
+fn configured(linker: &Linker<'_, '_>, directory: NodeId) -> bool {
+    let view = linker.process.view;
     let mut todo = vec![b"etc/ld.so.conf".to_vec()];
     let mut read = 0;
     while let Some(file) = todo.pop().filter(|_| read < INCLUDES) {
         read += 1;
         let Resolved::Found(node) = view.resolve(&file, true) else { continue };
-        let Ok(bytes) = linker.ground.facts.content(node) else { continue };
-        if linker.ground.facts.spend(bytes.len()).is_err() {
+        let Ok(bytes) = linker.process.facts.content(node) else { continue };
+        if linker.process.facts.spend(bytes.len()).is_err() {
             return false;
         }
         for line in bytes.split(|&b| b == b'\n') {
@@ -91,7 +91,7 @@ fn configured(linker: &Linker<'_, '_>, folder: NodeId) -> bool {
                     todo.extend(matching(linker, &path::join(at, pattern)));
                 }
                 None if line.is_empty() => {}
-                None if view.resolve(line, true) == Resolved::Found(folder) => return true,
+                None if view.resolve(line, true) == Resolved::Found(directory) => return true,
                 None => {}
             }
         }
@@ -101,13 +101,13 @@ fn configured(linker: &Linker<'_, '_>, folder: NodeId) -> bool {
 
 /// The files that a pattern names, whose last part may hold one `*`.
 fn matching(linker: &Linker<'_, '_>, pattern: &[u8]) -> Vec<Vec<u8>> {
-    let view = linker.ground.view;
+    let view = linker.process.view;
     let name = path::base(pattern);
     let Some(star) = name.iter().position(|&b| b == b'*') else { return vec![pattern.to_vec()] };
     let (start, end) = (&name[..star], &name[star + 1..]);
-    let Resolved::Found(folder) = view.resolve(path::parent(pattern), true) else { return Vec::new() };
-    let names: Vec<&[u8]> = view.children(folder).map(|child| view.name(child)).collect();
-    if linker.ground.facts.spend(names.len()).is_err() {
+    let Resolved::Found(directory) = view.resolve(path::parent(pattern), true) else { return Vec::new() };
+    let names: Vec<&[u8]> = view.children(directory).map(|child| view.name(child)).collect();
+    if linker.process.facts.spend(names.len()).is_err() {
         return Vec::new();
     }
     let fits = |name: &&[u8]| name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end);

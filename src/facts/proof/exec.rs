@@ -5,8 +5,8 @@
 //! that executes; a script is opened once more by its interpreter, and by then as the user. Not here: what the program does.
 
 use crate::facts::access::Actor;
-use crate::facts::ground::Ground;
-use crate::facts::ground::Need;
+use crate::facts::process::Need;
+use crate::facts::process::ProcessContext;
 use crate::facts::proof::Fault;
 use crate::facts::proof::Proof;
 use crate::facts::proof::Sort;
@@ -38,45 +38,51 @@ pub enum Executed {
     Stopped,
 }
 
-/// Executes a file. `kernel` is the process that calls execve, [`Ground::actor`] the process that then runs.
-pub fn exec(ground: &Ground<'_>, kernel: &Actor, program: Program, argv: &[String], proof: &mut Proof) -> Executed {
+/// Executes a file. `kernel` is the process that calls execve, [`ProcessContext::actor`] the process that then runs.
+pub fn exec(
+    process: &ProcessContext<'_>,
+    kernel: &Actor,
+    program: Program,
+    argv: &[String],
+    proof: &mut Proof,
+) -> Executed {
     let word = argv.first().cloned().unwrap_or_default();
     let mut current = program;
     let mut argv = argv.to_vec();
     let mut scripts: Vec<Program> = Vec::new();
     loop {
-        overridden(ground, kernel, &word, &current, proof);
-        let layer = ground.view.stat(current.node).and_then(|stat| stat.layer);
+        overridden(process, kernel, &word, &current, proof);
+        let layer = process.view.stat(current.node).and_then(|stat| stat.layer);
         let broken = |what: String, node| Fault::new(shown(&word), what, Some(node));
-        match ground.view.head(current.node) {
+        match process.view.head(current.node) {
             None if scripts.is_empty() => return Executed::Plain(current.node),
             None => {
-                let what = format!("the interpreter {} is no program", ground.name(current.node));
-                proof.fault(ground, broken(what, current.node));
+                let what = format!("the interpreter {} is no program", process.name(current.node));
+                proof.fault(process, broken(what, current.node));
                 return Executed::Stopped;
             }
             Some(Head::Unread(why)) => {
-                proof.open(Undecided::denied(ground.name(current.node), *why));
+                proof.open(Undecided::denied(process.name(current.node), *why));
                 return Executed::Stopped;
             }
             Some(Head::BrokenElf(why)) => {
-                let what = format!("{} is a broken ELF file: {why}", ground.name(current.node));
-                proof.fault(ground, broken(what, current.node));
+                let what = format!("{} is a broken ELF file: {why}", process.name(current.node));
+                proof.fault(process, broken(what, current.node));
                 return Executed::Stopped;
             }
             Some(Head::Elf(_)) => {
-                proof.step(format!("{} → {}", quoted(&current.path), ground.name(current.node)), layer);
+                proof.step(format!("{} → {}", quoted(&current.path), process.name(current.node)), layer);
                 if let Some(script) = scripts.last() {
-                    let need = ground.readable(script.path.as_bytes(), "the script");
+                    let need = process.readable(script.path.as_bytes(), "the script");
                     if let Need::Unmet(lack) = need {
                         let what = format!("{}; {} opens it as that user", lack.what, quoted(&current.path));
                         // The runtime's capabilities do not help then.
                         proof.faults.retain(|fault| !fault.is_overridden);
                         proof.steps.retain(|step| step.sort != Sort::Overridden);
                         let place = lack.place.unwrap_or(script.node);
-                        let is_folder = ground.view.stat(place).is_some_and(|stat| stat.kind == Kind::Dir);
-                        let fix = is_folder.then(|| lookup::enter(ground, place));
-                        proof.fault(ground, Fault { what, fix, ..broken(String::new(), place) });
+                        let is_directory = process.view.stat(place).is_some_and(|stat| stat.kind == Kind::Dir);
+                        let fix = is_directory.then(|| lookup::enter(process, place));
+                        proof.fault(process, Fault { what, fix, ..broken(String::new(), place) });
                         return Executed::Unread(Started { argv, path: current.path, program: current.node });
                     } else if let Need::Open(question) = need {
                         proof.open(question);
@@ -88,31 +94,31 @@ pub fn exec(ground: &Ground<'_>, kernel: &Actor, program: Program, argv: &[Strin
                 let line = match interpreter(head) {
                     Ok(line) => line,
                     Err(Bad::Refused(what)) => {
-                        let what = format!("the #! line of {} {what}", ground.name(current.node));
-                        proof.fault(ground, broken(what, current.node));
+                        let what = format!("the #! line of {} {what}", process.name(current.node));
+                        proof.fault(process, broken(what, current.node));
                         return Executed::Stopped;
                     }
                     Err(Bad::NoText) => {
                         let reason = "its #! line names an interpreter in bytes that are no text";
-                        proof.open(Undecided::unknowable(ground.name(current.node), reason));
+                        proof.open(Undecided::unknowable(process.name(current.node), reason));
                         return Executed::Stopped;
                     }
                 };
                 let shown_line = shown(&format!("#!{} {}", line.program, line.argument.as_deref().unwrap_or("")));
                 proof.step(
-                    format!("{} → {}: {}", quoted(&current.path), ground.name(current.node), shown_line.trim_end()),
+                    format!("{} → {}: {}", quoted(&current.path), process.name(current.node), shown_line.trim_end()),
                     layer,
                 );
                 if scripts.len() == SCRIPTS {
                     let what =
-                        format!("{} is the sixth script in a row, and Linux takes five", ground.name(current.node));
-                    proof.fault(ground, broken(what, current.node));
+                        format!("{} is the sixth script in a row, and Linux takes five", process.name(current.node));
+                    proof.fault(process, broken(what, current.node));
                     return Executed::Stopped;
                 }
                 argv[0] = current.path.clone();
                 argv.splice(0..0, line.argument.clone());
                 argv.insert(0, line.program.clone());
-                let found = lookup::file(ground, kernel, &line.program, &line.program);
+                let found = lookup::file(process, kernel, &line.program, &line.program);
                 scripts.push(current);
                 current = match found {
                     Ok(program) => program,
@@ -122,12 +128,12 @@ pub fn exec(ground: &Ground<'_>, kernel: &Actor, program: Program, argv: &[Strin
                     }
                     Err(Miss::Fault(fault)) => {
                         let script = scripts.last().map_or(0, |script| script.node);
-                        let what = format!("the interpreter of {} is missing: {}", ground.name(script), fault.what);
+                        let what = format!("the interpreter of {} is missing: {}", process.name(script), fault.what);
                         let has_cr = line.program.ends_with('\r');
                         let fix = has_cr.then(|| {
-                            format!("Store it with LF line ends: RUN sed -i 's/\\r$//' {}", ground.name(script))
+                            format!("Store it with LF line ends: RUN sed -i 's/\\r$//' {}", process.name(script))
                         });
-                        proof.fault(ground, Fault { what, fix, ..broken(String::new(), script) });
+                        proof.fault(process, Fault { what, fix, ..broken(String::new(), script) });
                         return Executed::Stopped;
                     }
                 };
@@ -137,12 +143,12 @@ pub fn exec(ground: &Ground<'_>, kernel: &Actor, program: Program, argv: &[Strin
 }
 
 /// Says where only the runtime's capabilities reach a file.
-fn overridden(ground: &Ground<'_>, kernel: &Actor, word: &str, program: &Program, proof: &mut Proof) {
-    if *kernel == ground.actor {
+fn overridden(process: &ProcessContext<'_>, kernel: &Actor, word: &str, program: &Program, proof: &mut Proof) {
+    if *kernel == process.actor {
         return;
     }
-    match lookup::file(ground, &ground.actor, word, &program.path) {
-        Err(Miss::Fault(fault)) => proof.fault(ground, Fault { is_overridden: true, ..fault }),
+    match lookup::file(process, &process.actor, word, &program.path) {
+        Err(Miss::Fault(fault)) => proof.fault(process, Fault { is_overridden: true, ..fault }),
         Err(Miss::Open(question)) => proof.open(question),
         Ok(_) => {}
     }

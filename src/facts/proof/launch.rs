@@ -5,11 +5,11 @@
 
 use crate::facts::access::Actor;
 use crate::facts::access::Capabilities;
-use crate::facts::ground::DEFAULT_PATH;
-use crate::facts::ground::Ground;
-use crate::facts::ground::Lack;
-use crate::facts::ground::fits;
 use crate::facts::loader;
+use crate::facts::process::DEFAULT_PATH;
+use crate::facts::process::Missing;
+use crate::facts::process::ProcessContext;
+use crate::facts::process::fits;
 use crate::facts::proof::Fault;
 use crate::facts::proof::Proof;
 use crate::facts::proof::Started;
@@ -74,7 +74,7 @@ impl Prover {
     }
 
     /// What becomes of a command.
-    pub fn launch(&self, ground: &Ground<'_>, argv: &[String], by: By) -> Proof {
+    pub fn launch(&self, process: &ProcessContext<'_>, argv: &[String], by: By) -> Proof {
         let mut proof = Proof::default();
         let Some(word) = argv.first() else { return proof };
         let left = self.left.get();
@@ -92,119 +92,123 @@ impl Prover {
         }
         if !fits(argv) {
             let what = format!("{} is given longer words than Linux hands to a program", quoted(word));
-            proof.fault(ground, Fault::new(shown(word), what, None));
+            proof.fault(process, Fault::new(shown(word), what, None));
             return proof;
         }
         // Words are copied from step to step.
-        if let Err(question) = ground.facts.spend(argv.iter().map(String::len).sum()) {
+        if let Err(question) = process.facts.spend(argv.iter().map(String::len).sum()) {
             self.exhausted.set(true);
             proof.open(question);
             return proof;
         }
         self.left.set(left - 1);
         self.depth.set(self.depth.get() + 1);
-        self.run(ground, argv, by, &mut proof);
+        self.run(process, argv, by, &mut proof);
         self.depth.set(self.depth.get() - 1);
         proof
     }
 
-    fn run(&self, ground: &Ground<'_>, argv: &[String], by: By, proof: &mut Proof) {
+    fn run(&self, process: &ProcessContext<'_>, argv: &[String], by: By, proof: &mut Proof) {
         let word = &argv[0];
         let kernel = match (by, self.capabilities) {
-            (By::Runtime, Capabilities::Docker) => ground.actor.overriding(),
-            _ => ground.actor.clone(),
+            (By::Runtime, Capabilities::Docker) => process.actor.overriding(),
+            _ => process.actor.clone(),
         };
-        let program = match lookup::find(ground, &kernel, word, by) {
+        let program = match lookup::find(process, &kernel, word, by) {
             Ok(program) => program,
             Err(Miss::Open(question)) => return proof.open(question),
-            Err(Miss::Fault(fault)) => return proof.fault(ground, fault),
+            Err(Miss::Fault(fault)) => return proof.fault(process, fault),
         };
         let (path, node) = (program.path.clone(), program.node);
-        match exec::exec(ground, &kernel, program, argv, proof) {
-            // Where the kernel says that something is not there, dash, busybox ash and execvp(3) go on to the next folder.
-            Executed::Stopped if by != By::Runtime && lookup::has_another(ground, &kernel, word, &path) => {
-                proof.soften_all("a later folder of PATH has one too, and some programs go on to it");
+        match exec::exec(process, &kernel, program, argv, proof) {
+            // Where the kernel says that something is not there, dash, busybox ash and execvp(3) go on to the next directory.
+            Executed::Stopped if by != By::Runtime && lookup::has_another(process, &kernel, word, &path) => {
+                proof.soften_all("a later directory of PATH has one too, and some programs go on to it");
             }
             Executed::Stopped => {}
             // What the script would need may be out of reach too: one look, one repair.
-            Executed::Unread(started) => programs::needs(self, ground, &started, &started.argv, proof),
-            Executed::Started(started) => self.started(ground, &kernel, started, proof),
+            Executed::Unread(started) => programs::needs(self, process, &started, &started.argv, proof),
+            Executed::Started(started) => self.started(process, &kernel, started, proof),
             Executed::Plain(_) if by == By::Shell => {
                 proof.step(
-                    format!("{} → {}: a script without a #! line, read by the shell", quoted(&path), ground.name(node)),
+                    format!(
+                        "{} → {}: a script without a #! line, read by the shell",
+                        quoted(&path),
+                        process.name(node)
+                    ),
                     None,
                 );
-                script::file(self, ground, path.as_bytes(), &argv[1..], script::Options::default(), proof);
+                script::file(self, process, path.as_bytes(), &argv[1..], script::Options::default(), proof);
             }
             Executed::Plain(_) if by == By::Program => {
                 let reason = format!(
                     "{} has no #! line and is no ELF file, and not every program hands such a file to a shell",
-                    ground.name(node)
+                    process.name(node)
                 );
                 proof.open(Undecided::unknowable(quoted(word), reason));
             }
             Executed::Plain(node) => {
-                let what = match ground.view.stat(node).map_or(0, |stat| stat.size) {
-                    0 => format!("{} is empty", ground.name(node)),
+                let what = match process.view.stat(node).map_or(0, |stat| stat.size) {
+                    0 => format!("{} is empty", process.name(node)),
                     _ => format!(
                         "{} has no #! line and is no ELF program, so only a shell could run it",
-                        ground.name(node)
+                        process.name(node)
                     ),
                 };
                 let fix = "Begin the script with a line that names its interpreter: #!/bin/sh";
-                proof.fault(ground, Fault::new(shown(word), what, Some(node)).fix(fix));
+                proof.fault(process, Fault::new(shown(word), what, Some(node)).fix(fix));
             }
         }
     }
 
     /// A program was executed: what it needs, and what it starts.
-    fn started(&self, ground: &Ground<'_>, kernel: &Actor, started: Started, proof: &mut Proof) {
-        self.libraries(ground, kernel, &started, proof);
+    fn started(&self, process: &ProcessContext<'_>, kernel: &Actor, started: Started, proof: &mut Proof) {
+        self.libraries(process, kernel, &started, proof);
         proof.started.push(started.clone());
         if proof.fails() {
             return;
         }
-        self.next(ground, &started, &started.argv, proof);
+        self.next(process, &started, &started.argv, proof);
     }
 
     /// What a program starts, by its name and its words.
-    fn next(&self, ground: &Ground<'_>, started: &Started, argv: &[String], proof: &mut Proof) {
+    fn next(&self, process: &ProcessContext<'_>, started: &Started, argv: &[String], proof: &mut Proof) {
         // `busybox busybox ls` is `ls`.
         let is_busybox = |word: &String| file_name(word) == "busybox";
         let applet = argv.iter().take(argv.len() - 1).take_while(|word| is_busybox(word)).count();
         let argv = &argv[applet..];
-        if applet > 0 && !has_applet(ground, started.program, &argv[0]) {
+        if applet > 0 && !has_applet(process, started.program, &argv[0]) {
             let reason = "no link of that name leads to this busybox, and only running it tells which applets it has";
             proof.open(Undecided::unknowable(quoted(&argv[0]), reason));
         }
         let name = file_name(&argv[0]);
         if is_shell(name) {
-            return script::shell(self, ground, started.program, argv, proof);
+            return script::shell(self, process, started.program, argv, proof);
         }
-        match wrappers::next(ground, started.program, argv) {
-            Next::None => programs::needs(self, ground, started, argv, proof),
-            Next::Command { ground, words } => proof.nest(self.launch(&ground, &words, By::Program)),
-            Next::Fault(fault) => proof.fault(ground, fault),
+        match wrappers::next(process, started.program, argv) {
+            Next::None => programs::needs(self, process, started, argv, proof),
+            Next::Command { process, words } => proof.nest(self.launch(&process, &words, By::Program)),
+            Next::Fault(fault) => proof.fault(process, fault),
             Next::Open(question) => proof.open(question),
         }
     }
 
     /// The machine that a program is made for, its loader, its libraries.
-    fn libraries(&self, ground: &Ground<'_>, kernel: &Actor, started: &Started, proof: &mut Proof) {
-        let Some(Head::Elf(elf)) = ground.view.head(started.program) else { return };
-        let architecture = &ground.facts.image().config.architecture;
+    fn libraries(&self, process: &ProcessContext<'_>, kernel: &Actor, started: &Started, proof: &mut Proof) {
+        let Some(Head::Elf(elf)) = process.view.head(started.program) else { return };
+        let architecture = &process.facts.image().config.architecture;
         let fault = |what: String, place| Fault::new(shown(file_name(&started.path)), what, place);
         if loader::machine_fits(elf, architecture) == Some(false) {
             let what = format!(
                 "{} is made for {}, and the image for {}",
-                ground.name(started.program),
+                process.name(started.program),
                 loader::machine_name(elf),
                 shown(architecture)
             );
-            return proof.fault(ground, fault(what, Some(started.program)));
+            return proof.fault(process, fault(what, Some(started.program)));
         }
-        let (ground, secure) = self.as_owner(ground, started.program);
-        let loaded = loader::load(&ground, started.program, kernel, secure);
+        let (process, secure) = self.as_owner(process, started.program);
+        let loaded = loader::load(&process, started.program, kernel, secure);
         if let Some(interpreter) = loaded.interpreter
             && self.told.borrow_mut().insert(started.program)
         {
@@ -213,20 +217,20 @@ impl Prover {
                 1 => "1 library".to_string(),
                 many => format!("{many} libraries"),
             };
-            let text = format!("loader {}, {libraries}", ground.name(interpreter));
-            proof.step(text, ground.view.stat(interpreter).and_then(|stat| stat.layer));
+            let text = format!("loader {}, {libraries}", process.name(interpreter));
+            proof.step(text, process.view.stat(interpreter).and_then(|stat| stat.layer));
         }
-        for Lack { what, place, .. } in loaded.lacks {
-            proof.fault(&ground, fault(what, place));
+        for Missing { what, place, .. } in loaded.lacks {
+            proof.fault(&process, fault(what, place));
         }
         loaded.open.into_iter().for_each(|question| proof.open(question));
     }
 
     /// Who a program runs as whose file has set-id bits, and whether the loader takes it for privileged (ld.so(8),
     /// "secure-execution mode"; for a real uid 0 file capabilities do not count, security/commoncap.c).
-    fn as_owner<'a>(&self, ground: &Ground<'a>, program: NodeId) -> (Ground<'a>, bool) {
-        let Some(stat) = ground.view.stat(program) else { return (ground.clone(), false) };
-        let mut owned = ground.clone();
+    fn as_owner<'a>(&self, process: &ProcessContext<'a>, program: NodeId) -> (ProcessContext<'a>, bool) {
+        let Some(stat) = process.view.stat(program) else { return (process.clone(), false) };
+        let mut owned = process.clone();
         if stat.mode & 0o4000 != 0 {
             owned.actor.uid = stat.uid;
             owned.actor.overrides = stat.uid == 0 && self.capabilities == Capabilities::Docker;
@@ -235,19 +239,21 @@ impl Prover {
             owned.actor.gid = stat.gid;
         }
         let has_capabilities =
-            ground.view.xattrs(program).iter().any(|xattr| &xattr.name[..] == b"security.capability");
-        let secure = owned.actor.uid != ground.actor.uid
-            || owned.actor.gid != ground.actor.gid
-            || has_capabilities && ground.actor.uid != 0;
+            process.view.xattrs(program).iter().any(|xattr| &xattr.name[..] == b"security.capability");
+        let secure = owned.actor.uid != process.actor.uid
+            || owned.actor.gid != process.actor.gid
+            || has_capabilities && process.actor.uid != 0;
         (owned, secure)
     }
 }
 
 /// Whether a link says that a busybox has an applet: distributions make one for each.
-fn has_applet(ground: &Ground<'_>, busybox: NodeId, applet: &str) -> bool {
-    let inode = |node| ground.view.stat(node).map(|stat| stat.inode);
-    DEFAULT_PATH.split(':').any(|folder| match ground.view.resolve(format!("{folder}/{applet}").as_bytes(), true) {
-        Resolved::Found(node) => inode(node) == inode(busybox),
-        _ => false,
+fn has_applet(process: &ProcessContext<'_>, busybox: NodeId, applet: &str) -> bool {
+    let inode = |node| process.view.stat(node).map(|stat| stat.inode);
+    DEFAULT_PATH.split(':').any(|directory| {
+        match process.view.resolve(format!("{directory}/{applet}").as_bytes(), true) {
+            Resolved::Found(node) => inode(node) == inode(busybox),
+            _ => false,
+        }
     })
 }

@@ -1,6 +1,6 @@
 //! Programs looked up in PATH, as runtimes, shells and execvp(3) do.
 //!
-//! A name with a slash is a path. Any other is tried in each folder in turn; what is no file or may not be executed is passed
+//! A name with a slash is a path. Any other is tried in each directory in turn; what is no file or may not be executed is passed
 //! over and remembered, for that is what the error will be about. Not here: executing what was found.
 
 use crate::facts::access;
@@ -8,9 +8,9 @@ use crate::facts::access::Access;
 use crate::facts::access::Actor;
 use crate::facts::access::Reach;
 use crate::facts::access::Want;
-use crate::facts::ground::Ground;
-use crate::facts::ground::Lack;
-use crate::facts::ground::Need;
+use crate::facts::process::Missing;
+use crate::facts::process::Need;
+use crate::facts::process::ProcessContext;
 use crate::facts::proof::Fault;
 use crate::facts::proof::quoted;
 use crate::facts::shell;
@@ -50,10 +50,10 @@ pub enum Miss {
     Open(Undecided),
 }
 
-/// Folders that a message lists.
+/// Directories that a message lists.
 const FOLDERS_SHOWN: usize = 8;
 
-impl Ground<'_> {
+impl ProcessContext<'_> {
     /// The file that a command's first word names for the process itself, if there is one that it may execute.
     pub fn program(&self, word: &str) -> Option<NodeId> {
         Some(find(self, &self.actor, word, By::Program).ok()?.node)
@@ -61,7 +61,7 @@ impl Ground<'_> {
 }
 
 /// Finds the program of a word as `actor`.
-pub fn find(ground: &Ground<'_>, actor: &Actor, word: &str, by: By) -> Result<Program, Miss> {
+pub fn find(process: &ProcessContext<'_>, actor: &Actor, word: &str, by: By) -> Result<Program, Miss> {
     if !shell::is_decided(word) {
         let reason = "which program it is depends on what the config does not set";
         return Err(Miss::Open(Undecided::unknowable(quoted(word), reason)));
@@ -75,131 +75,135 @@ pub fn find(ground: &Ground<'_>, actor: &Actor, word: &str, by: By) -> Result<Pr
         return Err(Miss::Fault(fault(word, "the program's name is empty".to_string(), None)));
     }
     if word.contains('/') {
-        return file(ground, actor, word, word);
+        return file(process, actor, word, word);
     }
-    let path = ground.variables.get("PATH").unwrap_or_default();
-    ground.facts.spend(path.len() + path.matches(':').count() * word.len()).map_err(Miss::Open)?;
+    let path = process.variables.get("PATH").unwrap_or_default();
+    process.facts.spend(path.len() + path.matches(':').count() * word.len()).map_err(Miss::Open)?;
     let mut closed: Vec<(String, NodeId)> = Vec::new();
     let mut refused: Option<Fault> = None;
     let mut open: Option<Undecided> = None;
-    for folder in path.split(':') {
-        if folder.is_empty() && path.is_empty() && by == By::Runtime {
+    for directory in path.split(':') {
+        if directory.is_empty() && path.is_empty() && by == By::Runtime {
             continue;
         }
-        // bash puts in the home folder for a tilde.
-        if !shell::is_decided(folder) || folder.starts_with('~') {
+        // bash puts in the home directory for a tilde.
+        if !shell::is_decided(directory) || directory.starts_with('~') {
             open.get_or_insert(Undecided::unknowable("PATH", "a script sets it to what is not known here"));
             continue;
         }
         let candidate =
-            if folder.is_empty() { word.to_string() } else { format!("{}/{word}", folder.trim_end_matches('/')) };
-        match ground.reach_as(actor, candidate.as_bytes()) {
-            Reach::Found(_) if by == By::Runtime && !folder.starts_with('/') => {
-                let reason =
-                    format!("PATH finds it as {}, and not every runtime takes a relative folder", quoted(&candidate));
+            if directory.is_empty() { word.to_string() } else { format!("{}/{word}", directory.trim_end_matches('/')) };
+        match process.reach_as(actor, candidate.as_bytes()) {
+            Reach::Found(_) if by == By::Runtime && !directory.starts_with('/') => {
+                let reason = format!(
+                    "PATH finds it as {}, and not every runtime takes a relative directory",
+                    quoted(&candidate)
+                );
                 return Err(Miss::Open(Undecided::unknowable(quoted(word), reason)));
             }
-            Reach::Found(_) => match file(ground, actor, word, &candidate) {
+            Reach::Found(_) => match file(process, actor, word, &candidate) {
                 Ok(program) => return Ok(program),
                 Err(Miss::Fault(fault)) => _ = refused.get_or_insert(fault),
                 Err(Miss::Open(question)) => _ = open.get_or_insert(question),
             },
-            Reach::Closed(blocking) => closed.push((folder.to_string(), blocking)),
-            Reach::Open(doubt) => _ = open.get_or_insert(ground.doubt(quoted(&candidate), doubt)),
-            Reach::Missing(Some(link)) if ground.view.name(link) == word.as_bytes() => {
-                if let Err(Miss::Fault(fault)) = file(ground, actor, word, &candidate) {
+            Reach::Closed(blocking) => closed.push((directory.to_string(), blocking)),
+            Reach::Open(doubt) => _ = open.get_or_insert(process.doubt(quoted(&candidate), doubt)),
+            Reach::Missing(Some(link)) if process.view.name(link) == word.as_bytes() => {
+                if let Err(Miss::Fault(fault)) = file(process, actor, word, &candidate) {
                     refused.get_or_insert(fault);
                 }
             }
-            Reach::Missing(_) | Reach::Loop | Reach::NotFolder | Reach::TooLong => {}
+            Reach::Missing(_) | Reach::Loop | Reach::NotDirectory | Reach::TooLong => {}
         }
     }
     if let Some(question) = open {
         return Err(Miss::Open(question));
     }
     // For the eyes of root.
-    let lies_in = |folder: &str| {
-        let path = format!("{}/{word}", folder.trim_end_matches('/'));
-        matches!(ground.view.resolve(path.as_bytes(), true), Resolved::Found(_))
+    let lies_in = |directory: &str| {
+        let path = format!("{}/{word}", directory.trim_end_matches('/'));
+        matches!(process.view.resolve(path.as_bytes(), true), Resolved::Found(_))
     };
     let mut passed = String::new();
-    for (folder, blocking) in closed.iter().take(FOLDERS_SHOWN) {
+    for (directory, blocking) in closed.iter().take(FOLDERS_SHOWN) {
         passed.push_str(&format!(
             "; {}{} was passed over, for {} may not enter {}",
-            shown(folder),
-            if lies_in(folder) { ", where it lies," } else { "" },
-            ground.who(),
-            ground.describe(*blocking)
+            shown(directory),
+            if lies_in(directory) { ", where it lies," } else { "" },
+            process.who(),
+            process.describe(*blocking)
         ));
     }
     if let Some(mut fault) = refused {
         fault.what.push_str(&passed);
         return Err(Miss::Fault(fault));
     }
-    let passed_over: HashSet<&str> = closed.iter().map(|(folder, _)| folder.as_str()).collect();
-    let folders: Vec<&str> = unique(path.split(':').filter(|folder| !passed_over.contains(folder)));
-    let mut listed = folders.iter().take(FOLDERS_SHOWN).map(|folder| shown(folder)).collect::<Vec<_>>().join(", ");
-    if folders.len() > FOLDERS_SHOWN {
+    let passed_over: HashSet<&str> = closed.iter().map(|(directory, _)| directory.as_str()).collect();
+    let directories: Vec<&str> = unique(path.split(':').filter(|directory| !passed_over.contains(directory)));
+    let mut listed =
+        directories.iter().take(FOLDERS_SHOWN).map(|directory| shown(directory)).collect::<Vec<_>>().join(", ");
+    if directories.len() > FOLDERS_SHOWN {
         listed.push_str(", …");
     }
-    let hidden = closed.iter().take(FOLDERS_SHOWN).find(|(folder, _)| lies_in(folder)).map(|(_, blocking)| *blocking);
+    let hidden =
+        closed.iter().take(FOLDERS_SHOWN).find(|(directory, _)| lies_in(directory)).map(|(_, blocking)| *blocking);
     let place = hidden.or(closed.first().map(|(_, blocking)| *blocking));
-    let fault = fault(word, format!("no folder of PATH has {} ({listed}){passed}", quoted(word)), place);
+    let fault = fault(word, format!("no directory of PATH has {} ({listed}){passed}", quoted(word)), place);
     Err(Miss::Fault(match hidden {
-        Some(folder) => fault.fix(enter(ground, folder)),
+        Some(directory) => fault.fix(enter(process, directory)),
         None => fault,
     }))
 }
 
-/// Whether PATH leads to a word in a folder behind the one in which it was found.
-pub fn has_another(ground: &Ground<'_>, actor: &Actor, word: &str, found: &str) -> bool {
-    let path = ground.variables.get("PATH").filter(|_| !word.contains('/')).unwrap_or_default();
-    let candidates = path.split(':').map(|folder| format!("{}/{word}", folder.trim_end_matches('/')));
+/// Whether PATH leads to a word in a directory behind the one in which it was found.
+pub fn has_another(process: &ProcessContext<'_>, actor: &Actor, word: &str, found: &str) -> bool {
+    let path = process.variables.get("PATH").filter(|_| !word.contains('/')).unwrap_or_default();
+    let candidates = path.split(':').map(|directory| format!("{}/{word}", directory.trim_end_matches('/')));
     let mut behind = candidates.skip_while(|candidate| candidate != found).filter(|candidate| candidate != found);
-    behind.any(|candidate| matches!(ground.reach_as(actor, candidate.as_bytes()), Reach::Found(_)))
+    behind.any(|candidate| matches!(process.reach_as(actor, candidate.as_bytes()), Reach::Found(_)))
 }
 
 /// The file at a path, if `actor` may execute it.
-pub fn file(ground: &Ground<'_>, actor: &Actor, word: &str, path: &str) -> Result<Program, Miss> {
+pub fn file(process: &ProcessContext<'_>, actor: &Actor, word: &str, path: &str) -> Result<Program, Miss> {
     let lack = |what: String, place| Err(Miss::Fault(fault(word, what, place)));
-    let kind = |node| ground.view.stat(node).map(|stat| stat.kind);
-    let node = match ground.find_as(actor, path.as_bytes(), &quoted(path)) {
+    let kind = |node| process.view.stat(node).map(|stat| stat.kind);
+    let node = match process.find_as(actor, path.as_bytes(), &quoted(path)) {
         Need::Met(node) => node,
         Need::Open(question) => return Err(Miss::Open(question)),
-        Need::Unmet(Lack { what, place, .. }) => {
+        Need::Unmet(Missing { what, place, .. }) => {
             let fault = fault(word, what, place);
             let closed = place.filter(|&place| kind(place) == Some(Kind::Dir));
             return Err(Miss::Fault(match closed {
-                Some(folder) => fault.fix(enter(ground, folder)),
+                Some(directory) => fault.fix(enter(process, directory)),
                 None => fault,
             }));
         }
     };
     let kind = kind(node);
     if kind != Some(Kind::File) {
-        let is = if kind == Some(Kind::Dir) { "a folder" } else { "no regular file" };
+        let is = if kind == Some(Kind::Dir) { "a directory" } else { "no regular file" };
         return lack(format!("{} is {is}", quoted(path)), Some(node));
     }
-    match access::access(ground.view, node, actor, Want::Execute) {
+    match access::access(process.view, node, actor, Want::Execute) {
         Access::Yes => Ok(Program { path: path.to_string(), node }),
-        Access::Unknown => Err(Miss::Open(ground.unknown_rights(node))),
+        Access::Unknown => Err(Miss::Open(process.unknown_rights(node))),
         Access::No => {
             let mut fault =
-                fault(word, format!("{} may not be executed by {}", ground.describe(node), ground.who()), Some(node));
+                fault(word, format!("{} may not be executed by {}", process.describe(node), process.who()), Some(node));
             fault.fix =
-                Some(format!("Make it executable: RUN chmod 0755 {0}, or COPY --chmod=0755 … {0}", ground.name(node)));
+                Some(format!("Make it executable: RUN chmod 0755 {0}, or COPY --chmod=0755 … {0}", process.name(node)));
             Err(Miss::Fault(fault))
         }
     }
 }
 
-/// What to do about a folder that may not be entered.
-pub fn enter(ground: &Ground<'_>, folder: NodeId) -> String {
+/// What to do about a directory that may not be entered.
+pub fn enter(process: &ProcessContext<'_>, directory: NodeId) -> String {
     format!(
         "Put it where {} gets to, such as /opt, /usr/local or the user's own home, and name that place in PATH. RUN chmod a+x {} \
-         would do too, and open the folder to everybody.",
-        ground.who(),
-        ground.name(folder)
+         would do too, and open the directory to everybody.",
+        process.who(),
+        process.name(directory)
     )
 }
 
@@ -213,7 +217,7 @@ fn fault(word: &str, mut what: String, place: Option<NodeId>) -> Fault {
 }
 
 /// The same without repetitions.
-fn unique<'t>(folders: impl Iterator<Item = &'t str>) -> Vec<&'t str> {
+fn unique<'t>(directories: impl Iterator<Item = &'t str>) -> Vec<&'t str> {
     let mut seen = HashSet::new();
-    folders.filter(|folder| seen.insert(*folder)).collect()
+    directories.filter(|directory| seen.insert(*directory)).collect()
 }

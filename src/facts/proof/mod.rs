@@ -16,11 +16,11 @@ mod wrappers;
 
 use crate::facts::Facts;
 use crate::facts::access::Capabilities;
-use crate::facts::ground::Ground;
-use crate::facts::ground::Lack;
-use crate::facts::ground::Need;
 use crate::facts::health::Check;
 use crate::facts::health::Probe;
+use crate::facts::process::Missing;
+use crate::facts::process::Need;
+use crate::facts::process::ProcessContext;
 use crate::facts::proof::launch::Prover;
 use crate::facts::proof::lookup::By;
 use crate::facts::shell::ARGUMENTS;
@@ -80,7 +80,7 @@ pub struct Fault {
     pub subject: String,
     /// The fact, a clause harmless to show.
     pub what: String,
-    /// The file or folder that blocks, if there is one.
+    /// The file or directory that blocks, if there is one.
     pub place: Option<NodeId>,
     /// It does run while the runtime executes it with root's capabilities; not from a shell, and not without them.
     pub is_overridden: bool,
@@ -119,10 +119,10 @@ impl Proof {
     }
 
     /// Notes a fault, and a step that says it.
-    fn fault(&mut self, ground: &Ground<'_>, fault: Fault) {
+    fn fault(&mut self, process: &ProcessContext<'_>, fault: Fault) {
         let fault = Fault { subject: shown(&fault.subject), what: shown(&fault.what), ..fault };
         let sort = if fault.is_overridden { Sort::Overridden } else { Sort::Fault };
-        let layer = fault.place.and_then(|place| ground.view.stat(place)?.layer);
+        let layer = fault.place.and_then(|place| process.view.stat(place)?.layer);
         self.steps.push(Step { depth: 0, text: fault.what.clone(), layer, sort });
         self.faults.push(fault);
     }
@@ -136,14 +136,14 @@ impl Proof {
     }
 
     /// Notes what a program needs; `what` names it.
-    fn need(&mut self, ground: &Ground<'_>, what: &str, need: Need) {
+    fn need(&mut self, process: &ProcessContext<'_>, what: &str, need: Need) {
         match need {
             Need::Met(node) => {
-                let layer = ground.view.stat(node).and_then(|stat| stat.layer);
-                self.step(format!("{what}: {}", ground.name(node)), layer);
+                let layer = process.view.stat(node).and_then(|stat| stat.layer);
+                self.step(format!("{what}: {}", process.name(node)), layer);
             }
-            Need::Unmet(Lack { subject, what, place }) => {
-                self.fault(ground, Fault::new(subject, what, place));
+            Need::Unmet(Missing { subject, what, place }) => {
+                self.fault(process, Fault::new(subject, what, place));
             }
             Need::Open(question) => self.open(question),
         }
@@ -204,23 +204,23 @@ impl<'a> Facts<'a> {
 
     fn prove_start(&'a self, capabilities: Capabilities) -> Result<Proof, Undecided> {
         self.begin();
-        let ground = self.ground(capabilities)?;
+        let process = self.process(capabilities)?;
         let run = &self.image().config.run;
         let argv: Vec<String> = run.entrypoint.iter().chain(&run.cmd).cloned().collect();
         if argv.is_empty() {
             return Ok(Proof::default());
         }
-        if let Some(fault) = workdir_fault(&ground) {
+        if let Some(fault) = workdir_fault(&process) {
             let mut proof = Proof::default();
-            proof.fault(&ground, fault);
+            proof.fault(&process, fault);
             return Ok(proof);
         }
-        Ok(Prover::new(capabilities).launch(&ground, &argv, By::Runtime))
+        Ok(Prover::new(capabilities).launch(&process, &argv, By::Runtime))
     }
 
     fn prove_health(&'a self, check: &Check<'_>, capabilities: Capabilities) -> Result<Proof, Undecided> {
         self.begin();
-        let ground = self.ground(capabilities)?;
+        let process = self.process(capabilities)?;
         let argv = match check.probe {
             Probe::Exec(words) => words.to_vec(),
             Probe::Shell(text) => {
@@ -231,7 +231,7 @@ impl<'a> Facts<'a> {
                 argv
             }
         };
-        let mut proof = Prover::new(capabilities).launch(&ground, &argv, By::Runtime);
+        let mut proof = Prover::new(capabilities).launch(&process, &argv, By::Runtime);
         // The check runs beside the command, which may have brought what it needs.
         for fault in std::mem::take(&mut proof.faults) {
             match self.start_may_bring(&fault.subject) {
@@ -244,11 +244,11 @@ impl<'a> Facts<'a> {
 }
 
 /// A WORKDIR that no process can work in. One that is missing is made by the runtime.
-fn workdir_fault(ground: &Ground<'_>) -> Option<Fault> {
-    let workdir = format!("WORKDIR {}", shown(&String::from_utf8_lossy(&ground.cwd)));
-    let (what, place) = match ground.view.resolve(&ground.cwd, true) {
-        Resolved::Found(node) if ground.view.stat(node)?.kind != Kind::Dir => ("is no folder", Some(node)),
-        Resolved::NotFolder => ("leads through something that is no folder", None),
+fn workdir_fault(process: &ProcessContext<'_>) -> Option<Fault> {
+    let workdir = format!("WORKDIR {}", shown(&String::from_utf8_lossy(&process.cwd)));
+    let (what, place) = match process.view.resolve(&process.cwd, true) {
+        Resolved::Found(node) if process.view.stat(node)?.kind != Kind::Dir => ("is no directory", Some(node)),
+        Resolved::NotDirectory => ("leads through something that is no directory", None),
         Resolved::Loop => ("is a loop of symbolic links", None),
         _ => return None,
     };

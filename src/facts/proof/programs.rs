@@ -3,9 +3,9 @@
 //! In: a program that was executed. Out: its needs, in the proof. Not here: what a language asks for (`lang`), programs that
 //! start others (`wrappers`).
 
-use crate::facts::ground::Ground;
-use crate::facts::ground::Need;
 use crate::facts::known;
+use crate::facts::process::Need;
+use crate::facts::process::ProcessContext;
 use crate::facts::proof::Proof;
 use crate::facts::proof::Started;
 use crate::facts::proof::lang::apps;
@@ -27,82 +27,83 @@ use crate::model::text::shown;
 use crate::view::Resolved;
 
 /// Notes what a program needs, and what it starts in turn. `argv` are its words, the name that tells its part in front.
-pub fn needs(prover: &Prover, ground: &Ground<'_>, started: &Started, argv: &[String], proof: &mut Proof) {
+pub fn needs(prover: &Prover, process: &ProcessContext<'_>, started: &Started, argv: &[String], proof: &mut Proof) {
     let name = file_name(&argv[0]);
     let words = &argv[1..];
     if is_python(name) {
-        return python(ground, started, proof);
+        return python(process, started, proof);
     }
     let needs = match name {
-        "node" | "nodejs" => return node(prover, ground, argv, proof),
-        "java" => java::needs(ground, words),
-        _ if scripts(prover, ground, name, words, proof) => return,
-        _ => interpreters::needs(ground, name, words),
+        "node" | "nodejs" => return node(prover, process, argv, proof),
+        "java" => java::needs(process, words),
+        _ if scripts(prover, process, name, words, proof) => return,
+        _ => interpreters::needs(process, name, words),
     };
     for need in needs {
-        proof.need(ground, "file", need);
+        proof.need(process, "file", need);
     }
 }
 
 /// Node.js with a script: a package manager, a tool that is known, or a program of the image's own.
-fn node(prover: &Prover, ground: &Ground<'_>, argv: &[String], proof: &mut Proof) {
-    let call = node::command(ground, argv);
+fn node(prover: &Prover, process: &ProcessContext<'_>, argv: &[String], proof: &mut Proof) {
+    let call = node::command(process, argv);
     if !proof.fails() {
-        for need in call.needs(ground) {
-            proof.need(ground, "script", need);
+        for need in call.needs(process) {
+            proof.need(process, "script", need);
         }
     }
     let node::Runs::Entry(word) = &call.runs else { return };
     let program = file_name(word);
-    if proof.fails() || scripts(prover, ground, program, call.rest, proof) {
+    if proof.fails() || scripts(prover, process, program, call.rest, proof) {
         return;
     }
     if program == "next" {
-        for need in next::needs(ground, call.rest) {
-            proof.need(ground, "build", need);
+        for need in next::needs(process, call.rest) {
+            proof.need(process, "build", need);
         }
     }
 }
 
 /// Whether a variable or an npmrc of the project, the user or the system may name the shell of scripts (npm's config,
 /// "script-shell", and "npmrc Files").
-fn may_name_shell(ground: &Ground<'_>) -> bool {
-    let home = format!("{}/.npmrc", ground.variables.get("HOME").unwrap_or_default());
+fn may_name_shell(process: &ProcessContext<'_>) -> bool {
+    let home = format!("{}/.npmrc", process.variables.get("HOME").unwrap_or_default());
     let files = [".npmrc", &home, "/usr/local/etc/npmrc", "/usr/etc/npmrc", "/etc/npmrc"];
-    let says = |file: &&str| match ground.readable(file.as_bytes(), "the file") {
-        Need::Met(node) => ground.facts.content(node).map_or(true, |text| bytes::contains(text, b"script-shell")),
+    let says = |file: &&str| match process.readable(file.as_bytes(), "the file") {
+        Need::Met(node) => process.facts.content(node).map_or(true, |text| bytes::contains(text, b"script-shell")),
         Need::Unmet(_) => false,
         Need::Open(_) => true,
     };
     let variables = ["npm_config_script_shell", "NPM_CONFIG_SCRIPT_SHELL"];
-    variables.iter().any(|name| ground.variables.get(name).is_some()) || files.iter().any(says)
+    variables.iter().any(|name| process.variables.get(name).is_some()) || files.iter().any(says)
 }
 
 /// The front of a script's text that is looked through for secrets before it is shown.
 const FRONT_CHARS: usize = 4096;
 
 /// What a package manager runs; false for any other program.
-fn scripts(prover: &Prover, ground: &Ground<'_>, program: &str, words: &[String], proof: &mut Proof) -> bool {
-    let run = match packages::run(ground, program, words) {
+fn scripts(prover: &Prover, process: &ProcessContext<'_>, program: &str, words: &[String], proof: &mut Proof) -> bool {
+    let run = match packages::run(process, program, words) {
         None => return false,
         Some(Err(need)) => {
-            proof.need(ground, "package.json", need);
+            proof.need(process, "package.json", need);
             return true;
         }
         Some(Ok(run)) => run,
     };
     if let Some(package) = run.package {
-        proof.need(ground, "package.json", Need::Met(package));
+        proof.need(process, "package.json", Need::Met(package));
     }
-    let mut inner = Ground { cwd: run.folder, ..ground.clone() };
-    let mut path: Vec<String> = run.path.iter().map(|folder| String::from_utf8_lossy(folder).into_owned()).collect();
+    let mut inner = ProcessContext { cwd: run.directory, ..process.clone() };
+    let mut path: Vec<String> =
+        run.path.iter().map(|directory| String::from_utf8_lossy(directory).into_owned()).collect();
     path.extend(inner.variables.get("PATH").map(str::to_string));
     inner.variables.set("PATH", &path.join(":"));
     let mut doubt: Option<String> = None;
     for script in &run.scripts {
         // A secret that is cut where the front ends lies behind what is shown.
         let front = script.text.char_indices().nth(FRONT_CHARS).map_or(&script.text[..], |(at, _)| &script.text[..at]);
-        let text = ground.facts.image().redactor.redact(front);
+        let text = process.facts.image().redactor.redact(front);
         proof.step(format!("script {}: {}", shown(&script.name), shortened(&text)), None);
         let argv = ["sh", "-c", &script.text].map(String::from);
         let mut found = prover.launch(&inner, &argv, By::Program);
@@ -136,38 +137,40 @@ fn is_python(name: &str) -> bool {
     version.is_some_and(|version| version.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
 }
 
-fn python(ground: &Ground<'_>, started: &Started, proof: &mut Proof) {
+fn python(process: &ProcessContext<'_>, started: &Started, proof: &mut Proof) {
     let call = python::call::command(&started.argv);
     if matches!(call.runs, Runs::Interactive | Runs::Nothing) {
         return;
     }
-    let interpreter = match Python::of(ground, &ground.absolute(started.path.as_bytes()), call.flags) {
+    let interpreter = match Python::of(process, &process.absolute(started.path.as_bytes()), call.flags) {
         Ok(interpreter) => interpreter,
         Err(_) if proof.fails() => return,
         Err(question) => return proof.open(question),
     };
-    let first = call.first(ground);
+    let first = call.first(process);
     let imports = |text: &str, proof: &mut Proof| {
         for module in python::scripts::console_script_imports(text) {
-            let need = interpreter.module(ground, &module, &first);
+            let need = interpreter.module(process, &module, &first);
             let is_standard = python::stdlib::is_standard(module.split('.').next().unwrap_or(&module));
             // Of the standard library only what is missing is worth a word.
             if !(is_standard && matches!(need, Need::Met(_))) {
-                proof.need(ground, &format!("module {}", shown(&module)), need);
+                proof.need(process, &format!("module {}", shown(&module)), need);
             }
         }
     };
     let program = match &call.runs {
         Runs::Module(name) => {
-            proof.need(ground, &format!("module {}", shown(name)), interpreter.runnable(ground, name, &first));
+            proof.need(process, &format!("module {}", shown(name)), interpreter.runnable(process, name, &first));
             name.as_str()
         }
         Runs::Script(path) => {
             if !proof.fails() {
-                proof.need(ground, "script", python::scripts::script(ground, path.as_bytes()));
+                proof.need(process, "script", python::scripts::script(process, path.as_bytes()));
             }
-            let Resolved::Found(script) = ground.view.resolve(&ground.absolute(path.as_bytes()), true) else { return };
-            let Ok(text) = ground.facts.content(script) else { return };
+            let Resolved::Found(script) = process.view.resolve(&process.absolute(path.as_bytes()), true) else {
+                return;
+            };
+            let Ok(text) = process.facts.content(script) else { return };
             let text = String::from_utf8_lossy(text);
             imports(&text, proof);
             let name = file_name(path);
@@ -183,8 +186,8 @@ fn python(ground: &Ground<'_>, started: &Started, proof: &mut Proof) {
     if proof.fails() {
         return;
     }
-    for need in apps::needs(ground, &interpreter, &first, program, call.rest) {
-        proof.need(ground, "application", need);
+    for need in apps::needs(process, &interpreter, &first, program, call.rest) {
+        proof.need(process, "application", need);
     }
 }
 

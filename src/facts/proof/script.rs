@@ -1,15 +1,15 @@
 //! Shells and what they are given to read: the text behind `-c`, a script, an entry script that ends in `exec "$@"`.
 //!
 //! In: a shell's words. Out: what becomes of the commands in its text. A command that cannot run is a fault where the text
-//! cannot end well without it. What a text does on the way counts too: a folder it changes to, a PATH it sets, files it may
+//! cannot end well without it. What a text does on the way counts too: a directory it changes to, a PATH it sets, files it may
 //! bring. Not here: taking a text apart (`shell`), which of its commands are reached (`flow`).
 
 mod builtins;
 
 use crate::facts::access::Reach;
-use crate::facts::ground::Ground;
-use crate::facts::ground::Need;
 use crate::facts::known;
+use crate::facts::process::Need;
+use crate::facts::process::ProcessContext;
 use crate::facts::proof::Fault;
 use crate::facts::proof::Proof;
 use crate::facts::proof::flow;
@@ -59,10 +59,10 @@ pub enum Shell {
 }
 
 /// What a shell of these words runs.
-pub fn shell(prover: &Prover, ground: &Ground<'_>, program: NodeId, argv: &[String], proof: &mut Proof) {
+pub fn shell(prover: &Prover, process: &ProcessContext<'_>, program: NodeId, argv: &[String], proof: &mut Proof) {
     let call = Call::of(argv);
     let reads_env =
-        file_name(&argv[0]) == "bash" && ground.variables.get("BASH_ENV").is_some_and(|file| !file.is_empty());
+        file_name(&argv[0]) == "bash" && process.variables.get("BASH_ENV").is_some_and(|file| !file.is_empty());
     let options = Options {
         switches: Switches { errexit: call.errexit, pipefail: call.pipefail },
         doubt: match () {
@@ -70,7 +70,7 @@ pub fn shell(prover: &Prover, ground: &Ground<'_>, program: NodeId, argv: &[Stri
             () if call.reads_profiles => Some("a login shell or an interactive one reads its profiles first"),
             () => None,
         },
-        shell: match ground.view.name(program) {
+        shell: match process.view.name(program) {
             b"dash" => Shell::Dash,
             b"busybox" => Shell::Busybox,
             _ => Shell::Other,
@@ -79,28 +79,28 @@ pub fn shell(prover: &Prover, ground: &Ground<'_>, program: NodeId, argv: &[Stri
     let Some(operand) = argv.get(call.operand) else { return };
     if call.is_text {
         let arguments = argv.get(call.operand + 2..).unwrap_or(&[]);
-        text(prover, ground, operand, arguments, options, proof);
+        text(prover, process, operand, arguments, options, proof);
     } else {
-        let path = script_path(ground, &argv[0], operand);
-        file(prover, ground, path.as_bytes(), &argv[call.operand + 1..], options, proof);
+        let path = script_path(process, &argv[0], operand);
+        file(prover, process, path.as_bytes(), &argv[call.operand + 1..], options, proof);
     }
 }
 
-/// The script that a shell reads; bash looks in PATH for one that is not in its folder (bash(1), "Arguments").
-fn script_path(ground: &Ground<'_>, shell: &str, operand: &str) -> String {
-    let is_there = |path: &str| matches!(ground.reach(path.as_bytes()), Reach::Found(_));
+/// The script that a shell reads; bash looks in PATH for one that is not in its directory (bash(1), "Arguments").
+fn script_path(process: &ProcessContext<'_>, shell: &str, operand: &str) -> String {
+    let is_there = |path: &str| matches!(process.reach(path.as_bytes()), Reach::Found(_));
     if file_name(shell) != "bash" || operand.contains('/') || is_there(operand) {
         return operand.to_string();
     }
-    let folders = ground.variables.get("PATH").unwrap_or_default().split(':');
-    let mut candidates = folders.map(|folder| format!("{}/{operand}", folder.trim_end_matches('/')));
+    let directories = process.variables.get("PATH").unwrap_or_default().split(':');
+    let mut candidates = directories.map(|directory| format!("{}/{operand}", directory.trim_end_matches('/')));
     candidates.find(|path| is_there(path)).unwrap_or_else(|| operand.to_string())
 }
 
 /// What a shell does with a script.
 pub fn file(
     prover: &Prover,
-    ground: &Ground<'_>,
+    process: &ProcessContext<'_>,
     path: &[u8],
     arguments: &[String],
     options: Options,
@@ -110,10 +110,10 @@ pub fn file(
         let reason = "which script it is depends on what the config does not set";
         return proof.open(Undecided::unknowable(quoted(&String::from_utf8_lossy(path)), reason));
     }
-    let need = ground.readable(path, "the script");
-    let Need::Met(node) = need else { return proof.need(ground, "script", need) };
-    match ground.facts.content(node) {
-        Ok(bytes) => text(prover, ground, &String::from_utf8_lossy(bytes), arguments, options, proof),
+    let need = process.readable(path, "the script");
+    let Need::Met(node) = need else { return proof.need(process, "script", need) };
+    match process.facts.content(node) {
+        Ok(bytes) => text(prover, process, &String::from_utf8_lossy(bytes), arguments, options, proof),
         Err(question) => proof.open(question),
     }
 }
@@ -121,12 +121,12 @@ pub fn file(
 /// A text on its way.
 struct Run<'r, 'a> {
     prover: &'r Prover,
-    ground: Ground<'a>,
+    process: ProcessContext<'a>,
     functions: &'r HashSet<String>,
     arguments: &'r [String],
     switches: &'r Cell<Switches>,
     shell: Shell,
-    /// Why what comes may differ from what is known: a file that may have been brought, a folder, a variable.
+    /// Why what comes may differ from what is known: a file that may have been brought, a directory, a variable.
     doubt: Option<Rc<str>>,
     /// A program ran that is not known here.
     is_likely: bool,
@@ -145,15 +145,22 @@ struct Run<'r, 'a> {
 }
 
 /// What becomes of a text.
-fn text(prover: &Prover, ground: &Ground<'_>, text: &str, arguments: &[String], options: Options, proof: &mut Proof) {
+fn text(
+    prover: &Prover,
+    process: &ProcessContext<'_>,
+    text: &str,
+    arguments: &[String],
+    options: Options,
+    proof: &mut Proof,
+) {
     if text.len() > limits::SCRIPT_BYTES {
         return proof.open(Undecided::denied("script", "it is larger than the limit (script)"));
     }
-    if let Err(question) = ground.facts.spend(text.len()) {
+    if let Err(question) = process.facts.spend(text.len()) {
         return proof.open(question);
     }
-    let text = shell::read(text.strip_prefix('\u{feff}').unwrap_or(text), &ground.variables);
-    if let Err(question) = ground.facts.spend(text.bytes()) {
+    let text = shell::read(text.strip_prefix('\u{feff}').unwrap_or(text), &process.variables);
+    if let Err(question) = process.facts.spend(text.bytes()) {
         return proof.open(question);
     }
     if text.is_cut {
@@ -163,7 +170,7 @@ fn text(prover: &Prover, ground: &Ground<'_>, text: &str, arguments: &[String], 
     let switches = Cell::new(options.switches);
     let mut run = Run {
         prover,
-        ground: ground.clone(),
+        process: process.clone(),
         functions: &text.functions,
         arguments,
         switches: &switches,
@@ -214,7 +221,7 @@ impl Run<'_, '_> {
             let mut inner = Proof::default();
             let shell = if self.shell == Shell::Dash { "dash" } else { "busybox" };
             let what = format!("only bash connects where it is told /dev/tcp, and this shell is {shell}");
-            inner.fault(&self.ground, Fault::new("/dev/tcp", what, None));
+            inner.fault(&self.process, Fault::new("/dev/tcp", what, None));
             self.inner.push(inner);
             self.is_silent = !command.merges;
             return Outcome::FAILS;
@@ -264,9 +271,9 @@ impl Run<'_, '_> {
                 words.extend_from_slice(self.arguments);
             } else {
                 let word = word.replace(ARGUMENTS, OPEN_TEXT);
-                let path = self.ground.variables.get("PATH").filter(|_| word.contains(PATH)).unwrap_or_default();
+                let path = self.process.variables.get("PATH").filter(|_| word.contains(PATH)).unwrap_or_default();
                 let cost = path.len() * word.matches(PATH).count();
-                words.push(match self.ground.facts.spend(cost) {
+                words.push(match self.process.facts.spend(cost) {
                     Ok(()) => word.replace(PATH, path),
                     Err(_) => OPEN_TEXT.to_string(),
                 });
@@ -285,7 +292,7 @@ impl Run<'_, '_> {
         };
         let assigns = words.iter().all(|word| start::is_assignment(word));
         let is_one =
-            || shell::commands(&last.text, &self.ground.variables).len() == 1 && command.substitutions.len() == 1;
+            || shell::commands(&last.text, &self.process.variables).len() == 1 && command.substitutions.len() == 1;
         if !(assigns || compares(words) && is_one()) {
             return false;
         }
@@ -293,7 +300,7 @@ impl Run<'_, '_> {
         let options = Options { switches, doubt: None, shell: self.shell };
         let mut inner = Proof::default();
         let is_deep = self.prover.deeper(|| {
-            self::text(self.prover, &self.ground, &last.text, self.arguments, options, &mut inner);
+            self::text(self.prover, &self.process, &last.text, self.arguments, options, &mut inner);
         });
         if is_deep {
             return false;
@@ -308,12 +315,12 @@ impl Run<'_, '_> {
 
     /// The commands of a substitution may bring files like any others.
     fn substitutes(&mut self, text: &str, depth: usize) {
-        if self.ground.facts.spend(text.len()).is_err() {
+        if self.process.facts.spend(text.len()).is_err() {
             return self.doubts("more work than the limit (proof work) had to be done before");
         }
-        let text = shell::read(text, &self.ground.variables);
+        let text = shell::read(text, &self.process.variables);
         // Then the next one is too much.
-        let _ = self.ground.facts.spend(text.bytes());
+        let _ = self.process.facts.spend(text.bytes());
         if text.is_cut {
             self.doubts("a substitution has more commands than the limit (shell commands, shell nesting) before");
         }
@@ -333,7 +340,7 @@ impl Run<'_, '_> {
         let Some((target, value)) = pair.split_once('=') else { return };
         let name = target.split(['[', '+']).next().unwrap_or(target);
         let is_plain = name == target && !is_conditional;
-        self.ground.variables.set(name, if is_plain { value } else { OPEN_TEXT });
+        self.process.variables.set(name, if is_plain { value } else { OPEN_TEXT });
     }
 
     /// A command inside a compound one: it may run or not, and so may what follows.
@@ -346,7 +353,7 @@ impl Run<'_, '_> {
                 return if fails { Outcome::ANY } else { Outcome::ANY.ending() };
             }
             "exec" if words.len() > 1 => return Outcome::ANY.ending(),
-            "cd" | "pushd" | "popd" => self.doubts("it may change its folder before"),
+            "cd" | "pushd" | "popd" => self.doubts("it may change its directory before"),
             _ => match self.builtin(&[], name, &words[1..], true) {
                 Some(outcome) => return Outcome { ends: outcome.ends && outcome.succeeds, ..Outcome::ANY },
                 None => self.passes(words),
@@ -358,13 +365,13 @@ impl Run<'_, '_> {
     /// What a program that the shell starts does.
     fn program(&mut self, assigned: &[String], words: &[String]) -> Outcome {
         let mut inner = if assigned.is_empty() {
-            self.prover.launch(&self.ground, words, By::Shell)
+            self.prover.launch(&self.process, words, By::Shell)
         } else {
-            let mut ground = self.ground.clone();
+            let mut process = self.process.clone();
             for (name, value) in assigned.iter().filter_map(|pair| pair.split_once('=')) {
-                ground.variables.set(name, value);
+                process.variables.set(name, value);
             }
-            self.prover.launch(&ground, words, By::Shell)
+            self.prover.launch(&process, words, By::Shell)
         };
         let doubt = match self.shifted && self.handed {
             true => Some("the script may change its arguments".into()),

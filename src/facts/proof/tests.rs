@@ -54,14 +54,14 @@ fn programs_are_found_or_it_is_said_why_not() {
         (
             "",
             &["nope"],
-            "no folder of PATH has `nope` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin)",
+            "no directory of PATH has `nope` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin)",
         ),
         ("", &["./nope"], "`./nope` does not exist"),
         ("f 0755 0:0 app/x \"#!/bin/sh\\n\"", &["./x"], "runs"),
         ("l app/x -> y", &["./x"], "`./x` leads through the link /app/x to y, which is not there"),
         ("l app/x -> x", &["./x"], "`./x` is a loop of symbolic links"),
-        ("d 0755 0:0 app/x", &["./x"], "`./x` is a folder"),
-        ("f 0755 0:0 app/x \"\"", &["./x/y"], "`./x/y` leads through something that is no folder"),
+        ("d 0755 0:0 app/x", &["./x"], "`./x` is a directory"),
+        ("f 0755 0:0 app/x \"\"", &["./x/y"], "`./x/y` leads through something that is no directory"),
         (
             "f 0644 0:0 app/x \"#!/bin/sh\\n\"",
             &["./x"],
@@ -86,7 +86,7 @@ fn programs_are_found_or_it_is_said_why_not() {
         (
             "f 0755 0:0 app/x \"#!/usr/bin/env python\\n\"",
             &["./x"],
-            "no folder of PATH has `python` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin)",
+            "no directory of PATH has `python` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin)",
         ),
         (
             "e 0705 0:1000 app/x",
@@ -105,8 +105,8 @@ fn programs_are_found_or_it_is_said_why_not() {
 }
 
 #[test]
-fn a_working_folder_must_be_one() {
-    assert_eq!(starts(&system("f 0644 0:0 w \"\"").workdir("/w").cmd(&["server"])), "WORKDIR /w is no folder");
+fn a_working_directory_must_be_one() {
+    assert_eq!(starts(&system("f 0644 0:0 w \"\"").workdir("/w").cmd(&["server"])), "WORKDIR /w is no directory");
     assert_eq!(starts(&system("l w -> w").workdir("/w").cmd(&["server"])), "WORKDIR /w is a loop of symbolic links");
     assert_eq!(starts(&system("").workdir("/not/there").cmd(&["server"])), "runs");
     let blanks = starts(&system("").cmd(&["server --port 80"]));
@@ -143,7 +143,7 @@ fn six_scripts_in_a_row_are_one_too_many() {
 }
 
 #[test]
-fn behind_a_closed_folder_only_the_runtime_reaches_a_program() {
+fn behind_a_closed_directory_only_the_runtime_reaches_a_program() {
     let lines = "d 0700 0:0 root\ne 0755 0:0 root/bin/prog\nf 0755 0:0 root/bin/script \"#!/bin/sh\\n\"";
     let made = |cmd: &[&str]| system(lines).env("PATH=/root/bin:/usr/bin:/bin").cmd(cmd);
     let overridden =
@@ -156,7 +156,7 @@ fn behind_a_closed_folder_only_the_runtime_reaches_a_program() {
     let missing = |name: &str| {
         let lies = if name == "prog" { ", where it lies," } else { "" };
         format!(
-            "no folder of PATH has `{name}` (/usr/bin, /bin); /root/bin{lies} was passed over, for uid 1000 (app) may not enter /root (mode 0700, owner 0:0)"
+            "no directory of PATH has `{name}` (/usr/bin, /bin); /root/bin{lies} was passed over, for uid 1000 (app) may not enter /root (mode 0700, owner 0:0)"
         )
     };
     assert_eq!(starts(&made(&["/bin/sh", "-c", "prog"])), missing("prog"));
@@ -169,7 +169,7 @@ fn behind_a_closed_folder_only_the_runtime_reaches_a_program() {
 
 #[test]
 fn texts_fail_where_they_cannot_end_well() {
-    let missing = "no folder of PATH has `nope` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin)";
+    let missing = "no directory of PATH has `nope` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin)";
     let likely = format!("likely: {missing}");
     for (text, expected) in [
         ("server", "runs"),
@@ -181,15 +181,15 @@ fn texts_fail_where_they_cannot_end_well() {
         ("echo a && nope", missing),
         (
             "sleep 1 && nope",
-            "no folder of PATH has `sleep` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin)",
+            "no directory of PATH has `sleep` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin)",
         ),
         ("server && nope", &likely),
-        ("cd /x && ./nope", "`/x` is no folder that uid 1000 (app) may change to"),
+        ("cd /x && ./nope", "`/x` is no directory that uid 1000 (app) may change to"),
         ("cd /x; server", "runs"),
         ("cd /bin && ./nope", "`./nope` does not exist"),
         (
             ". ./env && nope",
-            "? nope: no folder of PATH has `nope` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin); but `.` runs before, and may change what follows",
+            "? nope: no directory of PATH has `nope` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin); but `.` runs before, and may change what follows",
         ),
         ("if nope; then exit 0; else exit 1; fi", "runs"),
         ("nope | grep -q x", missing),
@@ -209,13 +209,13 @@ fn texts_fail_where_they_cannot_end_well() {
         ("set -e; x=$(\n # a) nope\n true\n); server", "runs"),
         ("set -e; [[ -n x &&\n -n y ]]; server", "runs"),
         ("PATH=/usr/local/bin exec server", "runs"),
-        ("PATH=/x exec server", "no folder of PATH has `server` (/x)"),
+        ("PATH=/x exec server", "no directory of PATH has `server` (/x)"),
         ("set -e; cd /app; server", "runs"),
         (
             "shopt -s execfail; exec nope || server",
             &format!("? nope: {missing}; but what exec cannot run does not end the shell"),
         ),
-        ("set -e; cd /root; server", "`/root` is no folder that uid 1000 (app) may change to"),
+        ("set -e; cd /root; server", "`/root` is no directory that uid 1000 (app) may change to"),
         ("cd /root; server", "runs"),
         ("nope () { wget x; }; nope; server", "runs"),
         ("if wget x; then set -e; fi; nope; server", "runs"),
@@ -246,19 +246,19 @@ fn texts_fail_where_they_cannot_end_well() {
         ("[ -f x ] && { exec server; }; nope", "runs"),
         (
             "[ -d /bin ] && cd /bin; ./nope",
-            "? ./nope: `./nope` does not exist; but the folder it changes to is not known here",
+            "? ./nope: `./nope` does not exist; but the directory it changes to is not known here",
         ),
         ("echo x | cd /bin; ./nope", "`./nope` does not exist"),
         ("x=$(cp a b); nope", &format!("? nope: {missing}; but `cp` runs before, and may change files")),
         (
             "alias n=server; n",
-            "? n: no folder of PATH has `n` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin); but `alias` runs before, and may change what follows",
+            "? n: no directory of PATH has `n` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin); but `alias` runs before, and may change what follows",
         ),
         ("trap 'exit 0' ERR; nope", &format!("? nope: {missing}; but a trap is set before")),
         ("A+=(b); B[0]=c; server", "runs"),
         (
             "PATH=/x:$PATH nope",
-            "no folder of PATH has `nope` (/x, /usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin)",
+            "no directory of PATH has `nope` (/x, /usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin)",
         ),
         ("export PATH=\"/x:$PATH\"; server", "runs"),
         ("[ -d /x ] && export PATH=/x:$PATH; nope", "? PATH: a script sets it to what is not known here"),
@@ -270,19 +270,19 @@ fn texts_fail_where_they_cannot_end_well() {
 }
 
 #[test]
-fn folders_that_the_runtime_makes_are_there() {
+fn directories_that_the_runtime_makes_are_there() {
     let says = |text: &str| {
         let mut made = system("").workdir("/srv/app/x");
         made.image.config.run.volumes = vec!["/data/".to_string()];
         checks(made, &["CMD-SHELL", text])
     };
-    for folder in ["/data", "/data/a", "/srv/app", "/srv/app/x", "."] {
-        assert_eq!(says(&format!("set -e; cd {folder}; server")), "runs", "{folder}");
+    for directory in ["/data", "/data/a", "/srv/app", "/srv/app/x", "."] {
+        assert_eq!(says(&format!("set -e; cd {directory}; server")), "runs", "{directory}");
     }
-    for folder in ["/dat", "/srv/app/y"] {
+    for directory in ["/dat", "/srv/app/y"] {
         assert_eq!(
-            says(&format!("set -e; cd {folder}; server")),
-            format!("`{folder}` is no folder that uid 1000 (app) may change to")
+            says(&format!("set -e; cd {directory}; server")),
+            format!("`{directory}` is no directory that uid 1000 (app) may change to")
         );
     }
 }
@@ -305,7 +305,7 @@ fn scripts_of_a_package_run_one_after_the_other() {
             format!("f 0644 0:0 app/package.json \"{{\\\"scripts\\\": {{{}}}}}\"", scripts.replace('\'', "\\\""));
         starts(&system(&format!("e 0755 0:0 usr/bin/npm\n{package}")).cmd(&["npm", "start"]))
     };
-    let missing = "no folder of PATH has `nope`";
+    let missing = "no directory of PATH has `nope`";
     assert!(says("'start': 'nope'").starts_with(missing));
     assert!(says("'prestart': 'nope', 'start': 'server'").starts_with(missing));
     assert!(says("'prestart': 'echo x', 'start': 'nope'").starts_with(missing));
@@ -326,20 +326,21 @@ fn what_the_command_brings_its_health_check_may_use() {
     let says = |text: &str| checks(system("").cmd(&["sh", "-c", text]), &["CMD-SHELL", "nope"]);
     assert!(says("apk add nope; server").starts_with("? nope"));
     assert!(says("echo x > /bin/nope; server").starts_with("? nope"));
-    assert!(says("apk add other; server").starts_with("no folder"));
-    assert!(says("nope; server").starts_with("no folder"));
+    assert!(says("apk add other; server").starts_with("no directory"));
+    assert!(says("nope; server").starts_with("no directory"));
 }
 
 #[test]
 fn dash_has_no_commands_of_bash() {
     let made = |shell: &str| Made::of(&format!("e 0755 0:0 bin/{shell}\nl bin/sh -> {shell}\ne 0755 0:0 bin/server"));
     let says = |shell: &str, text: &str| starts(&made(shell).cmd(&["/bin/sh", "-c", text]));
-    let missing = "no folder of PATH has `source` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin)";
+    let missing =
+        "no directory of PATH has `source` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin)";
     assert_eq!(says("dash", "source venv/bin/activate && server"), missing);
     assert_eq!(says("bash", "source venv/bin/activate && server"), "runs");
     assert_eq!(says("busybox", "source venv/bin/activate && server"), "runs");
     assert_eq!(says("dash", ". venv/bin/activate && server"), "runs");
-    assert!(says("dash", "[[ -f x ]] && server").starts_with("no folder of PATH has `[[`"));
+    assert!(says("dash", "[[ -f x ]] && server").starts_with("no directory of PATH has `[[`"));
     assert!(says("dash", ": </dev/tcp/127.0.0.1/80").ends_with("this shell is dash"));
     assert_eq!(says("bash", ": </dev/tcp/127.0.0.1/80"), "runs");
     assert_eq!(says("dash", "set -e\r\nserver\r"), says("dash", "server\r"));
@@ -353,7 +354,7 @@ fn entry_scripts_hand_on_to_the_command() {
         made.image.config.run.entrypoint = vec!["/entry.sh".to_string()];
         starts(&made)
     };
-    let missing = "no folder of PATH has `nope` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin)";
+    let missing = "no directory of PATH has `nope` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin)";
     assert_eq!(entry("#!/bin/sh\nset -e\nexec \"$@\"\n", &["server"]), "runs");
     assert_eq!(entry("#!/bin/sh\nset -e\nexec \"$@\"\n", &["nope"]), missing);
     assert_eq!(entry("#!/bin/sh\nserver migrate\nexec \"$@\"\n", &["nope"]), format!("likely: {missing}"));
@@ -371,13 +372,13 @@ fn entry_scripts_hand_on_to_the_command() {
 
 #[test]
 fn wrappers_start_their_command() {
-    let missing = "no folder of PATH has `nope` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin)";
+    let missing = "no directory of PATH has `nope` (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin)";
     for (cmd, expected) in [
         (&["tini", "--", "server"][..], "runs"),
         (&["tini", "-g", "--", "nope"], missing),
         (&["env", "A=b", "nope"], missing),
         (&["env", "-S", "A=b nope -x"], missing),
-        (&["env", "PATH=/x", "server"], "no folder of PATH has `server` (/x)"),
+        (&["env", "PATH=/x", "server"], "no directory of PATH has `server` (/x)"),
         (&["/bin/sh", "-c", "exec tini -- nope"], missing),
         (&["busybox", "sh", "-c", "nope"], missing),
         (

@@ -5,8 +5,8 @@
 use crate::facts::access::Actor;
 use crate::facts::access::Capabilities;
 use crate::facts::accounts::UserProblem;
-use crate::facts::ground;
-use crate::facts::ground::Ground;
+use crate::facts::process;
+use crate::facts::process::ProcessContext;
 use crate::facts::proof::Fault;
 use crate::facts::proof::quoted;
 use crate::facts::shell;
@@ -24,7 +24,7 @@ pub enum Next<'a> {
     /// Nothing, as far as is known here.
     None,
     /// A command.
-    Command { ground: Ground<'a>, words: Vec<String> },
+    Command { process: ProcessContext<'a>, words: Vec<String> },
     /// It refuses.
     Fault(Fault),
     /// The bytes do not say.
@@ -32,11 +32,11 @@ pub enum Next<'a> {
 }
 
 /// What the program of these words starts.
-pub fn next<'a>(ground: &Ground<'a>, program: NodeId, argv: &[String]) -> Next<'a> {
+pub fn next<'a>(process: &ProcessContext<'a>, program: NodeId, argv: &[String]) -> Next<'a> {
     let rest = &argv[1..];
     match file_name(&argv[0]) {
-        "env" => env(ground, rest),
-        "gosu" | "su-exec" => as_user(ground, program, argv),
+        "env" => env(process, rest),
+        "gosu" | "su-exec" => as_user(process, program, argv),
         // What they run is looked for in node_modules; `programs` knows how.
         "npx" | "bunx" | "pnpm" | "yarn" => Next::None,
         "uv" | "poetry" | "pipenv" | "pdm" | "hatch" | "rye" | "pixi" | "conda" | "mamba" | "micromamba" => Next::Open(
@@ -49,14 +49,14 @@ pub fn next<'a>(ground: &Ground<'a>, program: NodeId, argv: &[String]) -> Next<'
         )),
         _ => match start::behind(argv) {
             Some([]) | None => Next::None,
-            Some(words) => Next::Command { ground: ground.clone(), words: words.to_vec() },
+            Some(words) => Next::Command { process: process.clone(), words: words.to_vec() },
         },
     }
 }
 
 /// `env [-i] [-u NAME] [-C DIR] [-S TEXT] [NAME=VALUE]… [COMMAND]` (env(1) of coreutils; busybox knows the first two).
-fn env<'a>(ground: &Ground<'a>, words: &[String]) -> Next<'a> {
-    let mut ground = ground.clone();
+fn env<'a>(process: &ProcessContext<'a>, words: &[String]) -> Next<'a> {
+    let mut process = process.clone();
     let mut words: VecDeque<String> = words.iter().cloned().collect();
     while let Some(word) = words.pop_front() {
         // The value of an option, glued to it or behind it.
@@ -68,22 +68,22 @@ fn env<'a>(ground: &Ground<'a>, words: &[String]) -> Next<'a> {
             glued.or_else(|| word.strip_prefix(short)).map(str::to_string)
         };
         if let Some(text) = value("-S", "--split-string").or_else(|| value("-vS", "--split-string")) {
-            let inner = shell::commands(&text, &ground.variables).into_iter().next().unwrap_or_default();
+            let inner = shell::commands(&text, &process.variables).into_iter().next().unwrap_or_default();
             inner.into_iter().rev().for_each(|word| words.push_front(word));
         } else if let Some(name) = value("-u", "--unset") {
             match name.as_str() {
-                "PATH" => ground.variables.set("PATH", UNSET_PATH),
-                name => ground.variables.unset(name),
+                "PATH" => process.variables.set("PATH", UNSET_PATH),
+                name => process.variables.unset(name),
             }
-        } else if let Some(folder) = value("-C", "--chdir") {
-            ground.cwd = ground.absolute(folder.as_bytes());
+        } else if let Some(directory) = value("-C", "--chdir") {
+            process.cwd = process.absolute(directory.as_bytes());
         } else if matches!(word.as_str(), "-" | "-i" | "--ignore-environment") {
-            ground.variables = Variables::default();
-            ground.variables.set("PATH", UNSET_PATH);
+            process.variables = Variables::default();
+            process.variables.set("PATH", UNSET_PATH);
         } else if word == "--" {
             break;
         } else if let Some((name, value)) = word.split_once('=').filter(|_| !word.starts_with('-')) {
-            ground.variables.set(name, value);
+            process.variables.set(name, value);
         } else if !word.starts_with('-') {
             words.push_front(word);
             break;
@@ -91,24 +91,24 @@ fn env<'a>(ground: &Ground<'a>, words: &[String]) -> Next<'a> {
     }
     match words.is_empty() {
         true => Next::None,
-        false => Next::Command { ground, words: words.into() },
+        false => Next::Command { process, words: words.into() },
     }
 }
 
-/// Where execvp(3) looks without a PATH: glibc and musl have two folders in common.
+/// Where execvp(3) looks without a PATH: glibc and musl have two directories in common.
 const UNSET_PATH: &str = "/bin:/usr/bin:\u{fffc}";
 
 /// `gosu USER COMMAND`: the user of passwd, with its groups.
-fn as_user<'a>(ground: &Ground<'a>, file: NodeId, argv: &[String]) -> Next<'a> {
+fn as_user<'a>(process: &ProcessContext<'a>, file: NodeId, argv: &[String]) -> Next<'a> {
     let [program, user, words @ ..] = argv else { return Next::None };
     if words.is_empty() {
         return Next::None;
     }
-    if ground.actor.uid != 0 {
-        if ground.view.stat(file).is_some_and(|stat| stat.mode & 0o4000 != 0) {
+    if process.actor.uid != 0 {
+        if process.view.stat(file).is_some_and(|stat| stat.mode & 0o4000 != 0) {
             return Next::Open(Undecided::unknowable(quoted(program), "its file lets it change the user (setuid)"));
         }
-        let what = format!("{} may not change the user: {} is not root", quoted(program), ground.who());
+        let what = format!("{} may not change the user: {} is not root", quoted(program), process.who());
         let fix = "Start the command itself: USER has chosen the user already.";
         return Next::Fault(Fault::new(shown(program), what, None).fix(fix));
     }
@@ -118,20 +118,21 @@ fn as_user<'a>(ground: &Ground<'a>, file: NodeId, argv: &[String]) -> Next<'a> {
             "as which user it starts its command is not known here",
         ));
     }
-    let accounts = ["/etc/passwd", "/etc/group"].map(|path| match ground.view.resolve(path.as_bytes(), true) {
-        Resolved::Found(node) => ground.view.stat(node).map_or(0, |stat| stat.size as usize),
+    let accounts = ["/etc/passwd", "/etc/group"].map(|path| match process.view.resolve(path.as_bytes(), true) {
+        Resolved::Found(node) => process.view.stat(node).map_or(0, |stat| stat.size as usize),
         _ => 0,
     });
-    if let Err(question) = ground.facts.spend(accounts.iter().sum()) {
+    if let Err(question) = process.facts.spend(accounts.iter().sum()) {
         return Next::Open(question);
     }
-    match ground.facts.user_of(user) {
+    match process.facts.user_of(user) {
         Ok(found) => {
-            let capabilities = if ground.actor.overrides { Capabilities::Docker } else { Capabilities::None };
-            let home = ground::home(&found);
-            let mut ground = Ground { actor: Actor::of(&found, capabilities), user: found.name, ..ground.clone() };
-            ground.variables.set("HOME", &home);
-            Next::Command { ground, words: words.to_vec() }
+            let capabilities = if process.actor.overrides { Capabilities::Docker } else { Capabilities::None };
+            let home = process::home(&found);
+            let mut process =
+                ProcessContext { actor: Actor::of(&found, capabilities), user: found.name, ..process.clone() };
+            process.variables.set("HOME", &home);
+            Next::Command { process, words: words.to_vec() }
         }
         Err(UserProblem::Undecided(question)) => Next::Open(question),
         Err(UserProblem::Unknown(why)) => {

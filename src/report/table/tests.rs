@@ -203,7 +203,7 @@ Not examined  nothing
 
 UNJUDGED  no-such.tar
   cannot open no-such.tar: no such file
-  hint: name an archive, a folder or oci:DIR
+  hint: name an archive, a directory or oci:DIR
 
 All images
 image                    verdict    errors   warnings   notes

@@ -33,7 +33,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
         let path = shown_bytes(&difference.path);
         let message = match difference.kind {
             DifferenceKind::ThroughLink => format!(
-                "the way to /{path} leads through a symbolic link of a lower layer: it is followed here, and overlay drivers put a folder in its place"
+                "the way to /{path} leads through a symbolic link of a lower layer: it is followed here, and overlay drivers put a directory in its place"
             ),
             DifferenceKind::LowerHardlink => {
                 format!("/{path} is a hardlink to a file of a lower layer: overlay drivers refuse the layer")
@@ -43,8 +43,8 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
                     "/{path} is in the layer and then whited out by it: it stays here, and other unpackers delete it"
                 )
             }
-            DifferenceKind::WhiteoutAndFolder => format!(
-                "/{path} is whited out and a folder again in one layer: what lay in it before is gone here, and overlay drivers may show it"
+            DifferenceKind::WhiteoutAndDirectory => format!(
+                "/{path} is whited out and a directory again in one layer: what lay in it before is gone here, and overlay drivers may show it"
             ),
             DifferenceKind::OpaqueRoot => {
                 "the root is marked opaque: everything below is gone here, and overlay drivers ignore the mark"

@@ -3,10 +3,10 @@
 use crate::facts::Facts;
 use crate::facts::access::Capabilities;
 use crate::facts::accounts::UserProblem;
-use crate::facts::ground::Ground;
 use crate::facts::health::Health;
 use crate::facts::health::ProbeUrl;
 use crate::facts::packages::Manager;
+use crate::facts::process::ProcessContext;
 use crate::facts::servers;
 use crate::facts::servers::Listens;
 use crate::facts::servers::Server;
@@ -86,8 +86,8 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     let Some((words, url)) = asks.iter().find_map(|(words, urls)| Some((words, urls.iter().find(by_name)?))) else {
         return Ok(());
     };
-    let ground = match Ground::of(facts, Capabilities::Docker) {
-        Ok(ground) => ground,
+    let process = match ProcessContext::of(facts, Capabilities::Docker) {
+        Ok(process) => process,
         Err(UserProblem::Unknown(_)) => return Ok(()),
         Err(UserProblem::Undecided(question)) => return Err(question),
     };
@@ -96,7 +96,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     if matches!(listener, Listener::Harmless) {
         return Ok(());
     }
-    let client = match client(&ground, words)? {
+    let client = match client(&process, words)? {
         Client::Harmless => return Ok(()),
         Client::Open(why) => return Err(Undecided::unknowable("config.Healthcheck.Test", why)),
         Client::TriesOne(client) => client,
@@ -160,13 +160,13 @@ fn listener(command: &Command, servers: &[Option<Server>], url: &ProbeUrl) -> Li
     found
 }
 
-fn client(ground: &Ground<'_>, words: &[String]) -> Result<Client, Undecided> {
+fn client(process: &ProcessContext<'_>, words: &[String]) -> Result<Client, Undecided> {
     let name = file_name(&words[0]);
     let applet = if name == "busybox" { words.get(1).map_or("", String::as_str) } else { name };
     match applet {
         "curl" => return Ok(Client::Harmless),
         name if name == "python" || name.starts_with("python3") => return Ok(Client::Harmless),
-        "node" => return Ok(node(ground, words)),
+        "node" => return Ok(node(process, words)),
         "wget" => {}
         _ => {
             let shown = text::shown(&secret::redact_text(applet));
@@ -174,10 +174,10 @@ fn client(ground: &Ground<'_>, words: &[String]) -> Result<Client, Undecided> {
         }
     }
     // One that does not exist tries nothing.
-    let Some(node) = ground.program(&words[0]) else { return Ok(Client::Harmless) };
-    let Some(busybox) = busybox(ground, node) else { return Ok(Client::Harmless) };
+    let Some(node) = process.program(&words[0]) else { return Ok(Client::Harmless) };
+    let Some(busybox) = busybox(process, node) else { return Ok(Client::Harmless) };
     // Whether it prefers IPv4 was chosen when it was built; Alpine chose that it does not.
-    let mut owners = ground.facts.packages()?.owners(busybox);
+    let mut owners = process.facts.packages()?.owners(busybox);
     if owners.any(|package| package.manager == Manager::Apk && package.name.starts_with("busybox")) {
         return Ok(Client::TriesOne("wget of busybox".to_string()));
     }
@@ -185,8 +185,8 @@ fn client(ground: &Ground<'_>, words: &[String]) -> Result<Client, Undecided> {
 }
 
 /// The busybox that a program is, through symbolic links or by another name of the same file.
-fn busybox(ground: &Ground<'_>, program: NodeId) -> Option<NodeId> {
-    let view = ground.view;
+fn busybox(process: &ProcessContext<'_>, program: NodeId) -> Option<NodeId> {
+    let view = process.view;
     if view.name(program).starts_with(b"busybox") {
         return Some(program);
     }
@@ -202,13 +202,13 @@ fn busybox(ground: &Ground<'_>, program: NodeId) -> Option<NodeId> {
 }
 
 /// Node's documentation: `dns.setDefaultResultOrder` (verbatim since 17), `net.setDefaultAutoSelectFamily` (true since 20).
-fn node(ground: &Ground<'_>, words: &[String]) -> Client {
-    let options = ground.variables.get("NODE_OPTIONS").unwrap_or("");
+fn node(process: &ProcessContext<'_>, words: &[String]) -> Client {
+    let options = process.variables.get("NODE_OPTIONS").unwrap_or("");
     let is_set = |option: &str| options.contains(option) || words.iter().any(|word| word.starts_with(option));
     if is_set("--dns-result-order=ipv4first") || is_set("--enable-network-family-autoselection") {
         return Client::Harmless;
     }
-    let version = ground.variables.get("NODE_VERSION").unwrap_or("").trim_start_matches('v');
+    let version = process.variables.get("NODE_VERSION").unwrap_or("").trim_start_matches('v');
     match version.split('.').next().and_then(|major| major.parse::<u32>().ok()) {
         Some(major @ 17..=19) => Client::TriesOne(format!("node {major}")),
         Some(_) => Client::Harmless,

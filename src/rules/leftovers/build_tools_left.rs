@@ -28,8 +28,8 @@ pub const RULE: Rule = Rule {
     params: &[],
     docs: Docs {
         why: "A compiler makes the image larger and gives an intruder a workshop. A running service needs none.",
-        evidence: "Installed dpkg and apk packages that build software, and programs of such names that no such package owns in the usual program folders of the merged view.",
-        blind: "Tools under other names or in other folders, and interpreters that also build (Python, Node).",
+        evidence: "Installed dpkg and apk packages that build software, and programs of such names that no such package owns in the usual program directories of the merged view.",
+        blind: "Tools under other names or in other directories, and interpreters that also build (Python, Node).",
         fix: "Build in a stage of its own and `COPY --from` what it made; or install, build and remove in one RUN.",
         breaks: "layer COPY toolchain /\n  f 0755 0:0 usr/bin/gcc \"x\"   #! build-tools-left",
         keeps: "layer COPY app /usr/bin/\n  f 0755 0:0 usr/bin/app \"x\"",
@@ -59,7 +59,7 @@ static PACKAGES: LazyLock<Regex> = LazyLock::new(|| {
     .expect("a pattern that a test compiles")
 });
 
-/// Folders that programs are called from.
+/// Directories that programs are called from.
 const PROGRAM_FOLDERS: [&[u8]; 6] = [b"bin", b"sbin", b"usr/bin", b"usr/sbin", b"usr/local/bin", b"usr/local/sbin"];
 
 /// Parts of a compiler that lie elsewhere.

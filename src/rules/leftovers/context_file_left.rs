@@ -32,11 +32,11 @@ pub const RULE: Rule = Rule {
     params: &[Param {
         name: "names",
         kind: ParamKind::Texts,
-        about: "Names of files and folders that do not belong in an image, as glob patterns without slashes. Without it nothing is looked for.",
+        about: "Names of files and directories that do not belong in an image, as glob patterns without slashes. Without it nothing is looked for.",
     }],
     docs: Docs {
         why: "Version control, environment files and notes tell strangers more than they need, and every byte is pulled by everyone.",
-        evidence: "Names in the merged view under WORKDIR (where that is `/`, everything but the system's folders), outside `node_modules`, `site-packages` and `dist-packages`, shipped by a layer that COPY or ADD made.",
+        evidence: "Names in the merged view under WORKDIR (where that is `/`, everything but the system's directories), outside `node_modules`, `site-packages` and `dist-packages`, shipped by a layer that COPY or ADD made.",
         blind: "That COPY or ADD made the layer is history's word, so a finding is `likely`; without history it stays undecided. Files under other names.",
         fix: "Name it in .dockerignore, or copy only what the program needs.",
         breaks: "config workdir=/app\nlayer COPY . .\n  f 0644 0:0 app/.env \"A=b\"   #! context-file-left",
@@ -48,7 +48,7 @@ pub const RULE: Rule = Rule {
 /// Trees that package managers fill.
 const DEPENDENCIES: [&[u8]; 3] = [b"node_modules", b"site-packages", b"dist-packages"];
 
-/// Folders of the system, where the working folder is the root.
+/// Directories of the system, where the working directory is the root.
 const SYSTEM: [&[u8]; 14] = [
     b"bin", b"boot", b"dev", b"etc", b"lib", b"lib32", b"lib64", b"libx32", b"proc", b"run", b"sbin", b"sys", b"usr",
     b"var",
@@ -70,7 +70,7 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
         let name = view.name(node);
         if matches!(stat.kind, Kind::File | Kind::Dir) && names.is_match(&*String::from_utf8_lossy(name)) {
             let held = Held::of(view, node);
-            // An empty folder is nobody's file.
+            // An empty directory is nobody's file.
             if held.files > 0 {
                 match origin(facts, &held) {
                     Origin::Copied => report(view, node, stat.kind, &held, out),

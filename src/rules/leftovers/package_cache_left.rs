@@ -28,7 +28,7 @@ pub const RULE: Rule = Rule {
     params: &[],
     docs: Docs {
         why: "The bytes are pulled by everyone and used by nobody, and stale lists make a later install fetch old versions.",
-        evidence: "Bytes of regular files in the merged view below the cache folders of apt, apk, dnf, pip, npm, yarn, uv, Poetry, Go and Cargo, and in `.next/cache`. The words of a RUN line prove nothing either way: cache mounts leave no bytes.",
+        evidence: "Bytes of regular files in the merged view below the cache directories of apt, apk, dnf, pip, npm, yarn, uv, Poetry, Go and Cargo, and in `.next/cache`. The words of a RUN line prove nothing either way: cache mounts leave no bytes.",
         blind: "Caches that were moved elsewhere by configuration. Those that a later layer deleted are `wasted-space`.",
         fix: "Delete it in the RUN that made it, or mount it: `RUN --mount=type=cache,target=/var/cache/apt …`, `rm -rf /var/lib/apt/lists/*`, `pip install --no-cache-dir`, `npm cache clean --force`, `apk add --no-cache`.",
         breaks: "layer RUN apt-get update\n  d 0755 0:0 var/lib/apt/lists   #! package-cache-left\n  f 0644 0:0 var/lib/apt/lists/deb_Packages \"x\"",
@@ -64,7 +64,7 @@ const NEXT: Cache = Cache {
     fix: "copy what `next start` needs, without the cache: `rm -rf .next/cache` at the end of the build, or standalone output",
 };
 
-/// Is this folder one of the package managers' caches?
+/// Is this directory one of the package managers' caches?
 fn cache(path: &[u8]) -> Option<&'static Cache> {
     match path {
         b"var/lib/apt/lists" => return Some(&APT_LISTS),
@@ -113,14 +113,14 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     }
     let mut inside: BTreeMap<NodeId, Inside> = BTreeMap::new();
     for (node, stat) in view.walk().filter(|(_, stat)| stat.kind == Kind::File && stat.size > 0) {
-        let Some((folder, kind)) = enclosing(view, node, &caches) else { continue };
+        let Some((directory, kind)) = enclosing(view, node, &caches) else { continue };
         if !stays(kind, view.name(node)) {
-            inside.entry(folder).or_default().add(stat.inode, stat.size, stat.layer.unwrap_or(0));
+            inside.entry(directory).or_default().add(stat.inode, stat.size, stat.layer.unwrap_or(0));
         }
     }
-    for (folder, held) in inside {
-        let Some(kind) = caches.get(&folder) else { continue };
-        let path = view.path(folder);
+    for (directory, held) in inside {
+        let Some(kind) = caches.get(&directory) else { continue };
+        let path = view.path(directory);
         let message = format!(
             "/{} holds {} of {} ({})",
             shown_bytes(&path),
@@ -137,7 +137,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     Ok(())
 }
 
-/// Last components that a cache folder can have: most folders need no path to be told apart.
+/// Last components that a cache directory can have: most directories need no path to be told apart.
 fn may_be_cache(name: &[u8]) -> bool {
     const NAMES: [&[u8]; 13] = [
         b"lists",
@@ -168,7 +168,7 @@ fn enclosing(view: &View, node: NodeId, caches: &HashMap<NodeId, &'static Cache>
     None
 }
 
-/// What lies in one cache folder.
+/// What lies in one cache directory.
 #[derive(Default)]
 struct Inside {
     inodes: HashSet<u32>,

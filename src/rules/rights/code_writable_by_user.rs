@@ -5,7 +5,7 @@ use crate::facts::access;
 use crate::facts::access::Access;
 use crate::facts::access::Reach;
 use crate::facts::access::Want;
-use crate::facts::ground::Ground;
+use crate::facts::process::ProcessContext;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
 use crate::model::path::PathTable;
@@ -31,15 +31,15 @@ pub const RULE: Rule = Rule {
         why: "Whoever makes the program write a file of the attacker's choice can replace the code itself, and stays after a \
               restart. Code that belongs to root and is only readable for the user takes that way.",
         evidence: "Files of code that the config's `User` may change in the merged view: below WORKDIR, in node_modules, \
-                   site-packages and dist-packages wherever they are, in the folders of PATH, and the program that the command \
+                   site-packages and dist-packages wherever they are, in the directories of PATH, and the program that the command \
                    starts. Code is told by its ending (.py, .pyc, .so, .js, .mjs, .cjs, .jsx, .ts, .tsx, .node, \
                    .jar, .class, .rb, .php, .pl, .pm, .lua, .sh, .wasm); files that may be executed \
-                   are code where they begin with `#!` or as ELF, and all of them in the folders of PATH. \
-                   A user may change what it owns, what its class may write, and what lies in a folder in which it may rename \
+                   are code where they begin with `#!` or as ELF, and all of them in the directories of PATH. \
+                   A user may change what it owns, what its class may write, and what lies in a directory in which it may rename \
                    (no sticky bit, or its own).",
         blind: "Access control lists are undecided. Volumes that are mounted over it, and a root filesystem that is mounted \
                 read-only. Root may change everything: `root-user` says so.",
-        fix: "Copy the code as root (no `--chown`, no `chown -R`), and give the user only the folders that the program writes: \
+        fix: "Copy the code as root (no `--chown`, no `chown -R`), and give the user only the directories that the program writes: \
               `RUN mkdir /app/data && chown app /app/data`.",
         breaks: "config user=1000 workdir=/app\nlayer COPY --chown=1000 . .\n  d 0755 1000:1000 app   #! code-writable-by-user\n  \
                  f 0644 1000:1000 app/main.py \"x\"",
@@ -53,10 +53,10 @@ const CODE_ENDINGS: [&str; 19] = [
     "sh", "wasm",
 ];
 
-/// Folders that interpreters load code from, wherever they are.
+/// Directories that interpreters load code from, wherever they are.
 const DEPENDENCIES: [&[u8]; 3] = [b"node_modules", b"site-packages", b"dist-packages"];
 
-/// Code in one folder that may be rewritten.
+/// Code in one directory that may be rewritten.
 struct Writable {
     count: u64,
     first: Way,
@@ -66,103 +66,103 @@ struct Writable {
 struct Way {
     path: Vec<u8>,
     node: NodeId,
-    /// The folder in which it, or a folder that it lies in, may be renamed; `None` where the file itself may be written.
+    /// The directory in which it, or a directory that it lies in, may be renamed; `None` where the file itself may be written.
     renamed_in: Option<NodeId>,
 }
 
-/// A folder on the walk.
+/// A directory on the walk.
 struct Step {
-    folder: NodeId,
-    /// The outermost folder of code that it is or lies in.
+    directory: NodeId,
+    /// The outermost directory of code that it is or lies in.
     top: Option<NodeId>,
-    /// The first folder above it in which the user may rename what leads here.
+    /// The first directory above it in which the user may rename what leads here.
     renamed_in: Option<NodeId>,
 }
 
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
-    let Some(ground) = Ground::of_plain_user(facts)? else { return Ok(()) };
-    let mut search = Search::new(&ground);
-    let mut todo = vec![Step { folder: PathTable::ROOT, top: None, renamed_in: None }];
+    let Some(process) = ProcessContext::of_plain_user(facts)? else { return Ok(()) };
+    let mut search = Search::new(&process);
+    let mut todo = vec![Step { directory: PathTable::ROOT, top: None, renamed_in: None }];
     while let Some(step) = todo.pop() {
         search.look_into(&step, &mut todo);
     }
     let mut found: Vec<(Vec<u8>, NodeId, Writable)> =
-        search.found.into_iter().map(|(top, writable)| (ground.view.path(top), top, writable)).collect();
+        search.found.into_iter().map(|(top, writable)| (process.view.path(top), top, writable)).collect();
     found.sort_by(|a, b| a.0.cmp(&b.0));
     for (path, top, writable) in found {
-        out.report(finding(&ground, &path, top, &writable));
+        out.report(finding(&process, &path, top, &writable));
     }
     // One open question tells the story.
-    if let Some(&node) = search.open.iter().min_by_key(|&&node| ground.view.path(node)) {
-        out.undecided(ground.unknown_rights(node));
+    if let Some(&node) = search.open.iter().min_by_key(|&&node| process.view.path(node)) {
+        out.undecided(process.unknown_rights(node));
     }
     Ok(())
 }
 
 struct Search<'a> {
-    ground: &'a Ground<'a>,
-    /// The folders of PATH.
+    process: &'a ProcessContext<'a>,
+    /// The directories of PATH.
     on_path: BTreeSet<NodeId>,
     /// What the command starts.
     programs: BTreeSet<NodeId>,
     workdir: Option<NodeId>,
-    /// By the folder of code, or by the program where it lies in none.
+    /// By the directory of code, or by the program where it lies in none.
     found: BTreeMap<NodeId, Writable>,
     /// Where an access control list decides.
     open: BTreeSet<NodeId>,
 }
 
 impl<'a> Search<'a> {
-    fn new(ground: &'a Ground<'a>) -> Search<'a> {
-        let folder = |path: &str| match ground.reach(path.as_bytes()) {
+    fn new(process: &'a ProcessContext<'a>) -> Search<'a> {
+        let directory = |path: &str| match process.reach(path.as_bytes()) {
             Reach::Found(node) => Some(node),
             _ => None,
         };
-        let command = ground.facts.command();
+        let command = process.facts.command();
         let named = command.programs.iter().filter_map(|words| words.first()).collect::<BTreeSet<_>>().into_iter();
-        let path = ground.variables.get("PATH").unwrap_or_default();
+        let path = process.variables.get("PATH").unwrap_or_default();
         Search {
-            ground,
-            on_path: path.split(':').filter_map(folder).collect(),
+            process,
+            on_path: path.split(':').filter_map(directory).collect(),
             programs: named
-                .take_while(|_| !ground.view.is_exhausted())
-                .filter_map(|word| ground.program(word))
+                .take_while(|_| !process.view.is_exhausted())
+                .filter_map(|word| process.program(word))
                 .collect(),
-            workdir: ground.cwd_node().filter(|&node| node != PathTable::ROOT),
+            workdir: process.cwd_node().filter(|&node| node != PathTable::ROOT),
             found: BTreeMap::new(),
             open: BTreeSet::new(),
         }
     }
 
     fn owns(&self, stat: &Stat<'_>) -> bool {
-        stat.uid == self.ground.actor.uid
+        stat.uid == self.process.actor.uid
     }
 
     fn look_into(&mut self, step: &Step, todo: &mut Vec<Step>) {
-        let view = self.ground.view;
-        let folder = step.folder;
-        let Some(stat) = view.stat(folder) else { return };
+        let view = self.process.view;
+        let directory = step.directory;
+        let Some(stat) = view.stat(directory) else { return };
         // An owner may give itself every right. What the user cannot reach it does not run either.
         let owned = self.owns(&stat);
-        let may = |want| if owned { Access::Yes } else { access::access(view, folder, &self.ground.actor, want) };
-        if may(Want::Execute) != Access::Yes || access::is_mounted(view, folder) {
+        let may = |want| if owned { Access::Yes } else { access::access(view, directory, &self.process.actor, want) };
+        if may(Want::Execute) != Access::Yes || access::is_mounted(view, directory) {
             return;
         }
         let may_write = may(Want::Write);
         if may_write == Access::Unknown && step.top.is_some() {
-            self.open.insert(folder);
+            self.open.insert(directory);
         }
-        for child in view.children(folder) {
+        for child in view.children(directory) {
             let Some(stat_of_child) = view.stat(child) else { continue };
             let may_rename =
                 may_write == Access::Yes && (stat.mode & 0o1000 == 0 || owned || self.owns(&stat_of_child));
-            let renamed_in = step.renamed_in.or(may_rename.then_some(folder));
+            let renamed_in = step.renamed_in.or(may_rename.then_some(directory));
             match stat_of_child.kind {
                 Kind::Dir => {
                     let is_top = self.workdir == Some(child)
                         || self.on_path.contains(&child)
                         || DEPENDENCIES.contains(&view.name(child));
-                    todo.push(Step { folder: child, top: step.top.or(is_top.then_some(child)), renamed_in });
+                    todo.push(Step { directory: child, top: step.top.or(is_top.then_some(child)), renamed_in });
                 }
                 Kind::File => self.judge(child, &stat_of_child, &Step { renamed_in, ..*step }),
                 _ => {}
@@ -171,15 +171,15 @@ impl<'a> Search<'a> {
     }
 
     fn judge(&mut self, node: NodeId, stat: &Stat<'_>, step: &Step) {
-        let view = self.ground.view;
+        let view = self.process.view;
         let is_program = self.programs.contains(&node);
         let Some(top) = step.top.or(is_program.then_some(node)) else { return };
         let may_be_called =
-            stat.mode & 0o111 != 0 && (self.on_path.contains(&step.folder) || view.head(node).is_some());
+            stat.mode & 0o111 != 0 && (self.on_path.contains(&step.directory) || view.head(node).is_some());
         if !is_program && !may_be_called && !has_code_ending(view.name(node)) {
             return;
         }
-        let may_write = match access::access(view, node, &self.ground.actor, Want::Write) {
+        let may_write = match access::access(view, node, &self.process.actor, Want::Write) {
             _ if self.owns(stat) => true,
             Access::Unknown if step.renamed_in.is_none() => {
                 self.open.insert(node);
@@ -203,21 +203,21 @@ impl<'a> Search<'a> {
     }
 }
 
-fn finding(ground: &Ground<'_>, path: &[u8], top: NodeId, writable: &Writable) -> Found {
+fn finding(process: &ProcessContext<'_>, path: &[u8], top: NodeId, writable: &Writable) -> Found {
     let first = &writable.first;
     let how = match first.renamed_in {
-        Some(folder) => format!("for it may replace what lies in {}", ground.describe(folder)),
-        None if ground.view.stat(first.node).is_some_and(|stat| stat.uid == ground.actor.uid) => {
+        Some(directory) => format!("for it may replace what lies in {}", process.describe(directory)),
+        None if process.view.stat(first.node).is_some_and(|stat| stat.uid == process.actor.uid) => {
             "which it owns".to_string()
         }
         None => "as the mode allows".to_string(),
     };
-    let (who, example) = (ground.who(), ground.describe(first.node));
+    let (who, example) = (process.who(), process.describe(first.node));
     let message = match writable.count {
         1 => format!("{who} may rewrite {example}, {how}"),
-        count => format!("{who} may rewrite {count} files of code in {}, such as {example}, {how}", ground.name(top)),
+        count => format!("{who} may rewrite {count} files of code in {}, such as {example}, {how}", process.name(top)),
     };
-    Found::new(shown_bytes(path), message).at(seen(ground.view, top)).at(seen(ground.view, first.node))
+    Found::new(shown_bytes(path), message).at(seen(process.view, top)).at(seen(process.view, first.node))
 }
 
 /// `x.py`, `libx.so`, `libx.so.1.2`; declarations of types (`x.d.ts`) are not run.

@@ -32,10 +32,10 @@ pub const RULE: Rule = Rule {
     docs: Docs {
         why: "`docker run --read-only` and `readOnlyRootFilesystem: true` take from an intruder the place to leave anything. A \
               program that writes beside its own files does not run so.",
-        evidence: "What the words of Entrypoint and Cmd, of an entry script and of npm scripts, and the variables say that a program writes: the data folders of postgres \
+        evidence: "What the words of Entrypoint and Cmd, of an entry script and of npm scripts, and the variables say that a program writes: the data directories of postgres \
                    (`-D`, PGDATA), mysqld and mariadbd (`--datadir`), mongod (`--dbpath`, else /data/db) and of redis-server with \
                    `--appendonly yes`; the socket files of uvicorn, granian, gunicorn, hypercorn, daphne and waitress; pid and \
-                   log files that gunicorn, hypercorn and celery are told to write; the build folder of `next dev` and \
+                   log files that gunicorn, hypercorn and celery are told to write; the build directory of `next dev` and \
                    `next build`. VOLUMEs, /tmp, /run, /dev and /proc are places to write.",
         blind: "Everything that a program writes without being told so in the config: caches, logs of npm, files named in \
                 configuration files or in code. That a program is not named here does not mean that it runs read-only.",
@@ -48,7 +48,7 @@ pub const RULE: Rule = Rule {
 
 /// Something that a program writes.
 struct Writes {
-    /// As it is told, from the working folder where it has no leading slash.
+    /// As it is told, from the working directory where it has no leading slash.
     at: String,
     /// What, as a clause: `makes its socket`.
     what: &'static str,
@@ -161,8 +161,8 @@ fn real(view: &View, at: &[u8]) -> Vec<u8> {
     if rest.is_empty() { view.path(node) } else { path::join(&view.path(node), rest) }
 }
 
-/// Whether a path is one of the folders, or lies in one; `longest` is the length of the longest.
-fn is_in_any(at: &[u8], folders: &BTreeSet<Vec<u8>>, longest: usize) -> bool {
+/// Whether a path is one of the directories, or lies in one; `longest` is the length of the longest.
+fn is_in_any(at: &[u8], directories: &BTreeSet<Vec<u8>>, longest: usize) -> bool {
     let ends = at.iter().enumerate().take(longest + 1).filter(|(_, b)| **b == b'/').map(|(end, _)| end);
-    ends.chain([0, at.len()]).any(|end| folders.contains(&at[..end]))
+    ends.chain([0, at.len()]).any(|end| directories.contains(&at[..end]))
 }

@@ -1,4 +1,4 @@
-//! `workdir-owner`: the user cannot use its own working folder, or strangers own part of it.
+//! `workdir-owner`: the user cannot use its own working directory, or strangers own part of it.
 
 use crate::facts::Facts;
 use crate::facts::access;
@@ -6,7 +6,7 @@ use crate::facts::access::Access;
 use crate::facts::access::Doubt;
 use crate::facts::access::Reach;
 use crate::facts::access::Want;
-use crate::facts::ground::Ground;
+use crate::facts::process::ProcessContext;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
 use crate::model::path::PathTable;
@@ -23,16 +23,16 @@ use crate::view::NodeId;
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "workdir-owner",
-    title: "the user cannot read its working folder, or strangers own part of it",
+    title: "the user cannot read its working directory, or strangers own part of it",
     rows: &["B12"],
     params: &[],
     docs: Docs {
         why: "A file that the program cannot read is as good as missing. One that belongs to a third account can be changed by \
               whoever runs as that account.",
-        evidence: "The files and folders at and below WORKDIR in the merged view: each can be read (folders also entered) by the \
+        evidence: "The files and directories at and below WORKDIR in the merged view: each can be read (directories also entered) by the \
                    config's `User`, by the bits of its class, and belongs to that user or to root.",
         blind: "Access control lists are undecided. What is mounted there at run time. Links are not followed. Nothing is asked of \
-                the working folder `/`, of one that does not exist, and of root.",
+                the working directory `/`, of one that does not exist, and of root.",
         fix: "Copy with the right owner and mode: `COPY --chown=app:app . .`, or leave it to root and let everybody read it: `chmod -R a+rX` in the stage that it is copied from.",
         breaks: "config user=1000 workdir=/app\nlayer COPY . .\n  d 0755 0:0 app   #! workdir-owner\n  f 0600 0:0 app/main.py \"x\"",
         keeps: "config user=1000 workdir=/app\nlayer COPY . .\n  d 0755 0:0 app\n  f 0644 0:0 app/main.py \"x\"",
@@ -49,78 +49,78 @@ struct Wrong {
 }
 
 impl Wrong {
-    fn add(&mut self, ground: &Ground<'_>, node: NodeId) {
+    fn add(&mut self, process: &ProcessContext<'_>, node: NodeId) {
         self.count += 1;
-        let path = ground.view.path(node);
+        let path = process.view.path(node);
         if self.first.as_ref().is_none_or(|(first, _)| path < *first) {
             self.first = Some((path, node));
         }
     }
 
-    /// `3 files or folders, such as /app/x (mode 0600, owner 0:0)`, or the only one.
-    fn told(&self, ground: &Ground<'_>) -> Option<String> {
+    /// `3 files or directories, such as /app/x (mode 0600, owner 0:0)`, or the only one.
+    fn told(&self, process: &ProcessContext<'_>) -> Option<String> {
         let (_, node) = self.first.as_ref()?;
-        let first = ground.describe(*node);
-        Some(if self.count == 1 { first } else { format!("{} files or folders, such as {first}", self.count) })
+        let first = process.describe(*node);
+        Some(if self.count == 1 { first } else { format!("{} files or directories, such as {first}", self.count) })
     }
 }
 
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
-    let Some(ground) = Ground::of_plain_user(facts)? else { return Ok(()) };
-    let subject = shown_bytes(&ground.cwd).trim_end_matches('/').to_string();
-    let top = match ground.reach(&ground.cwd) {
+    let Some(process) = ProcessContext::of_plain_user(facts)? else { return Ok(()) };
+    let subject = shown_bytes(&process.cwd).trim_end_matches('/').to_string();
+    let top = match process.reach(&process.cwd) {
         Reach::Found(PathTable::ROOT) => return Ok(()),
         Reach::Found(node) => node,
-        Reach::Closed(folder) => {
+        Reach::Closed(directory) => {
             let message =
-                format!("{subject} lies behind {}, which {} may not enter", ground.describe(folder), ground.who());
-            out.report(Found::new(subject, message).at(seen(ground.view, folder)));
+                format!("{subject} lies behind {}, which {} may not enter", process.describe(directory), process.who());
+            out.report(Found::new(subject, message).at(seen(process.view, directory)));
             return Ok(());
         }
         Reach::Open(Doubt::Mounted) => return Ok(()),
-        Reach::Open(doubt) => return Err(ground.doubt(subject, doubt)),
-        Reach::Missing(_) | Reach::Loop | Reach::NotFolder | Reach::TooLong => return Ok(()),
+        Reach::Open(doubt) => return Err(process.doubt(subject, doubt)),
+        Reach::Missing(_) | Reach::Loop | Reach::NotDirectory | Reach::TooLong => return Ok(()),
     };
     let (mut closed, mut strange, mut open) = (Wrong::default(), Wrong::default(), Wrong::default());
     let mut todo = vec![top];
     while let Some(node) = todo.pop() {
-        let Some(stat) = ground.view.stat(node).filter(|stat| matches!(stat.kind, Kind::File | Kind::Dir)) else {
+        let Some(stat) = process.view.stat(node).filter(|stat| matches!(stat.kind, Kind::File | Kind::Dir)) else {
             continue;
         };
-        if stat.uid != ground.actor.uid && stat.uid != 0 {
-            strange.add(&ground, node);
+        if stat.uid != process.actor.uid && stat.uid != 0 {
+            strange.add(&process, node);
         }
         let wants: &[Want] = if stat.kind == Kind::Dir { &[Want::Read, Want::Execute] } else { &[Want::Read] };
         let answers: Vec<Access> =
-            wants.iter().map(|&want| access::access(ground.view, node, &ground.actor, want)).collect();
+            wants.iter().map(|&want| access::access(process.view, node, &process.actor, want)).collect();
         if answers.contains(&Access::No) {
-            closed.add(&ground, node);
+            closed.add(&process, node);
         } else if answers.contains(&Access::Unknown) {
-            open.add(&ground, node);
+            open.add(&process, node);
         }
-        // What lies in a folder that cannot be entered is one entry, not thousands.
+        // What lies in a directory that cannot be entered is one entry, not thousands.
         if answers.last() == Some(&Access::Yes) {
-            todo.extend(ground.view.children(node));
+            todo.extend(process.view.children(node));
         }
     }
-    let who = ground.who();
+    let who = process.who();
     let parts = [
-        closed.told(&ground).map(|what| format!("{who} cannot read {what}")),
-        strange.told(&ground).map(|what| format!("neither {who} nor root owns {what}")),
+        closed.told(&process).map(|what| format!("{who} cannot read {what}")),
+        strange.told(&process).map(|what| format!("neither {who} nor root owns {what}")),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if !parts.is_empty() {
-        let message = format!("in the working folder {subject}, {}", text::list(&parts));
-        let mut found = Found::new(subject, message).at(seen(ground.view, top));
+        let message = format!("in the working directory {subject}, {}", text::list(&parts));
+        let mut found = Found::new(subject, message).at(seen(process.view, top));
         for wrong in [&closed, &strange] {
             if let Some((_, node)) = wrong.first.as_ref().filter(|(_, node)| *node != top) {
-                found = found.at(seen(ground.view, *node));
+                found = found.at(seen(process.view, *node));
             }
         }
         out.report(found);
     }
     match open.first {
-        Some((_, node)) => Err(ground.unknown_rights(node)),
+        Some((_, node)) => Err(process.unknown_rights(node)),
         None => Ok(()),
     }
 }

@@ -15,14 +15,14 @@ use crate::rules::Settings;
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "world-writable",
-    title: "a file or folder that every user may change",
+    title: "a file or directory that every user may change",
     rows: &["S3"],
     params: &[],
     docs: Docs {
-        why: "A process that was taken over may replace what others run or read. In a folder without the sticky bit it may also delete and rename other users' files.",
-        evidence: "The mode bit 00002 of regular files in the merged view, and of folders that lack the sticky bit (01000). `/proc`, `/sys` and `/dev` are left out: the runtime mounts over them.",
+        why: "A process that was taken over may replace what others run or read. In a directory without the sticky bit it may also delete and rename other users' files.",
+        evidence: "The mode bit 00002 of regular files in the merged view, and of directories that lack the sticky bit (01000). `/proc`, `/sys` and `/dev` are left out: the runtime mounts over them.",
         blind: "Access control lists, and volumes that are mounted at run time.",
-        fix: "Give it to the user who needs it: `COPY --chown=app:app --chmod=0644 …` in place of `chmod 777`. A shared folder wants `chmod 1777`.",
+        fix: "Give it to the user who needs it: `COPY --chown=app:app --chmod=0644 …` in place of `chmod 777`. A shared directory wants `chmod 1777`.",
         breaks: "layer RUN chmod 777 /srv\n  d 0777 0:0 srv   #! world-writable",
         keeps: "layer RUN chmod 1777 /srv\n  d 01777 0:0 srv",
     },

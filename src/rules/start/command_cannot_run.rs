@@ -23,7 +23,7 @@ pub const RULE: Rule = Rule {
         why: "The container dies when it starts, and nothing before the first `docker run` says so: the image builds, \
               and every file that was copied is there.",
         evidence: "Entrypoint and Cmd, followed as runtime, kernel, loader and shell follow them, with the rights of \
-                   the config's user: PATH and every folder on the way, symbolic links, `#!` lines, the machine an ELF \
+                   the config's user: PATH and every directory on the way, symbolic links, `#!` lines, the machine an ELF \
                    file is made for, its loader, its libraries and their symbol versions, and then what the program \
                    starts in turn: inits, `env`, shells and their texts, entry scripts that end in `exec \"$@\"`, npm \
                    scripts, Python modules, the file that node or java is given. A program that is out of the user's \

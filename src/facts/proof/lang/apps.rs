@@ -6,11 +6,11 @@
 //! Line Interface". Not here: on which address they listen (`rules`), and their own modules.
 
 use crate::facts::access::Reach;
-use crate::facts::ground::Ground;
-use crate::facts::ground::Lack;
-use crate::facts::ground::Need;
 use crate::facts::options::Order;
 use crate::facts::options::Sorted;
+use crate::facts::process::Missing;
+use crate::facts::process::Need;
+use crate::facts::process::ProcessContext;
 use crate::facts::proof::lang;
 use crate::facts::proof::lang::python::Python;
 use crate::facts::shell;
@@ -51,21 +51,27 @@ const FASTAPI: &str = "--reload --no-reload --proxy-headers --no-proxy-headers -
 
 /// A server about to load an application.
 struct Server<'g, 'a> {
-    ground: &'g Ground<'a>,
+    process: &'g ProcessContext<'a>,
     python: &'g Python,
-    /// Folders at the front of `sys.path`.
+    /// Directories at the front of `sys.path`.
     first: Vec<Vec<u8>>,
     name: &'static str,
 }
 
 /// What an application server loads, as its own words say; nothing for programs that are not known here. `program`: its
 /// name as a command or behind `-m`; `words`: those behind it; `first`: what comes first on `sys.path` when it starts.
-pub fn needs(ground: &Ground<'_>, python: &Python, first: &[Vec<u8>], program: &str, words: &[String]) -> Vec<Need> {
+pub fn needs(
+    process: &ProcessContext<'_>,
+    python: &Python,
+    first: &[Vec<u8>],
+    program: &str,
+    words: &[String],
+) -> Vec<Need> {
     // It shows its help or its version, and ends.
     if words.iter().any(|word| matches!(word.as_str(), "--help" | "--version")) {
         return Vec::new();
     }
-    let mut server = Server { ground, python, first: first.to_vec(), name: "" };
+    let mut server = Server { process, python, first: first.to_vec(), name: "" };
     let (name, read) = match program {
         "uvicorn" => ("uvicorn", Server::uvicorn as Reader<'_, '_>),
         "gunicorn" => ("gunicorn", Server::gunicorn as _),
@@ -90,21 +96,21 @@ impl<'g> Server<'g, '_> {
     }
 
     fn lack(&self, what: String) -> Need {
-        Need::Unmet(Lack { subject: self.name.to_string(), what, place: None })
+        Need::Unmet(Missing { subject: self.name.to_string(), what, place: None })
     }
 
     fn variable(&self, name: &str) -> Option<&'g str> {
-        self.ground.variables.get(name).filter(|value| !value.is_empty())
+        self.process.variables.get(name).filter(|value| !value.is_empty())
     }
 
-    /// A folder comes before all others.
-    fn put_first(&mut self, folder: Vec<u8>) {
-        self.first.insert(0, folder);
+    /// A directory comes before all others.
+    fn put_first(&mut self, directory: Vec<u8>) {
+        self.first.insert(0, directory);
     }
 
     fn module(&self, name: &str) -> Need {
         match shell::is_decided(name) {
-            true => self.python.module(self.ground, name, &self.first),
+            true => self.python.module(self.process, name, &self.first),
             false => self.open("its application is named when the container starts"),
         }
     }
@@ -138,9 +144,9 @@ impl<'g> Server<'g, '_> {
                 Err(need) => return vec![need],
             },
         };
-        let folder = options.last(&["--app-dir"]).or(self.variable("UVICORN_APP_DIR")).unwrap_or("");
-        if !shell::is_decided(folder) {
-            return vec![self.open("the folder of its application is named when the container starts")];
+        let directory = options.last(&["--app-dir"]).or(self.variable("UVICORN_APP_DIR")).unwrap_or("");
+        if !shell::is_decided(directory) {
+            return vec![self.open("the directory of its application is named when the container starts")];
         }
         let mut needs = Vec::new();
         for (option, variable, what) in [
@@ -148,10 +154,10 @@ impl<'g> Server<'g, '_> {
             ("--log-config", "UVICORN_LOG_CONFIG", "the file of --log-config"),
         ] {
             if let Some(path) = options.last(&[option]).or(self.variable(variable)) {
-                needs.push(lang::file(self.ground, path, what));
+                needs.push(lang::file(self.process, path, what));
             }
         }
-        self.put_first(in_folder(self.ground, folder));
+        self.put_first(in_directory(self.process, directory));
         needs.push(self.with_attribute(app));
         needs
     }
@@ -172,28 +178,28 @@ impl<'g> Server<'g, '_> {
             return vec![self.open("its options do not tell which application it runs")];
         }
         let option = |names: &[&str]| own.last(names).or(more.last(names)).map(str::to_string);
-        let folders = [option(&["--chdir"]), option(&["--pythonpath"])];
-        if folders.iter().flatten().any(|folder| !shell::is_decided(folder)) {
-            return vec![self.open("the folder of its application is named when the container starts")];
+        let directories = [option(&["--chdir"]), option(&["--pythonpath"])];
+        if directories.iter().flatten().any(|directory| !shell::is_decided(directory)) {
+            return vec![self.open("the directory of its application is named when the container starts")];
         }
         let mut needs = Vec::new();
-        let [folder, paths] = folders;
-        let mut ground = self.ground.clone();
-        if let Some(folder) = folder {
-            ground.cwd = ground.absolute(folder.as_bytes());
-            if ground.cwd_node().is_none() {
-                needs.push(self.lack(format!("the folder {} of --chdir does not exist", shown(&folder))));
+        let [directory, paths] = directories;
+        let mut process = self.process.clone();
+        if let Some(directory) = directory {
+            process.cwd = process.absolute(directory.as_bytes());
+            if process.cwd_node().is_none() {
+                needs.push(self.lack(format!("the directory {} of --chdir does not exist", shown(&directory))));
                 return needs;
             }
         }
-        self.put_first(ground.cwd.clone());
+        self.put_first(process.cwd.clone());
         let paths: Vec<&str> = paths.iter().flat_map(|paths| paths.split(',')).collect();
         if paths.len() > limits::SEARCH_PATHS {
-            let reason = "--pythonpath has more folders than the limit (search paths)";
+            let reason = "--pythonpath has more directories than the limit (search paths)";
             return vec![Need::Open(Undecided::denied(self.name, reason))];
         }
-        for folder in paths {
-            self.put_first(ground.absolute(folder.as_bytes()));
+        for directory in paths {
+            self.put_first(process.absolute(directory.as_bytes()));
         }
         let doubt = self.gunicorn_config(option(&["-c", "--config"]), &mut needs);
         let soften = |need: Need| match (need, &doubt) {
@@ -221,9 +227,9 @@ impl<'g> Server<'g, '_> {
             }
             Some(file) => (
                 None,
-                Some(lang::file(self.ground, file.strip_prefix("file:").unwrap_or(file), "its configuration file")),
+                Some(lang::file(self.process, file.strip_prefix("file:").unwrap_or(file), "its configuration file")),
             ),
-            None => match self.ground.reach(b"gunicorn.conf.py") {
+            None => match self.process.reach(b"gunicorn.conf.py") {
                 Reach::Found(node) => (Some(node), None),
                 _ => return None,
             },
@@ -234,7 +240,7 @@ impl<'g> Server<'g, '_> {
         };
         needs.extend(named);
         let says = |code: &[u8], word: &str| bytes::contains(code, word.as_bytes());
-        match self.ground.facts.content(node?) {
+        match self.process.facts.content(node?) {
             Ok(code)
                 if !["chdir", "path", "wsgi_app", "paste", "exec", "import *"].iter().any(|word| says(code, word)) =>
             {
@@ -262,7 +268,7 @@ impl<'g> Server<'g, '_> {
             Some(module) if module.starts_with("python:") => {}
             Some(file) => {
                 needs.push(lang::file(
-                    self.ground,
+                    self.process,
                     file.strip_prefix("file:").unwrap_or(file),
                     "its configuration file",
                 ));
@@ -279,10 +285,10 @@ impl<'g> Server<'g, '_> {
             needs.push(self.module(module));
             return needs;
         }
-        // A path: its folder comes first, its name is the module's.
-        let real = real_path(self.ground, &in_folder(self.ground, module));
+        // A path: its directory comes first, its name is the module's.
+        let real = real_path(self.process, &in_directory(self.process, module));
         let name = String::from_utf8_lossy(path::base(&real)).into_owned();
-        let is_file = self.ground.view.at(&real[1..]).and_then(|node| self.ground.view.stat(node));
+        let is_file = self.process.view.at(&real[1..]).and_then(|node| self.process.view.stat(node));
         let name = match name.rsplit_once('.') {
             Some((stem, _)) if is_file.is_some_and(|stat| stat.kind == Kind::File) => stem.to_string(),
             _ => name,
@@ -294,13 +300,13 @@ impl<'g> Server<'g, '_> {
 
     fn daphne(&mut self, words: &[String]) -> Vec<Need> {
         let options = Sorted::read(words, DAPHNE, Order::Mixed);
-        self.put_first(self.ground.cwd.clone());
+        self.put_first(self.process.cwd.clone());
         vec![self.only(&options).map_or_else(|need| need, |app| self.with_attribute(app))]
     }
 
     fn waitress(&mut self, words: &[String]) -> Vec<Need> {
         let options = Sorted::read(words, WAITRESS, Order::First);
-        self.put_first(self.ground.cwd.clone());
+        self.put_first(self.process.cwd.clone());
         let module = |app: &str| match app.split_once(':') {
             Some((module, _)) => self.module(module),
             // How much of the name is a module shows only when it is imported.
@@ -315,9 +321,9 @@ impl<'g> Server<'g, '_> {
             Ok(app) => app,
             Err(need) => return vec![need],
         };
-        let folder = options.last(&["--working-dir"]).or(self.variable("GRANIAN_WORKING_DIR"));
-        let folder = in_folder(self.ground, folder.unwrap_or(""));
-        self.put_first(folder);
+        let directory = options.last(&["--working-dir"]).or(self.variable("GRANIAN_WORKING_DIR"));
+        let directory = in_directory(self.process, directory.unwrap_or(""));
+        self.put_first(directory);
         vec![self.by_path(app)]
     }
 
@@ -337,35 +343,39 @@ impl<'g> Server<'g, '_> {
             (met @ Need::Met(_), _) | (Need::Unmet(_), met @ Need::Met(_)) => vec![met],
             (open @ Need::Open(_), _) | (_, open @ Need::Open(_)) => vec![open],
             _ => {
-                let folder = shown(&String::from_utf8_lossy(&self.ground.cwd));
-                vec![self.lack(format!("flask finds no application: there is neither wsgi.py nor app.py in {folder}"))]
+                let directory = shown(&String::from_utf8_lossy(&self.process.cwd));
+                vec![
+                    self.lack(format!(
+                        "flask finds no application: there is neither wsgi.py nor app.py in {directory}"
+                    )),
+                ]
             }
         }
     }
 
-    /// Whether a `.env` or `.flaskenv` lies in the working folder or above it.
+    /// Whether a `.env` or `.flaskenv` lies in the working directory or above it.
     fn has_dotenv(&self) -> bool {
-        let mut folder = &self.ground.cwd[..];
+        let mut directory = &self.process.cwd[..];
         loop {
-            folder = folder.strip_suffix(b"/").unwrap_or(folder);
-            let is_there = |name: &[u8]| self.ground.view.resolve(&[folder, b"/", name].concat(), true);
+            directory = directory.strip_suffix(b"/").unwrap_or(directory);
+            let is_there = |name: &[u8]| self.process.view.resolve(&[directory, b"/", name].concat(), true);
             if [&b".env"[..], b".flaskenv"].iter().any(|name| matches!(is_there(name), Resolved::Found(_))) {
                 return true;
             }
-            if folder.is_empty() {
+            if directory.is_empty() {
                 return false;
             }
-            folder = path::parent(folder);
+            directory = path::parent(directory);
         }
     }
 
-    /// Flask's and granian's way: a path or a dotted name; the folder above the outermost package comes first.
+    /// Flask's and granian's way: a path or a dotted name; the directory above the outermost package comes first.
     fn by_path(&mut self, app: &str) -> Need {
         if !shell::is_decided(app) {
             return self.module(app);
         }
         let module = app.split_once(':').map_or(app, |(module, _)| module);
-        let mut real = real_path(self.ground, &in_folder(self.ground, module));
+        let mut real = real_path(self.process, &in_directory(self.process, module));
         if let Some(stem) = real.strip_suffix(b".py") {
             real = stem.to_vec();
         }
@@ -373,18 +383,18 @@ impl<'g> Server<'g, '_> {
             real = path::parent(&real).to_vec();
         }
         let mut names = Vec::new();
-        let mut folder = &real[..];
+        let mut directory = &real[..];
         for _ in 0..limits::MODULE_DEPTH {
-            names.push(String::from_utf8_lossy(path::base(folder)).into_owned());
-            folder = path::parent(folder);
-            let is_package = matches!(self.ground.reach(&[folder, b"/__init__.py"].concat()), Reach::Found(_));
-            if folder.is_empty() || !is_package {
+            names.push(String::from_utf8_lossy(path::base(directory)).into_owned());
+            directory = path::parent(directory);
+            let is_package = matches!(self.process.reach(&[directory, b"/__init__.py"].concat()), Reach::Found(_));
+            if directory.is_empty() || !is_package {
                 break;
             }
         }
         names.reverse();
-        let folder = if folder.is_empty() { b"/".to_vec() } else { folder.to_vec() };
-        self.put_first(folder);
+        let directory = if directory.is_empty() { b"/".to_vec() } else { directory.to_vec() };
+        self.put_first(directory);
         self.module(&names.join("."))
     }
 
@@ -397,12 +407,12 @@ impl<'g> Server<'g, '_> {
         let mut needs = vec![self.module("fastapi_cli"), self.module("uvicorn")];
         self.name = if verb == "run" { "fastapi run" } else { "fastapi dev" };
         if let Some(entry) = options.last(&["-e", "--entrypoint"]) {
-            self.put_first(self.ground.cwd.clone());
+            self.put_first(self.process.cwd.clone());
             needs.push(self.with_attribute(entry));
             return needs;
         }
         if let [file] = options.rest[..] {
-            needs.push(lang::file(self.ground, file, "the application"));
+            needs.push(lang::file(self.process, file, "the application"));
             return needs;
         }
         let known = "--host --port --workers --root-path --app --forwarded-allow-ips --reload-dir";
@@ -417,21 +427,21 @@ impl<'g> Server<'g, '_> {
 
     /// What `fastapi run` finds by itself: what pyproject.toml names, or the first of six files.
     fn fastapi_default(&self) -> Need {
-        if let Reach::Found(project) = self.ground.reach(b"pyproject.toml") {
-            match self.ground.facts.content(project) {
+        if let Reach::Found(project) = self.process.reach(b"pyproject.toml") {
+            match self.process.facts.content(project) {
                 Ok(content) if !bytes::contains(content, b"tool.fastapi") => {}
                 Ok(_) => return self.open("pyproject.toml names its application"),
                 Err(undecided) => return Need::Open(undecided),
             }
         }
         let files = ["main.py", "app.py", "api.py", "app/main.py", "app/app.py", "app/api.py"];
-        let found = files.iter().find(|file| matches!(self.ground.reach(file.as_bytes()), Reach::Found(_)));
+        let found = files.iter().find(|file| matches!(self.process.reach(file.as_bytes()), Reach::Found(_)));
         match found {
-            Some(file) => lang::file(self.ground, file, "the application"),
+            Some(file) => lang::file(self.process, file, "the application"),
             None => {
-                let folder = shown(&String::from_utf8_lossy(&self.ground.cwd));
+                let directory = shown(&String::from_utf8_lossy(&self.process.cwd));
                 self.lack(format!(
-                    "{} finds no application in {folder}: there is none of {}",
+                    "{} finds no application in {directory}: there is none of {}",
                     self.name,
                     files.join(", ")
                 ))
@@ -442,31 +452,31 @@ impl<'g> Server<'g, '_> {
     fn celery(&mut self, words: &[String]) -> Vec<Need> {
         let options = Sorted::read(words, "-C --no-color -q --quiet --skip-checks", Order::First);
         let Some(app) = options.last(&["-A", "--app"]).or(self.variable("APP")) else { return Vec::new() };
-        let folder = options.last(&["--workdir"]).unwrap_or("");
-        if !shell::is_decided(folder) {
-            return vec![self.open("the folder of its application is named when the container starts")];
+        let directory = options.last(&["--workdir"]).unwrap_or("");
+        if !shell::is_decided(directory) {
+            return vec![self.open("the directory of its application is named when the container starts")];
         }
         // The last part of a dotted name may be an attribute.
         let module = app.split_once(':').or_else(|| app.rsplit_once('.')).map_or(app, |(module, _)| module);
-        self.put_first(in_folder(self.ground, folder));
+        self.put_first(in_directory(self.process, directory));
         vec![self.module(module)]
     }
 }
 
-/// A path from the working folder; the working folder itself where it is empty.
-fn in_folder(ground: &Ground<'_>, path: &str) -> Vec<u8> {
-    if path.is_empty() { ground.cwd.clone() } else { ground.absolute(path.as_bytes()) }
+/// A path from the working directory; the working directory itself where it is empty.
+fn in_directory(process: &ProcessContext<'_>, path: &str) -> Vec<u8> {
+    if path.is_empty() { process.cwd.clone() } else { process.absolute(path.as_bytes()) }
 }
 
 /// A path with its links followed as far as it leads, absolute and without dots.
-fn real_path(ground: &Ground<'_>, path: &[u8]) -> Vec<u8> {
+fn real_path(process: &ProcessContext<'_>, path: &[u8]) -> Vec<u8> {
     let clean = path::clean(path).0;
-    let real = |path: &[u8]| match ground.view.resolve(path, true) {
-        Resolved::Found(node) => Some([b"/", &ground.view.path(node)[..]].concat()),
+    let real = |path: &[u8]| match process.view.resolve(path, true) {
+        Resolved::Found(node) => Some([b"/", &process.view.path(node)[..]].concat()),
         _ => None,
     };
     real(&clean).unwrap_or_else(|| match real(path::parent(&clean)) {
-        Some(folder) => [folder.strip_suffix(b"/").unwrap_or(&folder), b"/", path::base(&clean)].concat(),
+        Some(directory) => [directory.strip_suffix(b"/").unwrap_or(&directory), b"/", path::base(&clean)].concat(),
         None => [b"/", &clean[..]].concat(),
     })
 }

@@ -3,8 +3,8 @@
 //! perlrun(1); ruby(1); PHP manual, "Command line usage: Options"; Deno manual, "deno run"; Bun documentation, "bun
 //! run". Words that could mean another thing stay open. Not here: what the files load.
 
-use crate::facts::ground::Ground;
-use crate::facts::ground::Need;
+use crate::facts::process::Need;
+use crate::facts::process::ProcessContext;
 use crate::facts::proof::lang;
 use crate::facts::shell;
 use crate::model::finding::Undecided;
@@ -57,7 +57,7 @@ const INTERPRETERS: [Interpreter; 3] = [
 ];
 
 /// What a known interpreter needs; `program`: its name; `words`: those behind it.
-pub fn needs(ground: &Ground<'_>, program: &str, words: &[String]) -> Vec<Need> {
+pub fn needs(process: &ProcessContext<'_>, program: &str, words: &[String]) -> Vec<Need> {
     let file = match program {
         "deno" => deno(words),
         "bun" => bun(words),
@@ -71,7 +71,7 @@ pub fn needs(ground: &Ground<'_>, program: &str, words: &[String]) -> Vec<Need> 
         }
     };
     match file {
-        File::Named(word) => vec![lang::file(ground, word, "the script")],
+        File::Named(word) => vec![lang::file(process, word, "the script")],
         File::None => Vec::new(),
         File::Open => {
             vec![Need::Open(Undecided::unknowable(program, "its words do not tell for certain what it runs"))]
@@ -131,7 +131,7 @@ impl Interpreter {
                         words.next();
                     }
                 } else if !self.glued.contains(letter) {
-                    // Among them those that go to another folder or look in PATH.
+                    // Among them those that go to another directory or look in PATH.
                     return File::Open;
                 }
                 break;
@@ -190,7 +190,7 @@ mod tests {
     fn the_file_is_found_among_the_words() {
         let made = Made::of("u 0644 0:0 app/x 1").workdir("/app");
         let facts = made.facts();
-        let ground = Ground::of(&facts, Capabilities::Docker).expect("a ground");
+        let process = ProcessContext::of(&facts, Capabilities::Docker).expect("a process");
         for (text, expected) in [
             ("perl x", "x"),
             ("perl -w -Ilib -I lib -Mstrict -i.bak -0777 -wT gone.pl a", "NO"),
@@ -217,7 +217,7 @@ mod tests {
             ("lua gone.lua", ""),
         ] {
             let words: Vec<String> = text.split(' ').map(str::to_string).collect();
-            let told = needs(&ground, &words[0], &words[1..]).into_iter().map(|need| match need {
+            let told = needs(&process, &words[0], &words[1..]).into_iter().map(|need| match need {
                 Need::Met(_) => "x",
                 Need::Unmet(_) => "NO",
                 Need::Open(_) => "?",

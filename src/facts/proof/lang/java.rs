@@ -3,9 +3,9 @@
 //! "The java Command" of the JDK's tool specifications; java.lang.instrument for `-javaagent`, JVM TI for
 //! `JAVA_TOOL_OPTIONS`. Entries of a class path need not be there. Not here: what is in the archive.
 
-use crate::facts::ground::Ground;
-use crate::facts::ground::Lack;
-use crate::facts::ground::Need;
+use crate::facts::process::Missing;
+use crate::facts::process::Need;
+use crate::facts::process::ProcessContext;
 use crate::facts::proof::lang;
 use crate::facts::shell;
 use crate::model::finding::Undecided;
@@ -16,17 +16,17 @@ const VALUED: &str = " -cp -classpath --class-path -p --module-path --upgrade-mo
     --enable-native-access --add-reads --add-exports --add-opens --patch-module --describe-module -d --source ";
 
 /// What `java` needs; `words` are those behind its name.
-pub fn needs(ground: &Ground<'_>, words: &[String]) -> Vec<Need> {
+pub fn needs(process: &ProcessContext<'_>, words: &[String]) -> Vec<Need> {
     let mut needs = Vec::new();
-    let variable = ground.variables.get("JAVA_TOOL_OPTIONS").unwrap_or("");
+    let variable = process.variables.get("JAVA_TOOL_OPTIONS").unwrap_or("");
     if !variable.contains(['"', '\'', shell::OPEN]) {
-        needs.extend(variable.split_whitespace().filter_map(|word| agent(ground, word)));
+        needs.extend(variable.split_whitespace().filter_map(|word| agent(process, word)));
     }
     let mut words = words.iter();
     while let Some(word) = words.next() {
         match word.as_str() {
             "-jar" => {
-                needs.extend(words.next().map(|archive| self::archive(ground, archive)));
+                needs.extend(words.next().map(|archive| self::archive(process, archive)));
                 return needs;
             }
             "-m" | "--module" | "--version" | "-help" | "--help" | "-h" | "-?" | "--list-modules" => return needs,
@@ -38,11 +38,11 @@ pub fn needs(ground: &Ground<'_>, words: &[String]) -> Vec<Need> {
             word if VALUED.contains(&format!(" {word} ")) => {
                 words.next();
             }
-            word if word.starts_with('-') => needs.extend(agent(ground, word)),
+            word if word.starts_with('-') => needs.extend(agent(process, word)),
             // A class, or a file of source.
             word => {
                 if word.ends_with(".java") {
-                    needs.push(lang::file(ground, word, "the source file"));
+                    needs.push(lang::file(process, word, "the source file"));
                 }
                 return needs;
             }
@@ -51,22 +51,22 @@ pub fn needs(ground: &Ground<'_>, words: &[String]) -> Vec<Need> {
     needs
 }
 
-fn archive(ground: &Ground<'_>, word: &str) -> Need {
-    let need = lang::file(ground, word, "the archive");
+fn archive(process: &ProcessContext<'_>, word: &str) -> Need {
+    let need = lang::file(process, word, "the archive");
     let Need::Met(node) = need else { return need };
-    if ground.view.stat(node).is_some_and(|stat| stat.kind != Kind::Dir) {
+    if process.view.stat(node).is_some_and(|stat| stat.kind != Kind::Dir) {
         return need;
     }
-    let subject = ground.name(node);
-    let what = format!("the archive {subject} is a folder");
-    Need::Unmet(Lack { subject, what, place: Some(node) })
+    let subject = process.name(node);
+    let what = format!("the archive {subject} is a directory");
+    Need::Unmet(Missing { subject, what, place: Some(node) })
 }
 
 /// The archive of an agent, whose absence ends the virtual machine.
-fn agent(ground: &Ground<'_>, word: &str) -> Option<Need> {
+fn agent(process: &ProcessContext<'_>, word: &str) -> Option<Need> {
     let archive = word.strip_prefix("-javaagent:")?;
     let archive = archive.split_once('=').map_or(archive, |(archive, _)| archive);
-    Some(lang::file(ground, archive, "the agent"))
+    Some(lang::file(process, archive, "the agent"))
 }
 
 #[cfg(test)]
@@ -77,10 +77,10 @@ mod tests {
 
     fn told(made: &Made, text: &str) -> String {
         let facts = made.facts();
-        let ground = Ground::of(&facts, Capabilities::Docker).expect("a ground");
+        let process = ProcessContext::of(&facts, Capabilities::Docker).expect("a process");
         let words: Vec<String> = text.split(' ').map(str::to_string).collect();
-        let needs = needs(&ground, &words).into_iter().map(|need| match need {
-            Need::Met(node) => ground.name(node),
+        let needs = needs(&process, &words).into_iter().map(|need| match need {
+            Need::Met(node) => process.name(node),
             Need::Unmet(lack) => format!("NO {}", lack.what),
             Need::Open(undecided) => format!("? {}", undecided.reason),
         });
@@ -103,7 +103,7 @@ mod tests {
                 "NO the archive /app/gone.jar does not exist",
             ),
             ("-jar mine.jar", "NO the archive /app/mine.jar may not be read by uid 1000"),
-            ("-jar d.jar", "NO the archive /app/d.jar is a folder"),
+            ("-jar d.jar", "NO the archive /app/d.jar is a directory"),
             ("-jar target/*.jar", "? a shell may take it for a pattern"),
             ("-javaagent:/otel.jar=x -jar app.jar", "NO the agent /otel.jar does not exist; /app/app.jar"),
             ("@args -jar gone.jar", "? a file of arguments tells what it runs"),

@@ -1,6 +1,6 @@
 //! What languages ask of an image before a program in them can do its work: modules, scripts, build results.
 //!
-//! Pure functions over [`Ground`]; each module names the documentation it follows. Not here: which program is started,
+//! Pure functions over [`ProcessContext`]; each module names the documentation it follows. Not here: which program is started,
 //! and whether its interpreter can be executed.
 
 pub mod apps;
@@ -12,8 +12,8 @@ pub mod node;
 pub mod packages;
 pub mod python;
 
-use crate::facts::ground::Ground;
-use crate::facts::ground::Need;
+use crate::facts::process::Need;
+use crate::facts::process::ProcessContext;
 use crate::facts::shell;
 use crate::model::finding::Undecided;
 use crate::model::text::shown;
@@ -29,18 +29,18 @@ pub fn undecided(word: &str) -> Option<Undecided> {
 }
 
 /// A file that a word of a command names must be there and may be read.
-pub fn file(ground: &Ground<'_>, word: &str, what: &str) -> Need {
-    undecided(word).map_or_else(|| ground.readable(&path_of(ground, word), what), Need::Open)
+pub fn file(process: &ProcessContext<'_>, word: &str, what: &str) -> Need {
+    undecided(word).map_or_else(|| process.readable(&path_of(process, word), what), Need::Open)
 }
 
 /// The path that a word names, without the dots that shells ask for in front of it.
-pub fn path_of(ground: &Ground<'_>, word: &str) -> Vec<u8> {
+pub fn path_of(process: &ProcessContext<'_>, word: &str) -> Vec<u8> {
     let mut word = word;
     while let Some(rest) = word.strip_prefix("./") {
         word = rest.trim_start_matches('/');
     }
     match word {
-        "" | "." => ground.cwd.clone(),
-        word => ground.absolute(word.as_bytes()),
+        "" | "." => process.cwd.clone(),
+        word => process.absolute(word.as_bytes()),
     }
 }

@@ -1,13 +1,13 @@
 //! Node.js: the file that it runs, and what it loads before.
 //!
 //! Node.js documentation, "Command-line API" (options, `NODE_OPTIONS`), "Modules: CommonJS modules" (how a path becomes
-//! a file: itself, with `.js`, `.json`, `.node`, then as a folder), "Modules: ECMAScript modules" (`--import` takes
+//! a file: itself, with `.js`, `.json`, `.node`, then as a directory), "Modules: ECMAScript modules" (`--import` takes
 //! paths as they are). Not here: package managers (`packages`).
 
 use crate::facts::access::Reach;
-use crate::facts::ground::Ground;
-use crate::facts::ground::Lack;
-use crate::facts::ground::Need;
+use crate::facts::process::Missing;
+use crate::facts::process::Need;
+use crate::facts::process::ProcessContext;
 use crate::facts::proof::lang;
 use crate::facts::proof::lang::json;
 use crate::facts::proof::lang::json::Json;
@@ -59,7 +59,7 @@ const FLAGS: [&str; 18] = [
 /// What Node.js runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Runs {
-    /// A file or a folder.
+    /// A file or a directory.
     Entry(String),
     /// Nothing from the image: code of the command line, standard input, its own test runner, its version.
     Nothing,
@@ -90,9 +90,9 @@ pub struct Preload {
 }
 
 /// Reads the words of a Node.js command; the first is the interpreter.
-pub fn command<'w>(ground: &Ground<'_>, words: &'w [String]) -> NodeCall<'w> {
+pub fn command<'w>(process: &ProcessContext<'_>, words: &'w [String]) -> NodeCall<'w> {
     let mut call = NodeCall { runs: Runs::Nothing, preloads: Vec::new(), env_files: Vec::new(), rest: &[] };
-    let options = ground.variables.get("NODE_OPTIONS").unwrap_or("");
+    let options = process.variables.get("NODE_OPTIONS").unwrap_or("");
     if options.contains(['"', '\\', shell::OPEN]) {
         return NodeCall { runs: Runs::Open, ..call };
     }
@@ -159,12 +159,12 @@ impl NodeCall<'_> {
     }
 
     /// What it needs of the image, in the order in which it is asked for.
-    pub fn needs(&self, ground: &Ground<'_>) -> Vec<Need> {
-        let files = self.env_files.iter().map(|file| lang::file(ground, file, "the file of --env-file"));
-        let preloads = self.preloads.iter().map(|preload| preload.need(ground));
+    pub fn needs(&self, process: &ProcessContext<'_>) -> Vec<Need> {
+        let files = self.env_files.iter().map(|file| lang::file(process, file, "the file of --env-file"));
+        let preloads = self.preloads.iter().map(|preload| preload.need(process));
         let mut needs: Vec<Need> = files.chain(preloads).collect();
         match &self.runs {
-            Runs::Entry(word) => needs.push(entry(ground, word)),
+            Runs::Entry(word) => needs.push(entry(process, word)),
             Runs::Nothing => {}
             Runs::Open => needs.push(Need::Open(Undecided::unknowable("node", "its words do not tell what it runs"))),
         }
@@ -181,36 +181,36 @@ fn entry_word(word: &str) -> Runs {
 }
 
 /// The file that `node word` runs.
-pub fn entry(ground: &Ground<'_>, word: &str) -> Need {
+pub fn entry(process: &ProcessContext<'_>, word: &str) -> Need {
     match lang::undecided(word) {
         Some(undecided) => Need::Open(undecided),
-        None => file_of(ground, &lang::path_of(ground, word), "the script"),
+        None => file_of(process, &lang::path_of(process, word), "the script"),
     }
 }
 
 impl Preload {
-    fn need(&self, ground: &Ground<'_>) -> Need {
+    fn need(&self, process: &ProcessContext<'_>) -> Need {
         let name = &self.name;
         if let Some(undecided) = lang::undecided(name) {
             return Need::Open(undecided);
         }
         let is_path = name.starts_with(['/', '.']);
         if !is_path {
-            return self.package(ground);
+            return self.package(process);
         }
         if !self.is_import {
-            return file_of(ground, &lang::path_of(ground, name), "the module of --require");
+            return file_of(process, &lang::path_of(process, name), "the module of --require");
         }
         // A path is part of an address there.
         if name.contains(['%', '#', '?']) {
             return Need::Open(Undecided::unknowable(shown(name), "it is an address"));
         }
-        ground.readable(&lang::path_of(ground, name), "the module of --import")
+        process.readable(&lang::path_of(process, name), "the module of --import")
     }
 
-    /// A package, which a `node_modules` folder of the working folder or above it must hold. What the package loads is
+    /// A package, which a `node_modules` directory of the working directory or above it must hold. What the package loads is
     /// its own affair.
-    fn package(&self, ground: &Ground<'_>) -> Need {
+    fn package(&self, process: &ProcessContext<'_>) -> Need {
         let mut parts = self.name.split('/');
         let first = parts.next().unwrap_or_default();
         let package = match parts.next() {
@@ -218,40 +218,40 @@ impl Preload {
             _ => first.to_string(),
         };
         let subject = shown(&self.name);
-        // Node's own modules, addresses, and folders beyond the project.
-        if package.contains(':') || is_own(&package) || ground.variables.get("NODE_PATH").is_some() {
+        // Node's own modules, addresses, and directories beyond the project.
+        if package.contains(':') || is_own(&package) || process.variables.get("NODE_PATH").is_some() {
             return Need::Open(Undecided::unknowable(subject, "it may lie outside of the project"));
         }
-        let is_there = |path: &[u8]| matches!(ground.view.resolve(path, true), Resolved::Found(_));
+        let is_there = |path: &[u8]| matches!(process.view.resolve(path, true), Resolved::Found(_));
         let mut closed = None;
-        for folder in upwards(&real_cwd(ground)) {
-            let place = [folder, b"/node_modules/", package.as_bytes()].concat();
+        for directory in upwards(&real_cwd(process)) {
+            let place = [directory, b"/node_modules/", package.as_bytes()].concat();
             // `--require x` also takes a file.
             for end in ["", ".js", ".json", ".node"] {
                 let path = [&place[..], end.as_bytes()].concat();
-                match ground.reach(&path) {
+                match process.reach(&path) {
                     Reach::Found(node) => return Need::Met(node),
-                    Reach::Open(doubt) => return Need::Open(ground.doubt(subject, doubt)),
-                    Reach::Closed(folder) if is_there(&path) => closed = Some(folder),
+                    Reach::Open(doubt) => return Need::Open(process.doubt(subject, doubt)),
+                    Reach::Closed(directory) if is_there(&path) => closed = Some(directory),
                     _ => {}
                 }
             }
         }
-        let home = ground.variables.get("HOME").unwrap_or("/").trim_end_matches('/');
+        let home = process.variables.get("HOME").unwrap_or("/").trim_end_matches('/');
         let others = [format!("{home}/.node_modules"), format!("{home}/.node_libraries")];
         let others = others.iter().map(String::as_str).chain(["/usr/lib/node", "/usr/local/lib/node"]);
-        if others.map(str::as_bytes).any(|folder| matches!(ground.reach(folder), Reach::Found(_))) {
+        if others.map(str::as_bytes).any(|directory| matches!(process.reach(directory), Reach::Found(_))) {
             return Need::Open(Undecided::unknowable(subject, "it may lie outside of the project"));
         }
-        let cwd = shown_bytes(&ground.cwd);
+        let cwd = shown_bytes(&process.cwd);
         let what = match closed {
-            Some(folder) => {
-                let closed = ground.describe(folder);
-                format!("the package {subject} is out of reach: {} may not enter {closed}", ground.who())
+            Some(directory) => {
+                let closed = process.describe(directory);
+                format!("the package {subject} is out of reach: {} may not enter {closed}", process.who())
             }
             None => format!("there is no package {subject} in node_modules of {cwd} or above"),
         };
-        Need::Unmet(Lack { subject, what, place: closed })
+        Need::Unmet(Missing { subject, what, place: closed })
     }
 }
 
@@ -263,83 +263,84 @@ fn is_own(name: &str) -> bool {
     OWN.contains(&format!(" {name} "))
 }
 
-/// The working folder, links followed, as a process sees it.
-pub fn real_cwd(ground: &Ground<'_>) -> Vec<u8> {
-    match ground.view.resolve(&ground.cwd, true) {
-        Resolved::Found(node) => [b"/", &ground.view.path(node)[..]].concat(),
-        _ => [b"/", &path::clean(&ground.cwd).0[..]].concat(),
+/// The working directory, links followed, as a process sees it.
+pub fn real_cwd(process: &ProcessContext<'_>) -> Vec<u8> {
+    match process.view.resolve(&process.cwd, true) {
+        Resolved::Found(node) => [b"/", &process.view.path(node)[..]].concat(),
+        _ => [b"/", &path::clean(&process.cwd).0[..]].concat(),
     }
 }
 
-/// A folder and those above it, down to the root, which is the empty path.
-pub fn upwards(folder: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let folder = folder.strip_suffix(b"/").unwrap_or(folder);
-    std::iter::successors(Some(folder), |folder| (!folder.is_empty()).then(|| path::parent(folder)))
+/// A directory and those above it, down to the root, which is the empty path.
+pub fn upwards(directory: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let directory = directory.strip_suffix(b"/").unwrap_or(directory);
+    std::iter::successors(Some(directory), |directory| (!directory.is_empty()).then(|| path::parent(directory)))
 }
 
-/// The file that a path means to `require`: itself, with an extension, or what its folder names.
-fn file_of(ground: &Ground<'_>, path: &[u8], what: &str) -> Need {
-    let is_file = |path: &[u8]| kind(ground, path) == Some(Kind::File);
+/// The file that a path means to `require`: itself, with an extension, or what its directory names.
+fn file_of(process: &ProcessContext<'_>, path: &[u8], what: &str) -> Need {
+    let is_file = |path: &[u8]| kind(process, path) == Some(Kind::File);
     if !path.ends_with(b"/") {
         if is_file(path) {
-            return ground.readable(path, what);
+            return process.readable(path, what);
         }
-        if let Some(path) = with_extension(ground, path) {
-            return ground.readable(&path, what);
+        if let Some(path) = with_extension(process, path) {
+            return process.readable(&path, what);
         }
     }
-    if kind(ground, path) != Some(Kind::Dir) {
-        return ground.readable(path, what);
+    if kind(process, path) != Some(Kind::Dir) {
+        return process.readable(path, what);
     }
-    let folder = path.strip_suffix(b"/").unwrap_or(path);
-    let inside = |name: &str| [folder, b"/", name.as_bytes()].concat();
+    let directory = path.strip_suffix(b"/").unwrap_or(path);
+    let inside = |name: &str| [directory, b"/", name.as_bytes()].concat();
     if is_file(&inside("package.json")) {
-        let main = match package(ground, &inside("package.json")) {
+        let main = match package(process, &inside("package.json")) {
             Ok((_, package)) => package.get("main").and_then(|main| main.as_str()).map(inside),
             Err(need) => return need,
         };
         if let Some(main) = main {
             let index = [&main[..], b"/index"].concat();
             let found = is_file(&main).then(|| main.clone());
-            let found = found.or_else(|| with_extension(ground, &main)).or_else(|| with_extension(ground, &index));
+            let found = found.or_else(|| with_extension(process, &main)).or_else(|| with_extension(process, &index));
             if let Some(file) = found {
-                return ground.readable(&file, what);
+                return process.readable(&file, what);
             }
         }
     }
-    if let Some(file) = with_extension(ground, &inside("index")) {
-        return ground.readable(&file, what);
+    if let Some(file) = with_extension(process, &inside("index")) {
+        return process.readable(&file, what);
     }
-    let subject = shown_bytes(&ground.absolute(folder));
-    let what = format!("{what} {subject} is a folder with neither index.js nor a package.json that names a file in it");
-    Need::Unmet(Lack { subject, what, place: None })
+    let subject = shown_bytes(&process.absolute(directory));
+    let what =
+        format!("{what} {subject} is a directory with neither index.js nor a package.json that names a file in it");
+    Need::Unmet(Missing { subject, what, place: None })
 }
 
-fn kind(ground: &Ground<'_>, path: &[u8]) -> Option<Kind> {
-    let Reach::Found(node) = ground.reach(path) else { return None };
-    ground.view.stat(node).map(|stat| stat.kind)
+fn kind(process: &ProcessContext<'_>, path: &[u8]) -> Option<Kind> {
+    let Reach::Found(node) = process.reach(path) else { return None };
+    process.view.stat(node).map(|stat| stat.kind)
 }
 
-fn with_extension(ground: &Ground<'_>, path: &[u8]) -> Option<Vec<u8>> {
+fn with_extension(process: &ProcessContext<'_>, path: &[u8]) -> Option<Vec<u8>> {
     let paths = [".js", ".json", ".node"].map(|end| [path, end.as_bytes()].concat());
-    paths.into_iter().find(|path| kind(ground, path) == Some(Kind::File))
+    paths.into_iter().find(|path| kind(process, path) == Some(Kind::File))
 }
 
 /// A package.json that is there, and its value.
-pub fn package(ground: &Ground<'_>, path: &[u8]) -> Result<(NodeId, serde_json::Value), Need> {
-    let node = match ground.readable(path, "the file") {
+pub fn package(process: &ProcessContext<'_>, path: &[u8]) -> Result<(NodeId, serde_json::Value), Need> {
+    let node = match process.readable(path, "the file") {
         Need::Met(node) => node,
         need => return Err(need),
     };
-    let content = ground.facts.content(node).map_err(Need::Open)?;
-    ground.facts.spend(content.len()).map_err(Need::Open)?;
+    let content = process.facts.content(node).map_err(Need::Open)?;
+    process.facts.spend(content.len()).map_err(Need::Open)?;
     match json::read(content) {
         Json::Value(value) => Ok((node, value)),
         Json::Invalid => {
-            let subject = ground.name(node);
+            let subject = process.name(node);
             let what = format!("{subject} is not valid JSON");
-            Err(Need::Unmet(Lack { subject, what, place: Some(node) }))
+            Err(Need::Unmet(Missing { subject, what, place: Some(node) }))
         }
-        Json::Unread => Err(Need::Open(Undecided::unknowable(ground.name(node), "it is not read here"))),
+        Json::Unread => Err(Need::Open(Undecided::unknowable(process.name(node), "it is not read here"))),
     }
 }

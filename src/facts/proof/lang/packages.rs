@@ -1,14 +1,14 @@
-//! Scripts of package.json: what `npm start` and its like run, in which folder, with which PATH.
+//! Scripts of package.json: what `npm start` and its like run, in which directory, with which PATH.
 //!
 //! npm documentation, "npm run", "scripts" (pre and post scripts, `node server.js` where nothing else starts),
-//! "folders" and "config" (`prefix`: the nearest folder with package.json or node_modules); Yarn 1, "yarn run"; pnpm,
+//! "directories" and "config" (`prefix`: the nearest directory with package.json or node_modules); Yarn 1, "yarn run"; pnpm,
 //! "pnpm run"; Bun, "bun run". Later Yarns are known by their files, and only what they have in common with Yarn 1 is
 //! used. Not here: the shell text itself.
 
 use crate::facts::access::Reach;
-use crate::facts::ground::Ground;
-use crate::facts::ground::Lack;
-use crate::facts::ground::Need;
+use crate::facts::process::Missing;
+use crate::facts::process::Need;
+use crate::facts::process::ProcessContext;
 use crate::facts::proof::lang;
 use crate::facts::proof::lang::node;
 use crate::facts::shell;
@@ -28,7 +28,7 @@ pub struct PackageRun {
     /// The package.json that says so; `None` for a program of node_modules.
     pub package: Option<NodeId>,
     /// Where it runs, an absolute path.
-    pub folder: Vec<u8>,
+    pub directory: Vec<u8>,
     /// What runs, one after the other, each by `sh -c`.
     pub scripts: Vec<PackageScript>,
     /// What comes before PATH.
@@ -55,8 +55,8 @@ enum Manager {
 /// What was asked of a package manager.
 struct Asked {
     manager: Manager,
-    /// Instead of the working folder.
-    folder: Option<String>,
+    /// Instead of the working directory.
+    directory: Option<String>,
     /// The script, or the program.
     name: String,
     /// It is certainly a script, not a program of node_modules.
@@ -73,7 +73,7 @@ struct Asked {
 
 /// What a package manager's command runs; `None` where it runs nothing of a package. `program`: the name of the
 /// command; `words`: those behind it.
-pub fn run(ground: &Ground<'_>, program: &str, words: &[String]) -> Option<Result<PackageRun, Need>> {
+pub fn run(process: &ProcessContext<'_>, program: &str, words: &[String]) -> Option<Result<PackageRun, Need>> {
     let asked = match program {
         "npm" => npm(words),
         "npx" | "bunx" => npx(words).map(Some),
@@ -83,7 +83,7 @@ pub fn run(ground: &Ground<'_>, program: &str, words: &[String]) -> Option<Resul
         _ => return None,
     };
     match asked {
-        Ok(asked) => asked.map(|asked| asked.run(ground)),
+        Ok(asked) => asked.map(|asked| asked.run(process)),
         Err(reason) => Some(Err(open(program, reason))),
     }
 }
@@ -114,7 +114,7 @@ type Read = Result<Option<Asked>, &'static str>;
 fn asked(manager: Manager, name: &str, args: Vec<String>) -> Asked {
     Asked {
         manager,
-        folder: None,
+        directory: None,
         name: name.to_string(),
         is_script: false,
         is_program: false,
@@ -126,7 +126,7 @@ fn asked(manager: Manager, name: &str, args: Vec<String>) -> Asked {
 
 /// npm takes its own options wherever they stand before `--`.
 fn npm(words: &[String]) -> Read {
-    let (mut folder, mut plain, mut args): (Option<&str>, Vec<&str>, Vec<String>) = (None, Vec::new(), Vec::new());
+    let (mut directory, mut plain, mut args): (Option<&str>, Vec<&str>, Vec<String>) = (None, Vec::new(), Vec::new());
     let (mut if_present, mut alone) = (false, false);
     let mut words = words.iter();
     while let Some(word) = words.next() {
@@ -135,7 +135,7 @@ fn npm(words: &[String]) -> Read {
         } else if !word.starts_with('-') {
             plain.push(word);
         } else if let Some(value) = value(word, &["--prefix", "-C"], &mut words) {
-            folder = Some(value.ok_or(UNCLEAR)?);
+            directory = Some(value.ok_or(UNCLEAR)?);
         } else if value(word, &["--loglevel", "--omit"], &mut words).is_some() || is_quiet(word) {
         } else if word == "--if-present" {
             if_present = true;
@@ -159,14 +159,14 @@ fn npm(words: &[String]) -> Read {
         ["run" | "run-script" | "rum" | "urn", name, ..] => (name, &plain[2..]),
         ["exec" | "x", name, ..] => {
             let args = plain[2..].iter().map(|word| word.to_string()).chain(args).collect();
-            let folder = folder.map(str::to_string);
-            return Ok(Some(Asked { folder, is_program: true, ..asked(Manager::Npm, name, args) }));
+            let directory = directory.map(str::to_string);
+            return Ok(Some(Asked { directory, is_program: true, ..asked(Manager::Npm, name, args) }));
         }
         _ => return Ok(None),
     };
     let args = rest.iter().map(|word| word.to_string()).chain(args).collect();
-    let folder = folder.map(str::to_string);
-    Ok(Some(Asked { folder, is_script: true, if_present, alone, ..asked(Manager::Npm, name, args) }))
+    let directory = directory.map(str::to_string);
+    Ok(Some(Asked { directory, is_script: true, if_present, alone, ..asked(Manager::Npm, name, args) }))
 }
 
 /// Options that lead npm elsewhere.
@@ -200,11 +200,11 @@ const YARN: &str = " add audit autoclean bin cache check config constraints crea
     workspace workspaces ";
 
 fn yarn(words: &[String]) -> Read {
-    let mut folder = None;
+    let mut directory = None;
     let mut words = words.iter();
     while let Some(word) = words.next() {
         if let Some(value) = value(word, &["--cwd"], &mut words) {
-            folder = Some(value.ok_or(UNCLEAR)?.to_string());
+            directory = Some(value.ok_or(UNCLEAR)?.to_string());
             continue;
         }
         if is_quiet(word) {
@@ -227,7 +227,7 @@ fn yarn(words: &[String]) -> Read {
             verb => verb,
         };
         let asked = asked(Manager::Yarn, name, words.cloned().collect());
-        return Ok(Some(Asked { folder, is_program: verb == "exec", ..asked }));
+        return Ok(Some(Asked { directory, is_program: verb == "exec", ..asked }));
     }
     Ok(None)
 }
@@ -239,13 +239,13 @@ const PNPM: &str = " add approve-builds audit bin c cache cat-file cat-index ci 
     server setup store un uninstall unlink up update upgrade view why whoami ";
 
 fn pnpm(words: &[String]) -> Read {
-    let mut folder = None;
+    let mut directory = None;
     let mut if_present = false;
     let mut verb = None;
     let mut words = words.iter();
     while let Some(word) = words.next() {
         if let Some(value) = value(word, &["-C", "--dir"], &mut words) {
-            folder = Some(value.ok_or(UNCLEAR)?.to_string());
+            directory = Some(value.ok_or(UNCLEAR)?.to_string());
         } else if word == "--if-present" {
             if_present = true;
         } else if is_quiet(word) {
@@ -263,7 +263,7 @@ fn pnpm(words: &[String]) -> Read {
             let is_script = matches!(verb, Some("run" | "run-script"))
                 || verb.is_none() && matches!(name, "start" | "stop" | "test" | "restart");
             let asked = asked(Manager::Pnpm, name, words.cloned().collect());
-            return Ok(Some(Asked { folder, if_present, is_script, is_program: verb == Some("exec"), ..asked }));
+            return Ok(Some(Asked { directory, if_present, is_script, is_program: verb == Some("exec"), ..asked }));
         }
     }
     Ok(None)
@@ -275,11 +275,11 @@ const BUN: &str = " a add audit build c ci completions create discord exec feedb
 
 /// Files that Bun runs are not a package's scripts.
 fn bun(words: &[String]) -> Read {
-    let (mut folder, mut verb) = (None, None);
+    let (mut directory, mut verb) = (None, None);
     let mut words = words.iter();
     while let Some(word) = words.next() {
         if let Some(value) = value(word, &["--cwd"], &mut words) {
-            folder = Some(value.ok_or(UNCLEAR)?.to_string());
+            directory = Some(value.ok_or(UNCLEAR)?.to_string());
         } else if is_quiet(word) || matches!(word.as_str(), "--watch" | "--hot" | "--smol" | "--bun" | "-b") {
         } else if word.starts_with('-') {
             return Err(UNCLEAR);
@@ -289,57 +289,57 @@ fn bun(words: &[String]) -> Read {
             return Ok(None);
         } else {
             let asked = asked(Manager::Bun, word, words.cloned().collect());
-            return Ok(Some(Asked { folder, is_program: verb == Some("x"), ..asked }));
+            return Ok(Some(Asked { directory, is_program: verb == Some("x"), ..asked }));
         }
     }
     Ok(None)
 }
 
 impl Asked {
-    fn run(&self, ground: &Ground<'_>) -> Result<PackageRun, Need> {
-        let named = [Some(&self.name), self.folder.as_ref()];
+    fn run(&self, process: &ProcessContext<'_>) -> Result<PackageRun, Need> {
+        let named = [Some(&self.name), self.directory.as_ref()];
         if let Some(undecided) = named.into_iter().flatten().find_map(|word| lang::undecided(word)) {
             return Err(Need::Open(undecided));
         }
-        let mut ground = ground.clone();
-        if let Some(folder) = &self.folder {
-            ground.cwd = ground.absolute(folder.as_bytes());
+        let mut process = process.clone();
+        if let Some(directory) = &self.directory {
+            process.cwd = process.absolute(directory.as_bytes());
         }
-        let cwd = node::real_cwd(&ground);
-        let folder = self.package_folder(&ground, &cwd);
-        let path = node::upwards(&folder).map(|folder| [folder, b"/node_modules/.bin"].concat()).collect();
-        let mut run = PackageRun { package: None, folder: folder.clone(), scripts: Vec::new(), path };
-        if run.folder.is_empty() {
-            run.folder.push(b'/');
+        let cwd = node::real_cwd(&process);
+        let directory = self.package_directory(&process, &cwd);
+        let path = node::upwards(&directory).map(|directory| [directory, b"/node_modules/.bin"].concat()).collect();
+        let mut run = PackageRun { package: None, directory: directory.clone(), scripts: Vec::new(), path };
+        if run.directory.is_empty() {
+            run.directory.push(b'/');
         }
         if self.is_program {
             // A program runs where it was asked for.
-            run.folder = cwd;
-            return self.program(&ground, run);
+            run.directory = cwd;
+            return self.program(&process, run);
         }
-        let file = [&folder[..], b"/package.json"].concat();
-        let (node, package) = match node::package(&ground, &file) {
+        let file = [&directory[..], b"/package.json"].concat();
+        let (node, package) = match node::package(&process, &file) {
             Ok(package) => package,
             Err(Need::Unmet(_)) if self.manager == Manager::Bun => return Err(open(&self.name, ELSEWHERE)),
-            Err(Need::Unmet(lack)) if self.manager == Manager::Pnpm && self.has_other_form(&ground, &folder) => {
+            Err(Need::Unmet(lack)) if self.manager == Manager::Pnpm && self.has_other_form(&process, &directory) => {
                 return Err(open(&lack.subject, "the package is described in another form"));
             }
-            Err(Need::Unmet(lack)) if matches!(ground.reach(&file), Reach::Missing(_)) => {
-                let what = format!("there is no package.json in {}", shown_bytes(&run.folder));
-                return Err(Need::Unmet(Lack { what, ..lack }));
+            Err(Need::Unmet(lack)) if matches!(process.reach(&file), Reach::Missing(_)) => {
+                let what = format!("there is no package.json in {}", shown_bytes(&run.directory));
+                return Err(Need::Unmet(Missing { what, ..lack }));
             }
             Err(need) => return Err(need),
         };
         run.package = Some(node);
         let scripts = package.get("scripts");
         let script = |name: &str| scripts.and_then(|scripts| scripts.get(name)).and_then(Value::as_str);
-        let berry = self.manager == Manager::Yarn && is_later_yarn(&ground, &folder, &package);
+        let berry = self.manager == Manager::Yarn && is_later_yarn(&process, &directory, &package);
         let main = match (script(&self.name), self.name.as_str()) {
             (Some(text), _) if !text.trim().is_empty() => text,
             (None, "start")
                 if self.manager != Manager::Bun
                     && !berry
-                    && is_file(&ground, &[&folder[..], b"/server.js"].concat()) =>
+                    && is_file(&process, &[&directory[..], b"/server.js"].concat()) =>
             {
                 "node server.js"
             }
@@ -348,9 +348,9 @@ impl Asked {
             _ if self.manager != Manager::Npm && scripts.is_some_and(|scripts| scripts.get(&self.name).is_some()) => {
                 return Err(open(&self.name, "the script is no text"));
             }
-            _ if !self.is_script => return self.program(&ground, run).map_err(|need| self.soften(need, berry)),
+            _ if !self.is_script => return self.program(&process, run).map_err(|need| self.soften(need, berry)),
             _ if self.if_present => return Err(open(&self.name, "it is run only where it is there")),
-            _ => return Err(self.soften(self.missing(&ground, node, scripts), berry)),
+            _ => return Err(self.soften(self.missing(&process, node, scripts), berry)),
         };
         // Whether pnpm and later Yarns run what surrounds a script hangs on their version and settings.
         let surrounds = !self.alone && self.manager != Manager::Pnpm && !berry;
@@ -365,44 +365,46 @@ impl Asked {
         Ok(run)
     }
 
-    /// The folder whose package it is: the nearest with a package.json or, for npm and pnpm, a node_modules folder. It
+    /// The directory whose package it is: the nearest with a package.json or, for npm and pnpm, a node_modules directory. It
     /// need not be there.
-    fn package_folder(&self, ground: &Ground<'_>, cwd: &[u8]) -> Vec<u8> {
+    fn package_directory(&self, process: &ProcessContext<'_>, cwd: &[u8]) -> Vec<u8> {
         let own = cwd.strip_suffix(b"/").unwrap_or(cwd);
-        if self.manager == Manager::Npm && self.folder.is_some() {
+        if self.manager == Manager::Npm && self.directory.is_some() {
             return own.to_vec();
         }
-        let is_it = |folder: &[u8]| {
-            let there = |name: &[u8]| matches!(ground.reach(&[folder, b"/", name].concat()), Reach::Found(_));
+        let is_it = |directory: &[u8]| {
+            let there = |name: &[u8]| matches!(process.reach(&[directory, b"/", name].concat()), Reach::Found(_));
             let modules_count = matches!(self.manager, Manager::Npm | Manager::Pnpm);
             there(b"package.json") || modules_count && there(b"node_modules")
         };
-        node::upwards(cwd).take(limits::FOLDERS_UP).find(|folder| is_it(folder)).unwrap_or(own).to_vec()
+        node::upwards(cwd).take(limits::FOLDERS_UP).find(|directory| is_it(directory)).unwrap_or(own).to_vec()
     }
 
-    fn has_other_form(&self, ground: &Ground<'_>, folder: &[u8]) -> bool {
-        ["package.yaml", "package.json5"].iter().any(|name| is_file(ground, &[folder, b"/", name.as_bytes()].concat()))
+    fn has_other_form(&self, process: &ProcessContext<'_>, directory: &[u8]) -> bool {
+        ["package.yaml", "package.json5"]
+            .iter()
+            .any(|name| is_file(process, &[directory, b"/", name.as_bytes()].concat()))
     }
 
     /// A program of node_modules.
-    fn program(&self, ground: &Ground<'_>, mut run: PackageRun) -> Result<PackageRun, Need> {
+    fn program(&self, process: &ProcessContext<'_>, mut run: PackageRun) -> Result<PackageRun, Need> {
         let name = &self.name;
         let is_here = run
             .path
             .iter()
-            .any(|bin| matches!(ground.reach(&[&bin[..], b"/", name.as_bytes()].concat()), Reach::Found(_)));
+            .any(|bin| matches!(process.reach(&[&bin[..], b"/", name.as_bytes()].concat()), Reach::Found(_)));
         if is_here {
             run.scripts.push(PackageScript { name: name.clone(), text: self.with_args(&quoted(name)) });
             return Ok(run);
         }
         if self.is_program
             || self.manager == Manager::Bun
-            || ground.variables.get("PATH").is_some_and(|path| on_path(ground, path, name))
+            || process.variables.get("PATH").is_some_and(|path| on_path(process, path, name))
         {
             return Err(open(name, ELSEWHERE));
         }
         let what = format!("there is neither a script {} in package.json nor a program of that name", shown(name));
-        Err(Need::Unmet(Lack { subject: shown(name), what, place: run.package }))
+        Err(Need::Unmet(Missing { subject: shown(name), what, place: run.package }))
     }
 
     /// Nothing is certain about what later Yarns find.
@@ -413,7 +415,7 @@ impl Asked {
         }
     }
 
-    fn missing(&self, ground: &Ground<'_>, node: NodeId, scripts: Option<&Value>) -> Need {
+    fn missing(&self, process: &ProcessContext<'_>, node: NodeId, scripts: Option<&Value>) -> Need {
         let names: Vec<String> = scripts
             .and_then(Value::as_object)
             .map(|scripts| scripts.iter().filter(|(_, text)| text.is_string()).map(|(name, _)| shown(name)).collect())
@@ -426,9 +428,9 @@ impl Asked {
             }
             _ => format!("it has {}", names.join(", ")),
         };
-        let subject = ground.name(node);
+        let subject = process.name(node);
         let what = format!("{subject} has no script {}; {has}", shown(&self.name));
-        Need::Unmet(Lack { subject, what, place: Some(node) })
+        Need::Unmet(Missing { subject, what, place: Some(node) })
     }
 
     fn with_args(&self, text: &str) -> String {
@@ -436,29 +438,29 @@ impl Asked {
     }
 }
 
-fn is_file(ground: &Ground<'_>, path: &[u8]) -> bool {
-    matches!(ground.readable(path, ""), Need::Met(_))
+fn is_file(process: &ProcessContext<'_>, path: &[u8]) -> bool {
+    matches!(process.readable(path, ""), Need::Met(_))
 }
 
-/// Whether some folder of PATH has a program of this name.
-fn on_path(ground: &Ground<'_>, path: &str, name: &str) -> bool {
-    // Of so many folders one may have it.
+/// Whether some directory of PATH has a program of this name.
+fn on_path(process: &ProcessContext<'_>, path: &str, name: &str) -> bool {
+    // Of so many directories one may have it.
     if path.split(':').count() > limits::SEARCH_PATHS {
         return true;
     }
-    let mut folders = path.split(':');
-    folders.any(|folder| !matches!(ground.reach(format!("{folder}/{name}").as_bytes()), Reach::Missing(_)))
+    let mut directories = path.split(':');
+    directories.any(|directory| !matches!(process.reach(format!("{directory}/{name}").as_bytes()), Reach::Missing(_)))
 }
 
 /// Yarn 2 and later leave their files, or the package names them.
-fn is_later_yarn(ground: &Ground<'_>, folder: &[u8], package: &Value) -> bool {
+fn is_later_yarn(process: &ProcessContext<'_>, directory: &[u8], package: &Value) -> bool {
     let named = package.get("packageManager").and_then(Value::as_str).unwrap_or("");
     let is_named = named.starts_with("yarn@") && !named.starts_with("yarn@1.");
     let files = [".yarnrc.yml", ".pnp.cjs"];
     is_named
-        || node::upwards(folder)
+        || node::upwards(directory)
             .take(limits::FOLDERS_UP)
-            .any(|folder| files.iter().any(|name| is_file(ground, &[folder, b"/", name.as_bytes()].concat())))
+            .any(|directory| files.iter().any(|name| is_file(process, &[directory, b"/", name.as_bytes()].concat())))
 }
 
 /// A word as a shell reads it back.

@@ -74,7 +74,7 @@ impl Run<'_, '_> {
             }
             "cd" => self.cd(words, is_conditional),
             "pushd" | "popd" => {
-                self.doubts("the folder it changes to is not known here");
+                self.doubts("the directory it changes to is not known here");
                 Outcome::ANY
             }
             "set" => {
@@ -99,7 +99,7 @@ impl Run<'_, '_> {
                 let is_name = |word: &&String| word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
                 let is_read = name != "printf" || words.first().is_some_and(|word| word.starts_with("-v"));
                 for word in words.iter().filter(|_| is_read).filter(is_name) {
-                    self.ground.variables.set(word, OPEN_TEXT);
+                    self.process.variables.set(word, OPEN_TEXT);
                 }
                 Outcome::ANY
             }
@@ -114,57 +114,58 @@ impl Run<'_, '_> {
         })
     }
 
-    /// Changes the folder, where it is certain to which.
+    /// Changes the directory, where it is certain to which.
     fn cd(&mut self, words: &[String], is_conditional: bool) -> Outcome {
         let options = words.iter().take_while(|word| matches!(word.as_str(), "-P" | "-L" | "--")).count();
-        let folder = words.get(options).filter(|word| shell::is_decided(word) && !word.starts_with(['-', '~']));
-        let searched = self.ground.variables.get("CDPATH").is_some_and(|path| !path.is_empty());
-        let Some(folder) = folder.filter(|folder| !is_conditional && (!searched || folder.starts_with(['/', '.'])))
+        let directory = words.get(options).filter(|word| shell::is_decided(word) && !word.starts_with(['-', '~']));
+        let searched = self.process.variables.get("CDPATH").is_some_and(|path| !path.is_empty());
+        let Some(directory) =
+            directory.filter(|directory| !is_conditional && (!searched || directory.starts_with(['/', '.'])))
         else {
-            self.doubts("the folder it changes to is not known here");
+            self.doubts("the directory it changes to is not known here");
             return Outcome::ANY;
         };
-        let view = self.ground.view;
-        let enters = match self.ground.reach(folder.as_bytes()) {
+        let view = self.process.view;
+        let enters = match self.process.reach(directory.as_bytes()) {
             Reach::Found(node) if view.stat(node).is_some_and(|stat| stat.kind == Kind::Dir) => {
-                access::access(view, node, &self.ground.actor, Want::Execute)
+                access::access(view, node, &self.process.actor, Want::Execute)
             }
             // The runtime makes these, or mounts something there.
-            Reach::Missing(_) if self.is_made_by_runtime(folder) => Access::Yes,
+            Reach::Missing(_) if self.is_made_by_runtime(directory) => Access::Yes,
             Reach::Open(_) => Access::Unknown,
             _ => Access::No,
         };
         match enters {
             Access::Yes => {
-                self.ground.cwd = self.ground.absolute(folder.as_bytes());
+                self.process.cwd = self.process.absolute(directory.as_bytes());
                 Outcome::ANY
             }
-            // It stays where it is, unless something has made the folder by now.
+            // It stays where it is, unless something has made the directory by now.
             Access::No if self.doubt.is_none() && !self.is_likely => {
                 let mut inner = Proof::default();
-                let what = format!("{} is no folder that {} may change to", quoted(folder), self.ground.who());
-                inner.fault(&self.ground, Fault::new(shown(folder), what, None));
+                let what = format!("{} is no directory that {} may change to", quoted(directory), self.process.who());
+                inner.fault(&self.process, Fault::new(shown(directory), what, None));
                 self.inner.push(inner);
                 Outcome::FAILS
             }
             _ => {
-                self.doubts("the folder it changes to is not known here");
+                self.doubts("the directory it changes to is not known here");
                 Outcome::ANY
             }
         }
     }
 
-    /// Whether a folder is a volume, or lies in one, or is the working folder or above it.
-    fn is_made_by_runtime(&self, folder: &str) -> bool {
-        let absolute = |path: &[u8]| path::clean(&self.ground.absolute(path)).0;
-        let folder = absolute(folder.as_bytes());
+    /// Whether a directory is a volume, or lies in one, or is the working directory or above it.
+    fn is_made_by_runtime(&self, directory: &str) -> bool {
+        let absolute = |path: &[u8]| path::clean(&self.process.absolute(path)).0;
+        let directory = absolute(directory.as_bytes());
         let lies_in = |inner: &[u8], outer: &[u8]| {
             inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
         };
-        let run = &self.ground.facts.image().config.run;
+        let run = &self.process.facts.image().config.run;
         let workdir = path::clean(run.working_dir.as_bytes()).0;
-        lies_in(&workdir, &folder)
-            || run.volumes.iter().any(|volume| lies_in(&folder, &path::clean(volume.as_bytes()).0))
+        lies_in(&workdir, &directory)
+            || run.volumes.iter().any(|volume| lies_in(&directory, &path::clean(volume.as_bytes()).0))
     }
 
     /// `command NAME …` passes over functions; with options it may only tell where something is.

@@ -25,12 +25,12 @@ fn made(more: &str) -> Made {
 
 fn asked(made: &Made, text: &str) -> String {
     let facts = made.facts();
-    let ground = Ground::of(&facts, Capabilities::Docker).expect("a ground");
-    let python = Python::of(&ground, b"/usr/local/bin/python3.13", Flags::default()).expect("a Python");
+    let process = ProcessContext::of(&facts, Capabilities::Docker).expect("a process");
+    let python = Python::of(&process, b"/usr/local/bin/python3.13", Flags::default()).expect("a Python");
     let words: Vec<String> = text.split(' ').map(str::to_string).collect();
-    let needs = needs(&ground, &python, &[b"/usr/local/bin".to_vec()], &words[0], &words[1..]);
+    let needs = needs(&process, &python, &[b"/usr/local/bin".to_vec()], &words[0], &words[1..]);
     let told = needs.into_iter().map(|need| match need {
-        Need::Met(node) => ground.name(node),
+        Need::Met(node) => process.name(node),
         Need::Unmet(lack) => format!("NO {}", lack.what),
         Need::Open(undecided) => format!("? {}", undecided.reason),
     });
@@ -60,7 +60,7 @@ fn each_server_loads_what_its_words_name() {
         ("gunicorn main:make('x')", "/app/main.py"),
         ("gunicorn -k uvicorn.workers.UvicornWorker main:app", "/app/pkg; /app/main.py"),
         ("gunicorn --chdir src inner:app", "/app/src/inner.py"),
-        ("gunicorn --chdir=none inner:app", "NO the folder none of --chdir does not exist"),
+        ("gunicorn --chdir=none inner:app", "NO the directory none of --chdir does not exist"),
         ("gunicorn --pythonpath /nowhere,src inner:app", "/app/src/inner.py"),
         ("gunicorn --chd src inner:app", "? its options do not tell which application it runs"),
         ("gunicorn --paste x.ini", "? its options do not tell which application it runs"),
@@ -131,7 +131,7 @@ fn flask_and_fastapi_look_for_themselves() {
         asked(&made("u 0644 0:0 .flaskenv 1"), "flask run"),
         "? a file of variables may say which application it runs"
     );
-    // A working folder that is a package itself is imported by its own name.
+    // A working directory that is a package itself is imported by its own name.
     let package = made("u 0644 0:0 app/__init__.py 0");
     assert_eq!(asked(&package, "flask --app main run"), "/app/main.py");
     let cli = "/usr/local/lib/python3.13/site-packages/fastapi_cli/__init__.py; \

@@ -33,11 +33,11 @@ const FILES: &str = r#"
     u 0644 0:0 app/mine/.next/BUILD_ID 20
 "#;
 
-fn told(made: &Made, ask: impl Fn(&Ground<'_>) -> Vec<Need>) -> String {
+fn told(made: &Made, ask: impl Fn(&ProcessContext<'_>) -> Vec<Need>) -> String {
     let facts = made.facts();
-    let ground = Ground::of(&facts, Capabilities::Docker).expect("a ground");
-    let needs = ask(&ground).into_iter().map(|need| match need {
-        Need::Met(node) => ground.name(node),
+    let process = ProcessContext::of(&facts, Capabilities::Docker).expect("a process");
+    let needs = ask(&process).into_iter().map(|need| match need {
+        Need::Met(node) => process.name(node),
         Need::Unmet(lack) => format!("NO {}", lack.what),
         Need::Open(undecided) => format!("? {}", undecided.reason),
     });
@@ -50,7 +50,7 @@ fn made() -> Made {
 
 fn node(made: &Made, text: &str) -> String {
     let words: Vec<String> = text.split(' ').map(str::to_string).collect();
-    told(made, |ground| command(ground, &words).needs(ground))
+    told(made, |process| command(process, &words).needs(process))
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_path_becomes_a_file() {
         ("node noext", "/app/noext"),
         (
             "node onlymjs",
-            "NO the script /app/onlymjs is a folder with neither index.js nor a package.json that names a file in it",
+            "NO the script /app/onlymjs is a directory with neither index.js nor a package.json that names a file in it",
         ),
         ("node gone.js", "NO the script /app/gone.js does not exist"),
         ("node secret", "NO the script /app/secret.js may not be read by uid 1000"),
@@ -126,7 +126,7 @@ fn options_are_read_as_node_reads_them() {
 fn next_serves_a_build() {
     let told = |text: &str| {
         let words: Vec<String> = text.split(' ').map(str::to_string).collect();
-        told(&made(), |ground| next::needs(ground, &words))
+        told(&made(), |process| next::needs(process, &words))
     };
     assert_eq!(told("start -p 3000"), "/app/.next/BUILD_ID");
     assert_eq!(told("start ."), "/app/.next/BUILD_ID");
@@ -135,7 +135,7 @@ fn next_serves_a_build() {
         told("start plain -H 0.0.0.0"),
         "NO there is no production build in /app/plain/.next (no BUILD_ID), which `next build` makes"
     );
-    assert_eq!(told("start moved"), "? it may keep the build in another folder");
+    assert_eq!(told("start moved"), "? it may keep the build in another directory");
     assert_eq!(told("start --new plain"), "/app/.next/BUILD_ID");
     assert_eq!(told("start a b"), "? its words do not tell where its build is");
     assert_eq!(

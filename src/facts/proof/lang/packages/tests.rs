@@ -21,16 +21,16 @@ const PROJECT: &str = r##"
     d 0755 0:0 empty
 "##;
 
-fn told_in(folder: &str, text: &str) -> String {
-    let made = Made::of(PROJECT).workdir(folder).user("1000:1000");
+fn told_in(directory: &str, text: &str) -> String {
+    let made = Made::of(PROJECT).workdir(directory).user("1000:1000");
     let facts = made.facts();
-    let ground = Ground::of(&facts, Capabilities::Docker).expect("a ground");
+    let process = ProcessContext::of(&facts, Capabilities::Docker).expect("a process");
     let words: Vec<String> = text.split(' ').map(|word| word.replace('_', " ")).collect();
-    match run(&ground, &words[0], &words[1..]) {
+    match run(&process, &words[0], &words[1..]) {
         None => "nothing".to_string(),
         Some(Ok(run)) => {
             let scripts: Vec<String> = run.scripts.iter().map(|script| script.text.replace(shell::OPEN, "?")).collect();
-            format!("{}: {}", shown_bytes(&run.folder), scripts.join(" ; "))
+            format!("{}: {}", shown_bytes(&run.directory), scripts.join(" ; "))
         }
         Some(Err(Need::Unmet(lack))) => format!("NO {}", lack.what),
         Some(Err(Need::Open(undecided))) => format!("? {}", undecided.reason),
@@ -103,7 +103,7 @@ fn scripts_are_found_as_each_manager_finds_them() {
 
 #[test]
 fn the_nearest_package_counts() {
-    for (folder, text, expected) in [
+    for (directory, text, expected) in [
         ("/app/src/deep", "npm start", START),
         ("/app/src/deep", "yarn start", START),
         ("/app/src/deep", "npx next", "/app/src/deep: next"),
@@ -123,17 +123,17 @@ fn the_nearest_package_counts() {
         ("/other", "pnpm start", "? the package is described in another form"),
         ("/none", "npm start", "NO there is no package.json in /none"),
     ] {
-        assert_eq!(told_in(folder, text), expected, "{folder} {text}");
+        assert_eq!(told_in(directory, text), expected, "{directory} {text}");
     }
 }
 
 #[test]
-fn programs_of_all_folders_above_are_on_the_path() {
+fn programs_of_all_directories_above_are_on_the_path() {
     let made = Made::of(PROJECT).workdir("/app/src");
     let facts = made.facts();
-    let ground = Ground::of(&facts, Capabilities::Docker).expect("a ground");
-    let run = run(&ground, "npm", &["start".to_string()]).expect("a run").expect("a script");
+    let process = ProcessContext::of(&facts, Capabilities::Docker).expect("a process");
+    let run = run(&process, "npm", &["start".to_string()]).expect("a run").expect("a script");
     assert_eq!(run.path, [&b"/app/node_modules/.bin"[..], b"/node_modules/.bin"]);
     assert_eq!(run.scripts[0].name, "prestart");
-    assert_eq!(run.package.map(|node| ground.name(node)).as_deref(), Some("/app/package.json"));
+    assert_eq!(run.package.map(|node| process.name(node)).as_deref(), Some("/app/package.json"));
 }

@@ -3,7 +3,7 @@
 //! "Command line and environment" of CPython's documentation: options end at `-c`, `-m`, `-` or the first word that is
 //! none. Not here: whether what it runs is there.
 
-use crate::facts::ground::Ground;
+use crate::facts::process::ProcessContext;
 use crate::facts::shell;
 use crate::model::layer_facts::Kind;
 use crate::view::Resolved;
@@ -17,7 +17,7 @@ pub struct Flags {
     pub no_user_site: bool,
     /// `-S`: no site-packages at all.
     pub no_site: bool,
-    /// `-P`, `-I`: neither the script's folder nor the working folder comes first.
+    /// `-P`, `-I`: neither the script's directory nor the working directory comes first.
     pub safe_path: bool,
 }
 
@@ -28,7 +28,7 @@ pub enum Runs {
     Module(String),
     /// `-c code`.
     Code(String),
-    /// A script, a folder or an archive with `__main__`.
+    /// A script, a directory or an archive with `__main__`.
     Script(String),
     /// Standard input.
     Interactive,
@@ -125,23 +125,23 @@ fn cluster(letters: &str, rest: &[String], flags: &mut Flags) -> Cluster {
 }
 
 impl PythonCall<'_> {
-    /// The folders that come before all others on `sys.path`: the script's own, links followed, or the working folder.
-    pub fn first(&self, ground: &Ground<'_>) -> Vec<Vec<u8>> {
-        let by_variable = ground.variables.get("PYTHONSAFEPATH").is_some_and(|value| !value.is_empty());
+    /// The directories that come before all others on `sys.path`: the script's own, links followed, or the working directory.
+    pub fn first(&self, process: &ProcessContext<'_>) -> Vec<Vec<u8>> {
+        let by_variable = process.variables.get("PYTHONSAFEPATH").is_some_and(|value| !value.is_empty());
         if self.flags.safe_path || by_variable && !self.flags.ignores_environment {
             return Vec::new();
         }
         match &self.runs {
-            Runs::Script(script) => script_folder(ground, script.as_bytes()).into_iter().collect(),
-            _ => vec![ground.cwd.clone()],
+            Runs::Script(script) => script_directory(process, script.as_bytes()).into_iter().collect(),
+            _ => vec![process.cwd.clone()],
         }
     }
 }
 
-/// Where a script lies, links followed; a folder that is run is its own.
-fn script_folder(ground: &Ground<'_>, script: &[u8]) -> Option<Vec<u8>> {
-    let Resolved::Found(node) = ground.view.resolve(&ground.absolute(script), true) else { return None };
-    let is_folder = ground.view.stat(node).is_some_and(|stat| stat.kind == Kind::Dir);
-    let folder = if is_folder { node } else { ground.view.parent(node) };
-    Some([b"/", &ground.view.path(folder)[..]].concat())
+/// Where a script lies, links followed; a directory that is run is its own.
+fn script_directory(process: &ProcessContext<'_>, script: &[u8]) -> Option<Vec<u8>> {
+    let Resolved::Found(node) = process.view.resolve(&process.absolute(script), true) else { return None };
+    let is_directory = process.view.stat(node).is_some_and(|stat| stat.kind == Kind::Dir);
+    let directory = if is_directory { node } else { process.view.parent(node) };
+    Some([b"/", &process.view.path(directory)[..]].concat())
 }

@@ -1,18 +1,18 @@
 //! Whether a module can be imported, and a program run with `-m`.
 //!
-//! The Python Language Reference, "The import system"; PEP 420 for packages that are only folders; importlib's
-//! FileFinder: a folder on the path must be one that may be listed, else it is passed over in silence; in it a package
+//! The Python Language Reference, "The import system"; PEP 420 for packages that are only directories; importlib's
+//! FileFinder: a directory on the path must be one that may be listed, else it is passed over in silence; in it a package
 //! comes before a module, a compiled module before a source, a source before a `.pyc`. What is found and may not be
-//! read ends the import. Not here: which folders there are (`paths`), and how a miss is told (`miss`).
+//! read ends the import. Not here: which directories there are (`paths`), and how a miss is told (`miss`).
 
 use crate::facts::access;
 use crate::facts::access::Access;
 use crate::facts::access::Doubt;
 use crate::facts::access::Reach;
 use crate::facts::access::Want;
-use crate::facts::ground::Ground;
-use crate::facts::ground::Lack;
-use crate::facts::ground::Need;
+use crate::facts::process::Missing;
+use crate::facts::process::Need;
+use crate::facts::process::ProcessContext;
 use crate::facts::proof::lang::python::Python;
 use crate::facts::proof::lang::python::stdlib;
 use crate::limits;
@@ -25,26 +25,26 @@ use crate::view::NodeId;
 use crate::view::Resolved;
 use crate::view::View;
 
-/// What a name is in one folder.
+/// What a name is in one directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Item {
-    /// A folder with an `__init__`.
+    /// A directory with an `__init__`.
     Package {
-        /// The folder.
-        folder: NodeId,
+        /// The directory.
+        directory: NodeId,
         /// The file.
         init: NodeId,
     },
     /// A file.
     Module(NodeId),
-    /// A folder without: part of a namespace package.
+    /// A directory without: part of a namespace package.
     Portion(NodeId),
 }
 
 impl Item {
     pub(super) fn node(self) -> NodeId {
         match self {
-            Item::Package { folder, .. } | Item::Portion(folder) => folder,
+            Item::Package { directory, .. } | Item::Portion(directory) => directory,
             Item::Module(file) => file,
         }
     }
@@ -58,42 +58,42 @@ pub(super) struct Passed {
     pub(super) place: NodeId,
 }
 
-/// What a search over several folders came to.
+/// What a search over several directories came to.
 #[derive(Default)]
 pub(super) struct Search {
     pub(super) hit: Option<Item>,
-    /// Folders that together are a namespace package.
+    /// Directories that together are a namespace package.
     pub(super) portions: Vec<NodeId>,
     pub(super) passed: Option<Passed>,
     pub(super) doubts: Vec<Undecided>,
 }
 
 impl Search {
-    fn pass(&mut self, ground: &Ground<'_>, item: Item, verb: &str, place: NodeId) {
-        let why = || format!("{} may not {verb} {}", ground.who(), ground.describe(place));
+    fn pass(&mut self, process: &ProcessContext<'_>, item: Item, verb: &str, place: NodeId) {
+        let why = || format!("{} may not {verb} {}", process.who(), process.describe(place));
         self.passed.get_or_insert_with(|| Passed { item: item.node(), why: why(), place });
     }
 }
 
 /// A module that was found.
 struct Imported {
-    /// The file that is read, or the folder of a namespace package.
+    /// The file that is read, or the directory of a namespace package.
     node: NodeId,
     item: Option<Item>,
 }
 
 impl Python {
-    /// Whether a module can be imported. `first`: folders that come before all others on `sys.path`, absolute.
-    pub fn module(&self, ground: &Ground<'_>, dotted: &str, first: &[Vec<u8>]) -> Need {
-        self.import(ground, dotted, first).map_or_else(|need| need, |imported| Need::Met(imported.node))
+    /// Whether a module can be imported. `first`: directories that come before all others on `sys.path`, absolute.
+    pub fn module(&self, process: &ProcessContext<'_>, dotted: &str, first: &[Vec<u8>]) -> Need {
+        self.import(process, dotted, first).map_or_else(|need| need, |imported| Need::Met(imported.node))
     }
 
     /// Whether `python -m name` finds something to run: a module, or a package with `__main__`.
-    pub fn runnable(&self, ground: &Ground<'_>, name: &str, first: &[Vec<u8>]) -> Need {
+    pub fn runnable(&self, process: &ProcessContext<'_>, name: &str, first: &[Vec<u8>]) -> Need {
         let is_package = |imported: &Imported| matches!(imported.item, Some(Item::Package { .. } | Item::Portion(_)));
-        let imported = match self.import(ground, name, first) {
+        let imported = match self.import(process, name, first) {
             Ok(imported) if is_package(&imported) && !name.ends_with(".__main__") => {
-                self.import(ground, &format!("{name}.__main__"), first)
+                self.import(process, &format!("{name}.__main__"), first)
             }
             other => other,
         };
@@ -101,14 +101,14 @@ impl Python {
             Err(need) => need,
             Ok(imported) if is_package(&imported) => {
                 let subject = shown(name);
-                let what = format!("{} is a folder, and -m {subject} wants a file", ground.name(imported.node));
-                Need::Unmet(Lack { subject, what, place: Some(imported.node) })
+                let what = format!("{} is a directory, and -m {subject} wants a file", process.name(imported.node));
+                Need::Unmet(Missing { subject, what, place: Some(imported.node) })
             }
             Ok(imported) => Need::Met(imported.node),
         }
     }
 
-    fn import(&self, ground: &Ground<'_>, dotted: &str, first: &[Vec<u8>]) -> Result<Imported, Need> {
+    fn import(&self, process: &ProcessContext<'_>, dotted: &str, first: &[Vec<u8>]) -> Result<Imported, Need> {
         let parts: Vec<&str> = dotted.split('.').collect();
         if parts.len() > limits::MODULE_DEPTH {
             let reason = "its name has more parts than the limit (module depth)";
@@ -116,7 +116,7 @@ impl Python {
         }
         if parts.iter().any(|part| part.is_empty() || part.contains('/')) {
             let what = format!("{} is no name of a module", shown(dotted));
-            return Err(Need::Unmet(Lack { subject: shown(dotted), what, place: None }));
+            return Err(Need::Unmet(Missing { subject: shown(dotted), what, place: None }));
         }
         if stdlib::is_core(parts[0]) {
             return match parts.len() {
@@ -125,32 +125,32 @@ impl Python {
             };
         }
         let mut name = parts[0].to_string();
-        let mut search = self.everywhere(ground, parts[0], first);
+        let mut search = self.everywhere(process, parts[0], first);
         let mut at = 0;
         let mut is_package = true;
         loop {
             let item = match (search.hit, search.portions.first()) {
                 (Some(item), _) => item,
                 (None, Some(&portion)) => Item::Portion(portion),
-                (None, None) if at == 0 => return Err(self.nowhere(ground, &name, search, first)),
-                (None, None) => return Err(missing_part(ground, &name, is_package, search)),
+                (None, None) if at == 0 => return Err(self.nowhere(process, &name, search, first)),
+                (None, None) => return Err(missing_part(process, &name, is_package, search)),
             };
-            let node = self.readable(ground, &name, item)?;
+            let node = self.readable(process, &name, item)?;
             at += 1;
             let Some(part) = parts.get(at) else { return Ok(Imported { node, item: Some(item) }) };
             let mut inner = Search::default();
             is_package = !matches!(item, Item::Module(_));
-            let folders = match item {
-                Item::Package { folder, .. } => vec![folder],
+            let directories = match item {
+                Item::Package { directory, .. } => vec![directory],
                 Item::Portion(_) => search.portions,
                 Item::Module(_) => Vec::new(),
             };
-            for folder in folders {
-                self.look(ground, Gate::of(ground, folder), folder, part, &mut inner);
+            for directory in directories {
+                self.look(process, Gate::of(process, directory), directory, part, &mut inner);
             }
             // Only what is not found depends on what the code does.
             if inner.hit.is_none() && inner.portions.is_empty() {
-                inner.doubts.extend(doubt(ground, item));
+                inner.doubts.extend(doubt(process, item));
             }
             search = inner;
             name = format!("{name}.{part}");
@@ -158,35 +158,35 @@ impl Python {
     }
 
     /// Looks for a top-level name on the whole path.
-    fn everywhere(&self, ground: &Ground<'_>, name: &str, first: &[Vec<u8>]) -> Search {
+    fn everywhere(&self, process: &ProcessContext<'_>, name: &str, first: &[Vec<u8>]) -> Search {
         let mut search = Search::default();
         let paths = first.iter().chain(self.paths.iter().map(|path| &path.path));
         for path in paths {
-            self.look_at(ground, path, name, &mut search);
+            self.look_at(process, path, name, &mut search);
             if search.hit.is_some() {
                 return search;
             }
         }
-        let added = self.added(ground, name);
+        let added = self.added(process, name);
         search.doubts.extend(added.doubts);
         for path in &added.paths {
-            self.look_at(ground, path, name, &mut search);
+            self.look_at(process, path, name, &mut search);
         }
         search
     }
 
     /// Looks for a name at one place of the path.
-    pub(super) fn look_at(&self, ground: &Ground<'_>, path: &[u8], name: &str, search: &mut Search) {
-        let Resolved::Found(node) = ground.view.resolve(path, true) else { return };
-        match ground.view.stat(node).map(|stat| stat.kind) {
+    pub(super) fn look_at(&self, process: &ProcessContext<'_>, path: &[u8], name: &str, search: &mut Search) {
+        let Resolved::Found(node) = process.view.resolve(path, true) else { return };
+        match process.view.stat(node).map(|stat| stat.kind) {
             Some(Kind::Dir) => {
-                let gate = match ground.reach(path) {
-                    Reach::Found(folder) => Gate::of(ground, folder),
-                    Reach::Closed(folder) => Gate::Closed("enter", folder),
+                let gate = match process.reach(path) {
+                    Reach::Found(directory) => Gate::of(process, directory),
+                    Reach::Closed(directory) => Gate::Closed("enter", directory),
                     Reach::Open(doubt) => Gate::Unknown(doubt),
                     _ => return,
                 };
-                self.look(ground, gate, node, name, search);
+                self.look(process, gate, node, name, search);
             }
             Some(Kind::File) if search.hit.is_none() => {
                 let reason = format!("the archive {} is not looked into", shown_bytes(path));
@@ -196,58 +196,60 @@ impl Python {
         }
     }
 
-    /// Looks for a name in one folder.
-    fn look(&self, ground: &Ground<'_>, gate: Gate, folder: NodeId, name: &str, search: &mut Search) {
-        // Without a known ending every name in the folder is looked at.
-        let names = if self.extension.is_none() { ground.view.children(folder).count() } else { 1 };
-        if let Err(question) = ground.facts.spend(names) {
+    /// Looks for a name in one directory.
+    fn look(&self, process: &ProcessContext<'_>, gate: Gate, directory: NodeId, name: &str, search: &mut Search) {
+        // Without a known ending every name in the directory is looked at.
+        let names = if self.extension.is_none() { process.view.children(directory).count() } else { 1 };
+        if let Err(question) = process.facts.spend(names) {
             return search.doubts.push(question);
         }
-        let Some((item, file)) = self.find(ground.view, folder, name).filter(|_| search.hit.is_none()) else { return };
+        let Some((item, file)) = self.find(process.view, directory, name).filter(|_| search.hit.is_none()) else {
+            return;
+        };
         match gate {
             Gate::Open => {}
-            Gate::Closed(verb, place) => return search.pass(ground, item, verb, place),
-            Gate::Unknown(doubt) => return search.doubts.push(ground.doubt(shown(name), doubt)),
+            Gate::Closed(verb, place) => return search.pass(process, item, verb, place),
+            Gate::Unknown(doubt) => return search.doubts.push(process.doubt(shown(name), doubt)),
         }
-        match (access::reach(ground.view, &ground.actor, folder, &file), item) {
+        match (access::reach(process.view, &process.actor, directory, &file), item) {
             (Reach::Found(_), Item::Portion(portion)) => search.portions.push(portion),
             (Reach::Found(_), item) => search.hit = Some(item),
-            // Its `__init__` cannot be seen: to Python it is a folder like others.
-            (Reach::Closed(place), Item::Package { folder, .. }) if place == folder => {
-                search.pass(ground, item, "enter", place);
-                search.portions.push(folder);
+            // Its `__init__` cannot be seen: to Python it is a directory like others.
+            (Reach::Closed(place), Item::Package { directory, .. }) if place == directory => {
+                search.pass(process, item, "enter", place);
+                search.portions.push(directory);
             }
-            (Reach::Closed(place), _) => search.pass(ground, item, "enter", place),
-            (Reach::Open(doubt), _) => search.doubts.push(ground.doubt(shown(name), doubt)),
+            (Reach::Closed(place), _) => search.pass(process, item, "enter", place),
+            (Reach::Open(doubt), _) => search.doubts.push(process.doubt(shown(name), doubt)),
             _ => {}
         }
     }
 
-    /// What a name is in a folder for somebody who may see everything, and the path from the folder that must be in
+    /// What a name is in a directory for somebody who may see everything, and the path from the directory that must be in
     /// reach.
-    fn find(&self, view: &View, folder: NodeId, name: &str) -> Option<(Item, Vec<u8>)> {
+    fn find(&self, view: &View, directory: NodeId, name: &str) -> Option<(Item, Vec<u8>)> {
         let follow = |from, name: &[u8], kind| match view.follow(from, name, true, |_| true).end {
             Ok(Resolved::Found(node)) if view.stat(node).is_some_and(|stat| stat.kind == kind) => Some(node),
             _ => None,
         };
-        let package = follow(folder, name.as_bytes(), Kind::Dir);
+        let package = follow(directory, name.as_bytes(), Kind::Dir);
         if let Some(package) = package
             && let Some(init) = self.file_names(view, package, "__init__").find_map(|file| {
                 let node = follow(package, &file, Kind::File)?;
-                Some((Item::Package { folder: package, init: node }, [name.as_bytes(), b"/", &file].concat()))
+                Some((Item::Package { directory: package, init: node }, [name.as_bytes(), b"/", &file].concat()))
             })
         {
             return Some(init);
         }
-        let module = self.file_names(view, folder, name).find_map(|file| {
-            let node = follow(folder, &file, Kind::File)?;
+        let module = self.file_names(view, directory, name).find_map(|file| {
+            let node = follow(directory, &file, Kind::File)?;
             Some((Item::Module(node), file))
         });
         module.or(package.map(|package| (Item::Portion(package), name.as_bytes().to_vec())))
     }
 
-    /// The names of the files in a folder that are this module, the first that counts first.
-    fn file_names(&self, view: &View, folder: NodeId, module: &str) -> impl Iterator<Item = Vec<u8>> + use<> {
+    /// The names of the files in a directory that are this module, the first that counts first.
+    fn file_names(&self, view: &View, directory: NodeId, module: &str) -> impl Iterator<Item = Vec<u8>> + use<> {
         let plain = [".py", ".pyc"].map(|end| format!("{module}{end}").into_bytes());
         let mut names: Vec<Vec<u8>> = match &self.extension {
             Some(own) => [&own[..], b".abi3.so", b".so"].map(|end| [module.as_bytes(), end].concat()).to_vec(),
@@ -256,7 +258,7 @@ impl Python {
                 let is_compiled = |rest: &[u8]| {
                     matches!(rest, b".so" | b".abi3.so") || rest.starts_with(&tag) && rest.ends_with(b".so")
                 };
-                let names = view.children(folder).map(|child| view.name(child));
+                let names = view.children(directory).map(|child| view.name(child));
                 names
                     .filter(|file| file.strip_prefix(module.as_bytes()).is_some_and(is_compiled))
                     .map(<[u8]>::to_vec)
@@ -268,54 +270,54 @@ impl Python {
     }
 
     /// The file of a module that was found, if it may be read.
-    fn readable(&self, ground: &Ground<'_>, name: &str, item: Item) -> Result<NodeId, Need> {
+    fn readable(&self, process: &ProcessContext<'_>, name: &str, item: Item) -> Result<NodeId, Need> {
         let file = match item {
             Item::Package { init, .. } => init,
             Item::Module(file) => file,
-            Item::Portion(folder) => return Ok(folder),
+            Item::Portion(directory) => return Ok(directory),
         };
-        match access::access(ground.view, file, &ground.actor, Want::Read) {
+        match access::access(process.view, file, &process.actor, Want::Read) {
             Access::Yes => return Ok(file),
-            Access::Unknown => return Err(Need::Open(ground.unknown_rights(file))),
-            Access::No if self.is_cached(ground, file) => {
+            Access::Unknown => return Err(Need::Open(process.unknown_rights(file))),
+            Access::No if self.is_cached(process, file) => {
                 let reason = "its source may not be read, but a compiled copy of it may serve";
                 return Err(Need::Open(Undecided::unknowable(shown(name), reason)));
             }
             Access::No => {}
         }
         let what =
-            format!("the module {} is {}, which {} may not read", shown(name), ground.describe(file), ground.who());
-        Err(Need::Unmet(Lack { subject: shown(name), what, place: Some(file) }))
+            format!("the module {} is {}, which {} may not read", shown(name), process.describe(file), process.who());
+        Err(Need::Unmet(Missing { subject: shown(name), what, place: Some(file) }))
     }
 
     /// Whether Python may have a compiled copy that spares it the source.
-    fn is_cached(&self, ground: &Ground<'_>, source: NodeId) -> bool {
-        if ground.variables.get("PYTHONPYCACHEPREFIX").is_some() {
+    fn is_cached(&self, process: &ProcessContext<'_>, source: NodeId) -> bool {
+        if process.variables.get("PYTHONPYCACHEPREFIX").is_some() {
             return true;
         }
-        let Some(stem) = ground.view.name(source).strip_suffix(b".py") else { return false };
-        let cache = ground.view.child(ground.view.parent(source), b"__pycache__");
+        let Some(stem) = process.view.name(source).strip_suffix(b".py") else { return false };
+        let cache = process.view.child(process.view.parent(source), b"__pycache__");
         let start = [stem, b".cpython-", self.version.replace('.', "").as_bytes()].concat();
-        cache.is_some_and(|cache| ground.view.children(cache).any(|file| ground.view.name(file).starts_with(&start)))
+        cache.is_some_and(|cache| process.view.children(cache).any(|file| process.view.name(file).starts_with(&start)))
     }
 }
 
-/// Whether a folder's names may be read.
+/// Whether a directory's names may be read.
 enum Gate {
     Open,
-    /// What may not be done with which folder.
+    /// What may not be done with which directory.
     Closed(&'static str, NodeId),
     Unknown(Doubt),
 }
 
 impl Gate {
-    /// The gate of a folder that was reached.
-    fn of(ground: &Ground<'_>, folder: NodeId) -> Gate {
+    /// The gate of a directory that was reached.
+    fn of(process: &ProcessContext<'_>, directory: NodeId) -> Gate {
         for (want, verb) in [(Want::Read, "list"), (Want::Execute, "enter")] {
-            match access::access(ground.view, folder, &ground.actor, want) {
+            match access::access(process.view, directory, &process.actor, want) {
                 Access::Yes => {}
-                Access::No => return Gate::Closed(verb, folder),
-                Access::Unknown => return Gate::Unknown(Doubt::Rights(folder)),
+                Access::No => return Gate::Closed(verb, directory),
+                Access::Unknown => return Gate::Unknown(Doubt::Rights(directory)),
             }
         }
         Gate::Open
@@ -323,7 +325,7 @@ impl Gate {
 }
 
 /// What is missing inside a package that was found.
-fn missing_part(ground: &Ground<'_>, name: &str, is_package: bool, search: Search) -> Need {
+fn missing_part(process: &ProcessContext<'_>, name: &str, is_package: bool, search: Search) -> Need {
     if let Some(doubt) = search.doubts.into_iter().next() {
         return Need::Open(doubt);
     }
@@ -331,33 +333,33 @@ fn missing_part(ground: &Ground<'_>, name: &str, is_package: bool, search: Searc
     let (package, part) = subject.rsplit_once('.').unwrap_or(("", &subject));
     let what = match &search.passed {
         Some(passed) => {
-            let item = ground.name(passed.item);
+            let item = process.name(passed.item);
             format!("there is no module {subject} to be seen: {item} is there, but {}", passed.why)
         }
         None if !is_package => format!("there is no module {subject}: {package} is a module, and no package"),
         None => format!("there is no module {subject}: {package} is there, and holds no {part}"),
     };
     let place = search.passed.map(|passed| passed.place);
-    Need::Unmet(Lack { what, place, subject })
+    Need::Unmet(Missing { what, place, subject })
 }
 
 /// Why a part that is not there may be importable all the same: the code of what it is part of can say where its parts
 /// are, or be them.
-fn doubt(ground: &Ground<'_>, item: Item) -> Option<Undecided> {
+fn doubt(process: &ProcessContext<'_>, item: Item) -> Option<Undecided> {
     let file = match item {
         Item::Package { init, .. } => init,
         Item::Module(file) => file,
         Item::Portion(_) => return None,
     };
-    let size = ground.view.stat(file).map_or(0, |stat| stat.size);
+    let size = process.view.stat(file).map_or(0, |stat| stat.size);
     if size == 0 {
         return None;
     }
-    let open = || Undecided::unknowable(ground.name(file), "its code may say where its modules lie");
-    if size > limits::INIT_BYTES || !ground.view.name(file).ends_with(b".py") {
+    let open = || Undecided::unknowable(process.name(file), "its code may say where its modules lie");
+    if size > limits::INIT_BYTES || !process.view.name(file).ends_with(b".py") {
         return Some(open());
     }
-    match ground.facts.content(file) {
+    match process.facts.content(file) {
         Ok(content) if is_inert(content) => None,
         Ok(_) => Some(open()),
         Err(undecided) => Some(undecided),

@@ -15,7 +15,7 @@ pub mod stdlib;
 mod tests;
 
 use crate::facts::access::Reach;
-use crate::facts::ground::Ground;
+use crate::facts::process::ProcessContext;
 use crate::facts::proof::lang::python::call::Flags;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
@@ -35,9 +35,9 @@ pub struct Python {
     pub program: NodeId,
     /// `3.13`, `3.13t`.
     pub version: String,
-    /// The virtual environment's folder, if it is in one.
+    /// The virtual environment's directory, if it is in one.
     pub venv: Option<Vec<u8>>,
-    /// Folders on `sys.path` behind those of the program, absolute, whether they exist or not.
+    /// Directories on `sys.path` behind those of the program, absolute, whether they exist or not.
     paths: Vec<SearchPath>,
     /// Why there is no user site, or where it is.
     user_site: UserSite,
@@ -58,7 +58,7 @@ struct SearchPath {
 /// The user's own site-packages (site's documentation, `USER_SITE`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum UserSite {
-    /// This folder.
+    /// This directory.
     On(Vec<u8>),
     /// None; why, a fragment.
     Off(&'static str),
@@ -66,7 +66,7 @@ enum UserSite {
 
 /// What pyvenv.cfg says.
 struct Venv {
-    folder: Vec<u8>,
+    directory: Vec<u8>,
     home: Option<Vec<u8>>,
     /// `include-system-site-packages`.
     shares: bool,
@@ -82,49 +82,49 @@ struct Base {
 
 impl Python {
     /// The interpreter at `invoked`, an absolute path whose links were not followed; `flags` are its options.
-    pub fn of(ground: &Ground<'_>, invoked: &[u8], flags: Flags) -> Result<Python, Undecided> {
+    pub fn of(process: &ProcessContext<'_>, invoked: &[u8], flags: Flags) -> Result<Python, Undecided> {
         let open = |reason: &str| Undecided::unknowable(shown_bytes(invoked), reason);
-        let Resolved::Found(program) = ground.view.resolve(invoked, true) else {
+        let Resolved::Found(program) = process.view.resolve(invoked, true) else {
             return Err(open("it is not in the image"));
         };
-        let name = ground.view.name(program);
+        let name = process.view.name(program);
         if !name.starts_with(b"python") || name.starts_with(b"python2") {
             return Err(open("it is no Python that is known here"));
         }
         let mut doubts = Vec::new();
         for variable in ["PYTHONHOME", "PYTHONPLATLIBDIR"] {
-            if !flags.ignores_environment && ground.variables.get(variable).is_some_and(|value| !value.is_empty()) {
+            if !flags.ignores_environment && process.variables.get(variable).is_some_and(|value| !value.is_empty()) {
                 return Err(open(&format!("{variable} moves its standard library")));
             }
         }
-        let venv = venv(ground, invoked)?;
-        let version = version_of(ground, program);
-        let real = [b"/", path::parent(&ground.view.path(program))].concat();
+        let venv = venv(process, invoked)?;
+        let version = version_of(process, program);
+        let real = [b"/", path::parent(&process.view.path(program))].concat();
         let home = venv.as_ref().and_then(|venv| venv.home.clone()).filter(|_| {
-            let is_copy = venv.as_ref().is_some_and(|venv| real.starts_with(&venv.folder));
+            let is_copy = venv.as_ref().is_some_and(|venv| real.starts_with(&venv.directory));
             version.as_deref().and_then(minor).is_none_or(|minor| minor >= 11) || is_copy
         });
-        let base = match home.as_deref().map(|home| (home, base(ground, home, version.as_deref()))) {
+        let base = match home.as_deref().map(|home| (home, base(process, home, version.as_deref()))) {
             Some((_, Some(base))) => Some(base),
             Some((home, None)) => {
                 let reason = format!("its home {} (pyvenv.cfg) holds no standard library", shown_bytes(home));
                 doubts.push(open(&reason));
-                base(ground, &real, version.as_deref())
+                base(process, &real, version.as_deref())
             }
-            None => base(ground, &real, version.as_deref()),
+            None => base(process, &real, version.as_deref()),
         };
         let base = base.ok_or_else(|| open("its standard library was not found beside it"))?;
         let mut python = Python {
             invoked: invoked.to_vec(),
             program,
             version: base.version.clone(),
-            venv: venv.as_ref().map(|venv| venv.folder.clone()),
+            venv: venv.as_ref().map(|venv| venv.directory.clone()),
             paths: Vec::new(),
             user_site: UserSite::Off(""),
             extension: None,
             doubts,
         };
-        python.fill_paths(ground, &base, venv.as_ref(), flags);
+        python.fill_paths(process, &base, venv.as_ref(), flags);
         Ok(python)
     }
 
@@ -148,25 +148,25 @@ fn version_at(text: &[u8]) -> Option<String> {
 }
 
 /// The version that the interpreter's own file tells: by its name, or by the library that it needs.
-fn version_of(ground: &Ground<'_>, program: NodeId) -> Option<String> {
-    if let Some(version) = ground.view.name(program).strip_prefix(b"python").and_then(version_at) {
+fn version_of(process: &ProcessContext<'_>, program: NodeId) -> Option<String> {
+    if let Some(version) = process.view.name(program).strip_prefix(b"python").and_then(version_at) {
         return Some(version);
     }
-    let Some(Head::Elf(elf)) = ground.view.head(program) else { return None };
+    let Some(Head::Elf(elf)) = process.view.head(program) else { return None };
     let Dynamic::Read(linking) = &elf.dynamic else { return None };
     linking.needed.iter().find_map(|library| library.strip_prefix(b"libpython").and_then(version_at))
 }
 
-/// Reads pyvenv.cfg, which lies above the interpreter's folder or in it.
-fn venv(ground: &Ground<'_>, invoked: &[u8]) -> Result<Option<Venv>, Undecided> {
+/// Reads pyvenv.cfg, which lies above the interpreter's directory or in it.
+fn venv(process: &ProcessContext<'_>, invoked: &[u8]) -> Result<Option<Venv>, Undecided> {
     let bin = path::parent(invoked);
-    let folder = path::parent(bin);
-    for place in [folder, bin] {
-        let Reach::Found(node) = ground.reach(&[place, b"/pyvenv.cfg"].concat()) else { continue };
-        let content = ground.facts.content(node)?;
-        ground.facts.spend(content.len())?;
+    let directory = path::parent(bin);
+    for place in [directory, bin] {
+        let Reach::Found(node) = process.reach(&[place, b"/pyvenv.cfg"].concat()) else { continue };
+        let content = process.facts.content(node)?;
+        process.facts.spend(content.len())?;
         // Without the key site shares the system's packages.
-        let mut venv = Venv { folder: folder.to_vec(), home: None, shares: true };
+        let mut venv = Venv { directory: directory.to_vec(), home: None, shares: true };
         for line in content.split(|&b| b == b'\n') {
             let Some(at) = line.iter().position(|&b| b == b'=') else { continue };
             let (key, value) = (line[..at].trim_ascii(), line[at + 1..].trim_ascii());
@@ -181,15 +181,15 @@ fn venv(ground: &Ground<'_>, invoked: &[u8]) -> Result<Option<Venv>, Undecided> 
     Ok(None)
 }
 
-/// Looks for a standard library from a folder upwards, the root itself left out, as getpath does.
-fn base(ground: &Ground<'_>, from: &[u8], version: Option<&str>) -> Option<Base> {
+/// Looks for a standard library from a directory upwards, the root itself left out, as getpath does.
+fn base(process: &ProcessContext<'_>, from: &[u8], version: Option<&str>) -> Option<Base> {
     let mut prefix = from.strip_suffix(b"/").unwrap_or(from);
     while !prefix.is_empty() {
         for libdir in ["lib", "lib64"] {
-            let folder = [prefix, b"/", libdir.as_bytes()].concat();
+            let directory = [prefix, b"/", libdir.as_bytes()].concat();
             let found = match version {
-                Some(version) => has_stdlib(ground, &folder, version).then(|| version.to_string()),
-                None => only_version(ground, &folder),
+                Some(version) => has_stdlib(process, &directory, version).then(|| version.to_string()),
+                None => only_version(process, &directory),
             };
             if let Some(version) = found {
                 return Some(Base { prefix: prefix.to_vec(), libdir, version });
@@ -200,25 +200,25 @@ fn base(ground: &Ground<'_>, from: &[u8], version: Option<&str>) -> Option<Base>
     None
 }
 
-/// Whether a folder holds the landmark of this version's library, or the library as an archive.
-fn has_stdlib(ground: &Ground<'_>, folder: &[u8], version: &str) -> bool {
+/// Whether a directory holds the landmark of this version's library, or the library as an archive.
+fn has_stdlib(process: &ProcessContext<'_>, directory: &[u8], version: &str) -> bool {
     let zip = version.replace('.', "");
     [format!("python{version}/os.py"), format!("python{version}/os.pyc"), format!("python{zip}.zip")].iter().any(
         |name| {
-            let Reach::Found(node) = ground.reach(&[folder, b"/", name.as_bytes()].concat()) else { return false };
-            ground.view.stat(node).is_some_and(|stat| stat.kind == Kind::File)
+            let Reach::Found(node) = process.reach(&[directory, b"/", name.as_bytes()].concat()) else { return false };
+            process.view.stat(node).is_some_and(|stat| stat.kind == Kind::File)
         },
     )
 }
 
-/// The one version whose library lies in a folder; none where there are more.
-fn only_version(ground: &Ground<'_>, folder: &[u8]) -> Option<String> {
-    let Reach::Found(node) = ground.reach(folder) else { return None };
-    let names = ground.view.children(node).map(|child| ground.view.name(child));
+/// The one version whose library lies in a directory; none where there are more.
+fn only_version(process: &ProcessContext<'_>, directory: &[u8]) -> Option<String> {
+    let Reach::Found(node) = process.reach(directory) else { return None };
+    let names = process.view.children(node).map(|child| process.view.name(child));
     let mut versions: Vec<String> = names
         .filter_map(|name| name.strip_prefix(b"python"))
         .filter_map(|rest| version_at(rest).filter(|version| version.len() == rest.len()))
-        .filter(|version| has_stdlib(ground, folder, version))
+        .filter(|version| has_stdlib(process, directory, version))
         .collect();
     let version = versions.pop()?;
     versions.is_empty().then_some(version)

@@ -1,14 +1,14 @@
-//! The folders on `sys.path`, and the `.pth` files that add to them.
+//! The directories on `sys.path`, and the `.pth` files that add to them.
 //!
 //! CPython's documentation of `sys.path` and of the site module; Debian's Python policy, 2.5 ("dist-packages");
-//! Fedora's change "Making sudo pip safe" (`/usr/local` beside `/usr`). Folders that the program itself puts first are
-//! not among them. Not here: what lies in the folders (`import`).
+//! Fedora's change "Making sudo pip safe" (`/usr/local` beside `/usr`). Directories that the program itself puts first are
+//! not among them. Not here: what lies in the directories (`import`).
 
 use crate::facts::access;
 use crate::facts::access::Access;
 use crate::facts::access::Reach;
 use crate::facts::access::Want;
-use crate::facts::ground::Ground;
+use crate::facts::process::ProcessContext;
 use crate::facts::proof::lang::python::Base;
 use crate::facts::proof::lang::python::Python;
 use crate::facts::proof::lang::python::SearchPath;
@@ -23,7 +23,7 @@ use crate::model::path;
 use crate::view::Resolved;
 use std::collections::BTreeSet;
 
-/// Folders that `.pth` files add, and why more may be added.
+/// Directories that `.pth` files add, and why more may be added.
 #[derive(Default)]
 pub struct Added {
     /// Absolute paths, in order.
@@ -34,20 +34,21 @@ pub struct Added {
 
 impl Python {
     /// Everything that is on `sys.path` before `.pth` files are read.
-    pub(super) fn fill_paths(&mut self, ground: &Ground<'_>, base: &Base, venv: Option<&Venv>, flags: Flags) {
+    pub(super) fn fill_paths(&mut self, process: &ProcessContext<'_>, base: &Base, venv: Option<&Venv>, flags: Flags) {
         let variable = |name: &str| match flags.ignores_environment {
             true => None,
-            false => ground.variables.get(name).filter(|value| !value.is_empty()),
+            false => process.variables.get(name).filter(|value| !value.is_empty()),
         };
         if let Some(value) = variable("PYTHONPATH") {
             if !shell::is_decided(value) {
                 self.doubts.push(Undecided::unknowable("PYTHONPATH", "it is set when the container starts"));
             }
             if value.split(':').count() > limits::SEARCH_PATHS {
-                self.doubts.push(Undecided::denied("PYTHONPATH", "it has more folders than the limit (search paths)"));
+                self.doubts
+                    .push(Undecided::denied("PYTHONPATH", "it has more directories than the limit (search paths)"));
             }
             for entry in value.split(':').take(limits::SEARCH_PATHS) {
-                self.add(ground.absolute(entry.as_bytes()), false);
+                self.add(process.absolute(entry.as_bytes()), false);
             }
         }
         let version = format!("python{}", base.version);
@@ -59,7 +60,7 @@ impl Python {
         self.add(stdlib.clone(), false);
         // Fedora's packages and Debian's keep the compiled modules in the same place.
         self.add(at(&stdlib, &["lib-dynload"]), false);
-        self.extension = extension(ground, &at(&stdlib, &["lib-dynload"]), &base.version);
+        self.extension = extension(process, &at(&stdlib, &["lib-dynload"]), &base.version);
         self.user_site = match () {
             () if flags.no_site => UserSite::Off("-S turns site off"),
             () if flags.no_user_site => UserSite::Off("-s or -I turns the user site off"),
@@ -68,15 +69,15 @@ impl Python {
                 UserSite::Off("PYTHONNOUSERSITE turns the user site off")
             }
             () => {
-                let home = ground.variables.get("HOME").unwrap_or("/");
-                let folder = match variable("PYTHONUSERBASE") {
-                    Some(folder) => ground.absolute(folder.as_bytes()),
-                    None => ground.absolute(&at(home.trim_end_matches('/').as_bytes(), &[".local"])),
+                let home = process.variables.get("HOME").unwrap_or("/");
+                let directory = match variable("PYTHONUSERBASE") {
+                    Some(directory) => process.absolute(directory.as_bytes()),
+                    None => process.absolute(&at(home.trim_end_matches('/').as_bytes(), &[".local"])),
                 };
-                if !shell::is_decided(&String::from_utf8_lossy(&folder)) {
+                if !shell::is_decided(&String::from_utf8_lossy(&directory)) {
                     self.doubts.push(Undecided::unknowable("HOME", "it is set when the container starts"));
                 }
-                UserSite::On(at(&folder, &["lib", &version, "site-packages"]))
+                UserSite::On(at(&directory, &["lib", &version, "site-packages"]))
             }
         };
         if flags.no_site {
@@ -85,25 +86,25 @@ impl Python {
         let libdirs: &[&str] = if base.libdir == "lib64" { &["lib64", "lib"] } else { &["lib"] };
         if let Some(venv) = venv {
             for libdir in libdirs {
-                self.add(at(&venv.folder, &[libdir, &version, "site-packages"]), true);
+                self.add(at(&venv.directory, &[libdir, &version, "site-packages"]), true);
             }
         }
-        if let UserSite::On(folder) = &self.user_site {
-            self.add(folder.clone(), true);
+        if let UserSite::On(directory) = &self.user_site {
+            self.add(directory.clone(), true);
         }
         if venv.is_some_and(|venv| !venv.shares) {
             return;
         }
         let debian = [at(b"/usr/local/lib", &[&version, "dist-packages"]), b"/usr/lib/python3/dist-packages".to_vec()];
         let is_debian = base.prefix == b"/usr"
-            && debian.iter().any(|folder| matches!(ground.view.resolve(folder, true), Resolved::Found(_)));
+            && debian.iter().any(|directory| matches!(process.view.resolve(directory, true), Resolved::Found(_)));
         if is_debian {
             // Only a virtual environment sees Debian's site-packages.
             if venv.is_some() {
                 self.add(at(&base.prefix, &["lib", &version, "site-packages"]), true);
             }
-            for folder in debian {
-                self.add(folder, true);
+            for directory in debian {
+                self.add(directory, true);
             }
             self.add(at(&base.prefix, &["lib", &version, "dist-packages"]), true);
             return;
@@ -121,18 +122,19 @@ impl Python {
         self.paths.push(SearchPath { path, is_site });
     }
 
-    /// What the `.pth` files in its site folders add. `name` is the top-level module that is looked for: some files
+    /// What the `.pth` files in its site directories add. `name` is the top-level module that is looked for: some files
     /// matter to few modules only.
-    pub(super) fn added(&self, ground: &Ground<'_>, name: &str) -> Added {
+    pub(super) fn added(&self, process: &ProcessContext<'_>, name: &str) -> Added {
         let mut added = Added::default();
         let mut files = limits::PTH_FILES;
         for site in self.paths.iter().filter(|path| path.is_site) {
-            let Reach::Found(folder) = ground.reach(&site.path) else { continue };
-            if access::access(ground.view, folder, &ground.actor, Want::Read) == Access::No {
+            let Reach::Found(directory) = process.reach(&site.path) else { continue };
+            if access::access(process.view, directory, &process.actor, Want::Read) == Access::No {
                 continue;
             }
-            let mut names: Vec<&[u8]> = ground.view.children(folder).map(|child| ground.view.name(child)).collect();
-            if let Err(question) = ground.facts.spend(names.len()) {
+            let mut names: Vec<&[u8]> =
+                process.view.children(directory).map(|child| process.view.name(child)).collect();
+            if let Err(question) = process.facts.spend(names.len()) {
                 added.doubts.push(question);
                 return added;
             }
@@ -141,11 +143,11 @@ impl Python {
             for file in names {
                 files = files.saturating_sub(1);
                 if files == 0 {
-                    let reason = "there are too many .pth files in its folders (limit: .pth files)";
+                    let reason = "there are too many .pth files in its directories (limit: .pth files)";
                     added.doubts.push(Undecided::denied(self.name(), reason));
                     return added;
                 }
-                added.read(ground, &site.path, file, name);
+                added.read(process, &site.path, file, name);
             }
         }
         added
@@ -153,40 +155,40 @@ impl Python {
 }
 
 impl Added {
-    fn read(&mut self, ground: &Ground<'_>, folder: &[u8], file: &[u8], name: &str) {
-        let Reach::Found(node) = ground.reach(&[folder, b"/", file].concat()) else { return };
+    fn read(&mut self, process: &ProcessContext<'_>, directory: &[u8], file: &[u8], name: &str) {
+        let Reach::Found(node) = process.reach(&[directory, b"/", file].concat()) else { return };
         // What may not be read is passed over.
-        match access::access(ground.view, node, &ground.actor, Want::Read) {
+        match access::access(process.view, node, &process.actor, Want::Read) {
             Access::Yes => {}
             Access::No => return,
-            Access::Unknown => return self.doubts.push(ground.unknown_rights(node)),
+            Access::Unknown => return self.doubts.push(process.unknown_rights(node)),
         }
-        let content = match ground.facts.content(node) {
+        let content = match process.facts.content(node) {
             Ok(content) => content,
             Err(undecided) => return self.doubts.push(undecided),
         };
-        if let Err(question) = ground.facts.spend(content.len()) {
+        if let Err(question) = process.facts.spend(content.len()) {
             return self.doubts.push(question);
         }
         let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
         for (number, line) in content.split(|&b| b == b'\n' || b == b'\r').enumerate() {
             if number >= limits::PTH_LINES {
                 let reason = "it has too many lines (limit: lines of a .pth file)";
-                return self.doubts.push(Undecided::denied(ground.name(node), reason));
+                return self.doubts.push(Undecided::denied(process.name(node), reason));
             }
             if line.starts_with(b"#") || line.trim_ascii().is_empty() {
                 continue;
             }
             if line.starts_with(b"import ") || line.starts_with(b"import\t") {
                 if may_matter(line, name) {
-                    let reason = format!("the code in {} may change where modules are found", ground.name(node));
+                    let reason = format!("the code in {} may change where modules are found", process.name(node));
                     return self.doubts.push(Undecided::unknowable(name, reason));
                 }
                 continue;
             }
             let line = line.trim_ascii_end();
-            let path = if line.starts_with(b"/") { line.to_vec() } else { [folder, b"/", line].concat() };
-            if let Err(question) = ground.facts.spend(path.len()) {
+            let path = if line.starts_with(b"/") { line.to_vec() } else { [directory, b"/", line].concat() };
+            if let Err(question) = process.facts.spend(path.len()) {
                 return self.doubts.push(question);
             }
             self.paths.push([b"/", &path::clean(&path).0[..]].concat());
@@ -195,7 +197,7 @@ impl Added {
 }
 
 /// Whether a line of code in a `.pth` file may make a module importable. Known ones: setuptools' stand-in for
-/// distutils, its namespace packages (which are found as folders too) and easy-install's sorting, virtualenv's patch of
+/// distutils, its namespace packages (which are found as directories too) and easy-install's sorting, virtualenv's patch of
 /// distutils, coverage's hooks.
 fn may_matter(line: &[u8], name: &str) -> bool {
     let says = |word: &str| bytes::contains(line, word.as_bytes());
@@ -214,10 +216,10 @@ fn may_matter(line: &[u8], name: &str) -> bool {
 }
 
 /// How the interpreter's own compiled modules end, all but their name.
-fn extension(ground: &Ground<'_>, folder: &[u8], version: &str) -> Option<Vec<u8>> {
-    let Reach::Found(folder) = ground.reach(folder) else { return None };
+fn extension(process: &ProcessContext<'_>, directory: &[u8], version: &str) -> Option<Vec<u8>> {
+    let Reach::Found(directory) = process.reach(directory) else { return None };
     let tag = format!(".cpython-{}-", version.replace('.', ""));
-    let names = ground.view.children(folder).map(|child| ground.view.name(child));
+    let names = process.view.children(directory).map(|child| process.view.name(child));
     let ends = names.filter_map(|name| {
         let at = name.iter().position(|&b| b == b'.')?;
         (name[at..].starts_with(tag.as_bytes()) && name.ends_with(b".so")).then(|| name[at..].to_vec())

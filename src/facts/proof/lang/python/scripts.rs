@@ -3,29 +3,30 @@
 //! The Python Language Reference, "Lexical analysis" and "The import statement"; packaging.python.org, "Entry points
 //! specification" for the scripts that installers write. Not here: whether the modules are there (`import`).
 
-use crate::facts::ground::Ground;
-use crate::facts::ground::Lack;
-use crate::facts::ground::Need;
+use crate::facts::process::Missing;
+use crate::facts::process::Need;
+use crate::facts::process::ProcessContext;
 use crate::facts::proof::lang;
 use crate::facts::proof::lang::python::stdlib;
 use crate::model::layer_facts::Kind;
 use std::collections::HashSet;
 
-/// The file that `python script` reads; of a folder its `__main__`.
-pub fn script(ground: &Ground<'_>, path: &[u8]) -> Need {
-    let need = lang::file(ground, &String::from_utf8_lossy(path), "the script");
+/// The file that `python script` reads; of a directory its `__main__`.
+pub fn script(process: &ProcessContext<'_>, path: &[u8]) -> Need {
+    let need = lang::file(process, &String::from_utf8_lossy(path), "the script");
     let Need::Met(node) = need else { return need };
-    if ground.view.stat(node).is_none_or(|stat| stat.kind != Kind::Dir) {
+    if process.view.stat(node).is_none_or(|stat| stat.kind != Kind::Dir) {
         return need;
     }
     for name in ["__main__.py", "__main__.pyc"] {
-        if ground.view.child(node, name.as_bytes()).is_some() {
-            return ground.readable(&[b"/", &ground.view.path(node)[..], b"/", name.as_bytes()].concat(), "the script");
+        if process.view.child(node, name.as_bytes()).is_some() {
+            return process
+                .readable(&[b"/", &process.view.path(node)[..], b"/", name.as_bytes()].concat(), "the script");
         }
     }
-    let subject = ground.name(node);
-    let what = format!("{subject} is a folder without __main__.py, and cannot be run");
-    Need::Unmet(Lack { subject, what, place: Some(node) })
+    let subject = process.name(node);
+    let what = format!("{subject} is a directory without __main__.py, and cannot be run");
+    Need::Unmet(Missing { subject, what, place: Some(node) })
 }
 
 /// The modules that a script imports for certain before its other code runs: those of its first statements, up to the

@@ -1,8 +1,8 @@
 //! Python on images made by hand.
 
 use crate::facts::access::Capabilities;
-use crate::facts::ground::Ground;
-use crate::facts::ground::Need;
+use crate::facts::process::Need;
+use crate::facts::process::ProcessContext;
 use crate::facts::proof::lang::python::Python;
 use crate::facts::proof::lang::python::call::Flags;
 use crate::facts::proof::lang::python::call::Runs;
@@ -30,25 +30,25 @@ fn made(more: &str) -> Made {
     Made::of(&format!("{OFFICIAL}\n{more}")).user("1000:1000").env("HOME=/home/app").workdir("/app")
 }
 
-fn told(ground: &Ground<'_>, need: Need) -> String {
+fn told(process: &ProcessContext<'_>, need: Need) -> String {
     match need {
-        Need::Met(node) => ground.name(node),
+        Need::Met(node) => process.name(node),
         Need::Unmet(lack) => format!("NO {}", lack.what),
         Need::Open(undecided) => format!("? {}", undecided.reason),
     }
 }
 
-fn asked(made: &Made, invoked: &str, flags: Flags, ask: impl Fn(&Ground<'_>, &Python) -> Need) -> String {
+fn asked(made: &Made, invoked: &str, flags: Flags, ask: impl Fn(&ProcessContext<'_>, &Python) -> Need) -> String {
     let facts = made.facts();
-    let ground = Ground::of(&facts, Capabilities::Docker).expect("a ground");
-    match Python::of(&ground, invoked.as_bytes(), flags) {
-        Ok(python) => told(&ground, ask(&ground, &python)),
+    let process = ProcessContext::of(&facts, Capabilities::Docker).expect("a process");
+    match Python::of(&process, invoked.as_bytes(), flags) {
+        Ok(python) => told(&process, ask(&process, &python)),
         Err(undecided) => format!("?? {}", undecided.reason),
     }
 }
 
 fn import_by(made: &Made, invoked: &str, module: &str) -> String {
-    asked(made, invoked, Flags::default(), |ground, python| python.module(ground, module, &[b"/app".to_vec()]))
+    asked(made, invoked, Flags::default(), |process, python| python.module(process, module, &[b"/app".to_vec()]))
 }
 
 fn import(made: &Made, module: &str) -> String {
@@ -68,7 +68,7 @@ fn modules_are_found_where_python_looks() {
         f 0644 0:0 app/idle/__init__.py "\"\"\"What it is.\"\"\"\n__version__ = '1'\n"
         f 0644 0:0 app/old.pyc "x"
         f 0644 0:0 app/__pycache__/gone.cpython-313.pyc "x"
-        d 0755 0:0 app/folder.py
+        d 0755 0:0 app/directory.py
         u 0755 0:0 app/fast.cpython-313-x86_64-linux-gnu.so 10
         u 0755 0:0 app/slow.cpython-313-x86_64-linux-musl.so 10
         u 0755 0:0 app/stable.abi3.so 10
@@ -98,7 +98,7 @@ fn modules_are_found_where_python_looks() {
         ("main.x", "? its code may say where its modules lie"),
         ("plain.x", "NO there is no module plain.x: plain is a module, and no package"),
         ("gone", "NO there is no module gone in /app, nor where /usr/local/bin/python3.13 looks for modules"),
-        ("folder", "NO there is no module folder in /app, nor where /usr/local/bin/python3.13 looks for modules"),
+        ("directory", "NO there is no module directory in /app, nor where /usr/local/bin/python3.13 looks for modules"),
         ("slow", "NO there is no module slow in /app, nor where /usr/local/bin/python3.13 looks for modules"),
         ("older", "NO there is no module older in /app, nor where /usr/local/bin/python3.13 looks for modules"),
         (".main", "NO .main is no name of a module"),
@@ -124,7 +124,7 @@ fn what_is_run_by_name_needs_a_main() {
         ("http.server", "/usr/local/lib/python3.13/http/server.py"),
     ] {
         let first = [b"/app".to_vec()];
-        let run = |ground: &Ground<'_>, python: &Python| python.runnable(ground, name, &first);
+        let run = |process: &ProcessContext<'_>, python: &Python| python.runnable(process, name, &first);
         assert_eq!(asked(&made, "/usr/local/bin/python", Flags::default(), run), expected, "{name}");
     }
 }
@@ -308,7 +308,7 @@ fn debian_keeps_its_packages_elsewhere() {
 }
 
 #[test]
-fn path_files_add_folders_and_doubts() {
+fn path_files_add_directories_and_doubts() {
     let site = "usr/local/lib/python3.13/site-packages";
     let files =
         |content: &str| made(&format!("f 0644 0:0 {site}/x.pth \"{content}\"\nu 0644 0:0 srv/src/mine/__init__.py 10"));
@@ -340,7 +340,7 @@ fn path_files_add_folders_and_doubts() {
 fn options_and_variables_count() {
     let files = "u 0644 0:0 opt/lib/extra.py 10\nu 0644 0:0 home/app/.local/lib/python3.13/site-packages/mine.py 10";
     let ask = |made: &Made, flags, name| {
-        asked(made, "/usr/local/bin/python3", flags, |ground, python| python.module(ground, name, &[]))
+        asked(made, "/usr/local/bin/python3", flags, |process, python| python.module(process, name, &[]))
     };
     let own = made(files).env("PYTHONPATH=/opt/lib");
     let (none, isolated) = (Flags::default(), command(&words("python -I x.py")).flags);
@@ -392,20 +392,23 @@ fn the_command_line_is_read_as_python_reads_it() {
 }
 
 #[test]
-fn a_scripts_folder_comes_first() {
+fn a_scripts_directory_comes_first() {
     let made =
         made("u 0644 0:0 srv/real/run.py 10\nl app/run.py -> ../srv/real/run.py\nu 0644 0:0 app/zoo/__main__.py 10");
     let facts = made.facts();
-    let ground = Ground::of(&facts, Capabilities::Docker).expect("a ground");
-    let first = |text: &str| command(&words(text)).first(&ground);
+    let process = ProcessContext::of(&facts, Capabilities::Docker).expect("a process");
+    let first = |text: &str| command(&words(text)).first(&process);
     assert_eq!(first("python run.py"), [b"/srv/real"]);
     assert_eq!(first("python zoo"), [b"/app/zoo"]);
     assert_eq!(first("python -m x"), [b"/app"]);
     assert!(first("python -P run.py").is_empty() && first("python -I -m x").is_empty());
-    assert_eq!(told(&ground, script(&ground, b"run.py")), "/srv/real/run.py");
-    assert_eq!(told(&ground, script(&ground, b"zoo")), "/app/zoo/__main__.py");
-    assert_eq!(told(&ground, script(&ground, b"no.py")), "NO the script /app/no.py does not exist");
-    assert_eq!(told(&ground, script(&ground, b"/srv")), "NO /srv is a folder without __main__.py, and cannot be run");
+    assert_eq!(told(&process, script(&process, b"run.py")), "/srv/real/run.py");
+    assert_eq!(told(&process, script(&process, b"zoo")), "/app/zoo/__main__.py");
+    assert_eq!(told(&process, script(&process, b"no.py")), "NO the script /app/no.py does not exist");
+    assert_eq!(
+        told(&process, script(&process, b"/srv")),
+        "NO /srv is a directory without __main__.py, and cannot be run"
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A folder as a store of blobs. No link leads out of it, and only regular files are opened.
+//! A directory as a store of blobs. No link leads out of it, and only regular files are opened.
 
 use crate::source::error::SourceError;
 use crate::stream::blob::Blob;
@@ -8,20 +8,20 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// An opened folder.
-pub struct Folder {
+/// An opened directory.
+pub struct Directory {
     /// Without symbolic links, so that what lies in it can be told from what does not.
     root: PathBuf,
 }
 
-impl Folder {
-    /// Opens a folder.
-    pub fn open(path: &Path) -> Result<Folder, SourceError> {
+impl Directory {
+    /// Opens a directory.
+    pub fn open(path: &Path) -> Result<Directory, SourceError> {
         let root = path.canonicalize().map_err(|source| SourceError::open(path, source))?;
-        Ok(Folder { root })
+        Ok(Directory { root })
     }
 
-    /// A member by its path in the folder; `None` if there is none.
+    /// A member by its path in the directory; `None` if there is none.
     pub fn member(&self, name: &str) -> Result<Option<Blob>, SourceError> {
         let refused = |what| SourceError::NotAFile { name: name.to_string(), what };
         if name.split('/').any(|part| part.is_empty() || part == "." || part == "..") || name.contains('\0') {
@@ -36,7 +36,7 @@ impl Folder {
             Err(error) => return Err(SourceError::open(&path, error)),
         };
         if !real.starts_with(&self.root) {
-            return Err(refused("a symbolic link out of the folder"));
+            return Err(refused("a symbolic link out of the directory"));
         }
         // Looked at before it is opened: opening a pipe waits for its writer.
         let before = real.metadata().map_err(|source| SourceError::open(&real, source))?;
@@ -52,7 +52,7 @@ impl Folder {
     }
 
     /// Whether there is anything at this path.
-    pub fn has_folder(&self, name: &str) -> bool {
+    pub fn has_directory(&self, name: &str) -> bool {
         self.root.join(name).symlink_metadata().is_ok()
     }
 }

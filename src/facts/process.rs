@@ -1,4 +1,4 @@
-//! Where a program is started: the process it runs as, its working folder, its variables.
+//! Where a program is started: the process it runs as, its working directory, its variables.
 //!
 //! Not here: which program.
 
@@ -23,7 +23,7 @@ use crate::view::View;
 
 /// Where a program is started.
 #[derive(Clone)]
-pub struct Ground<'a> {
+pub struct ProcessContext<'a> {
     /// The image.
     pub facts: &'a Facts<'a>,
     /// Its files.
@@ -32,7 +32,7 @@ pub struct Ground<'a> {
     pub actor: Actor,
     /// Its user's name in passwd.
     pub user: Option<String>,
-    /// The working folder, as a path with a leading slash.
+    /// The working directory, as a path with a leading slash.
     pub cwd: Vec<u8>,
     /// What it sees of variables; `PATH` and `HOME` are always among them.
     pub variables: Variables,
@@ -44,14 +44,14 @@ pub enum Need {
     /// It is there and may be read.
     Met(NodeId),
     /// It is not.
-    Unmet(Lack),
+    Unmet(Missing),
     /// The bytes do not say.
     Open(Undecided),
 }
 
 /// What is missing or out of reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lack {
+pub struct Missing {
     /// The thing, harmless to show, for the finding's subject: a path, a module.
     pub subject: String,
     /// The fact, a clause harmless to show: `there is no module main in /app`.
@@ -70,7 +70,7 @@ pub fn home(user: &User) -> String {
 
 impl<'a> Facts<'a> {
     /// Where the image's commands start; an error where no container does.
-    pub fn ground(&'a self, capabilities: Capabilities) -> Result<Ground<'a>, Undecided> {
+    pub fn process(&'a self, capabilities: Capabilities) -> Result<ProcessContext<'a>, Undecided> {
         let never = |field: &str, why: &str| Undecided::unknowable(field, format!("no container starts: {why}"));
         let run = &self.image().config.run;
         if run.working_dir.len() > limits::LINK_BYTES {
@@ -79,7 +79,7 @@ impl<'a> Facts<'a> {
         if !fits(&run.env) {
             return Err(never("config.Env", "the variables are longer than Linux hands to a program"));
         }
-        Ground::of(self, capabilities).map_err(|problem| match problem {
+        ProcessContext::of(self, capabilities).map_err(|problem| match problem {
             UserProblem::Undecided(question) => question,
             UserProblem::Unknown(why) => never("config.User", &why),
         })
@@ -92,19 +92,19 @@ pub fn fits(texts: &[String]) -> bool {
         && texts.iter().map(|text| text.len() + 1 + size_of::<usize>()).sum::<usize>() <= limits::ARGUMENTS_BYTES
 }
 
-impl<'a> Ground<'a> {
+impl<'a> ProcessContext<'a> {
     /// Where the config's command and its health check start.
-    pub fn of(facts: &'a Facts<'a>, capabilities: Capabilities) -> Result<Ground<'a>, UserProblem> {
-        Ok(Ground::as_user(facts, facts.view()?, &facts.user()?, capabilities))
+    pub fn of(facts: &'a Facts<'a>, capabilities: Capabilities) -> Result<ProcessContext<'a>, UserProblem> {
+        Ok(ProcessContext::as_user(facts, facts.view()?, &facts.user()?, capabilities))
     }
 
     /// The same where the user is not root; `None` for root, and for a user that no container starts with.
-    pub fn of_plain_user(facts: &'a Facts<'a>) -> Result<Option<Ground<'a>>, Undecided> {
+    pub fn of_plain_user(facts: &'a Facts<'a>) -> Result<Option<ProcessContext<'a>>, Undecided> {
         let view = facts.view()?;
-        Ok(facts.plain_user()?.map(|user| Ground::as_user(facts, view, &user, Capabilities::Docker)))
+        Ok(facts.plain_user()?.map(|user| ProcessContext::as_user(facts, view, &user, Capabilities::Docker)))
     }
 
-    fn as_user(facts: &'a Facts<'a>, view: &'a View, user: &User, capabilities: Capabilities) -> Ground<'a> {
+    fn as_user(facts: &'a Facts<'a>, view: &'a View, user: &User, capabilities: Capabilities) -> ProcessContext<'a> {
         let run = &facts.image().config.run;
         let mut variables = Variables::new(run);
         if variables.get("PATH").is_none() {
@@ -114,10 +114,10 @@ impl<'a> Ground<'a> {
             variables.set("HOME", &home(user));
         }
         let cwd = format!("/{}", run.working_dir.trim_start_matches('/')).into_bytes();
-        Ground { facts, view, actor: Actor::of(user, capabilities), user: user.name.clone(), cwd, variables }
+        ProcessContext { facts, view, actor: Actor::of(user, capabilities), user: user.name.clone(), cwd, variables }
     }
 
-    /// The working folder's node; `None` where the image has none, and the runtime makes an empty one.
+    /// The working directory's node; `None` where the image has none, and the runtime makes an empty one.
     pub fn cwd_node(&self) -> Option<NodeId> {
         match self.view.resolve(&self.cwd, true) {
             crate::view::Resolved::Found(node) => Some(node),
@@ -125,7 +125,7 @@ impl<'a> Ground<'a> {
         }
     }
 
-    /// Follows a path, from the working folder where it has no leading slash.
+    /// Follows a path, from the working directory where it has no leading slash.
     pub fn reach(&self, path: &[u8]) -> Reach {
         self.reach_as(&self.actor, path)
     }
@@ -158,9 +158,9 @@ impl<'a> Ground<'a> {
         let (what, place) = match self.reach_as(actor, path) {
             Reach::Found(node) => return Need::Met(node),
             Reach::Open(doubt) => return Need::Open(self.doubt(subject, doubt)),
-            Reach::Closed(folder) => {
-                let closed = self.describe(folder);
-                (format!("lies behind {closed}, which {} may not enter", self.who()), Some(folder))
+            Reach::Closed(directory) => {
+                let closed = self.describe(directory);
+                (format!("lies behind {closed}, which {} may not enter", self.who()), Some(directory))
             }
             Reach::Missing(Some(link)) => {
                 let text = shown_bytes(self.view.stat(link).map_or(b"", |stat| stat.text));
@@ -168,10 +168,10 @@ impl<'a> Ground<'a> {
             }
             Reach::Missing(None) => ("does not exist".to_string(), None),
             Reach::Loop => ("is a loop of symbolic links".to_string(), None),
-            Reach::NotFolder => ("leads through something that is no folder".to_string(), None),
+            Reach::NotDirectory => ("leads through something that is no directory".to_string(), None),
             Reach::TooLong => ("is a longer path than Linux takes".to_string(), None),
         };
-        Need::Unmet(Lack { subject, what: format!("{name} {what}"), place })
+        Need::Unmet(Missing { subject, what: format!("{name} {what}"), place })
     }
 
     /// Whether a file at a path is there and may be read; `what` names it in the clause that says it is not.
@@ -184,7 +184,7 @@ impl<'a> Ground<'a> {
             Access::Yes => Need::Met(node),
             Access::No => {
                 let what = format!("{name} may not be read by {}", self.who());
-                Need::Unmet(Lack { subject, what, place: Some(node) })
+                Need::Unmet(Missing { subject, what, place: Some(node) })
             }
             Access::Unknown => Need::Open(self.unknown_rights(node)),
         }
