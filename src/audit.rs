@@ -1,31 +1,17 @@
 //! The pipeline: from references and a policy to a report.
 
 use crate::examine;
-use crate::examine::Examined;
 use crate::examine::Options;
-use crate::facts::Facts;
-use crate::image::Beside;
 use crate::image::Listing;
 use crate::image::error::ImageError;
-use crate::model::finding::Finding;
-use crate::model::finding::Level;
-use crate::model::finding::Undecided;
 use crate::model::image::Image;
-use crate::model::layer_facts::Compression;
 use crate::model::text::shown;
 use crate::policy::Policy;
-use crate::rules;
-use crate::rules::Out;
-use crate::verdict;
-use crate::verdict::Evidence;
+use crate::report::InputError;
+use crate::report::Report;
+use crate::report::build;
+use crate::report::build::Yardstick;
 use crate::verdict::FailOn;
-use crate::verdict::ImageReport;
-use crate::verdict::ImageSizes;
-use crate::verdict::InputError;
-use crate::verdict::LayerReport;
-use crate::verdict::NotExamined;
-use crate::verdict::Report;
-use crate::view::View;
 
 /// What to audit, and how.
 #[derive(Clone, Debug)]
@@ -34,7 +20,7 @@ pub struct AuditRequest {
     pub references: Vec<String>,
     /// What to hold the images to.
     pub policy: Policy,
-    /// From which level on a finding fails.
+    /// The lowest level at which a finding fails.
     pub fail_on: FailOn,
     /// Only images of this platform.
     pub platform: Option<String>,
@@ -48,6 +34,7 @@ pub struct AuditRequest {
 pub fn run(request: &AuditRequest) -> Report {
     let mut report = Report {
         policies: request.policy.names.clone(),
+        rules: build::checked_rules(&request.policy),
         fail_on: request.fail_on,
         images: Vec::new(),
         errors: Vec::new(),
@@ -71,40 +58,42 @@ pub fn run(request: &AuditRequest) -> Report {
 
 /// An input's error as the report has it.
 pub fn input_error(reference: &str, error: &ImageError) -> InputError {
-    InputError { reference: reference.to_string(), message: error.to_string(), hint: error.hint() }
+    let message = error.to_string();
+    // Whoever shows the message shows the reference before it.
+    let rest = message.strip_prefix(reference).map(|rest| rest.trim_start_matches([':', ' ']));
+    let message = rest.filter(|rest| !rest.is_empty()).unwrap_or(&message);
+    let message = message.replace(&format!("cannot open {reference}: "), "cannot open it: ");
+    let hint = match error.is_not_found() && is_image_name(reference) {
+        true => Some(format!(
+            "plimsoll reads files; to audit an image that docker has, run `docker save {} | plimsoll audit -`",
+            shown(reference)
+        )),
+        false => error.hint(),
+    };
+    InputError { reference: reference.to_string(), message, hint }
+}
+
+/// Whether a reference that is not a file reads like the name of an image: `nginx:latest`, `registry/app`.
+fn is_image_name(reference: &str) -> bool {
+    let is_path = reference.starts_with(['/', '.']) || reference.contains("..") || reference.ends_with('/');
+    let last = reference.rsplit('/').next().unwrap_or(reference);
+    let is_file = [".tar", ".tgz", ".gz", ".zst", ".xz", ".bz2"].iter().any(|ending| last.ends_with(ending));
+    let is_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-/:@".contains(&b);
+    !is_path && !is_file && last.split(':').next().is_some_and(|name| name.bytes().all(is_word) && !name.is_empty())
 }
 
 fn input(reference: &str, mut listing: Listing, base: Option<&Listing>, request: &AuditRequest, report: &mut Report) {
     report.errors.extend(listing.broken.iter().map(|error| input_error(reference, error)));
-    let options = Options { threads: request.threads, sha256: false };
-    for candidate in &mut listing.images {
-        if let Some(base) = base {
-            candidate.image.base_layers = base_layers(&candidate.image, base);
-        }
+    let mut candidates = std::mem::take(&mut listing.images);
+    for candidate in &mut candidates {
+        candidate.image.base_layers = base.and_then(|base| base_layers(&candidate.image, base));
     }
-    let claimed: Vec<Option<String>> = listing.images.iter().map(|c| c.platform_claimed.clone()).collect();
-    let examined = examine::examine(std::mem::take(&mut listing.images), &options);
+    let claimed: Vec<Option<String>> = candidates.iter().map(|c| c.platform_claimed.clone()).collect();
+    let examined = examine::examine(candidates, &Options { threads: request.threads, sha256: false });
+    let yardstick = Yardstick { policy: &request.policy, fail_on: request.fail_on, has_base: base.is_some() };
     for (examined, claimed) in examined.into_iter().zip(claimed) {
-        let mut judged = judge(examined, base.is_some(), request);
-        judged.evidence = evidence(&listing.beside, &judged.image);
-        judged.not_examined.extend(absent(&listing));
-        if let Some(claimed) = claimed.filter(|claimed| !same_platform(claimed, &judged.image.platform)) {
-            judged.undecided.push((
-                "platform",
-                Undecided::unknowable(
-                    "platform",
-                    format!("the index says {}, the config says {}", shown(&claimed), shown(&judged.image.platform)),
-                ),
-            ));
-        }
-        report.images.push(judged);
+        report.images.push(build::image_report(examined, claimed.as_deref(), &listing, yardstick));
     }
-}
-
-/// An index may leave the variant out, and configs often do.
-fn same_platform(a: &str, b: &str) -> bool {
-    let first_two = |text: &str| text.split('/').take(2).map(str::to_string).collect::<Vec<_>>();
-    first_two(a) == first_two(b)
 }
 
 /// How many of the image's lowest layers are all of a base's; the longest base counts, and an image is not its own base.
@@ -116,137 +105,4 @@ fn base_layers(image: &Image, base: &Listing) -> Option<usize> {
         .filter(|ids| !ids.is_empty() && ids.len() < layers.len() && layers.starts_with(ids))
         .map(Vec::len)
         .max()
-}
-
-fn judge(examined: Examined, base_given: bool, request: &AuditRequest) -> ImageReport {
-    let Examined { image, view, mut faults } = examined;
-    let denied = Undecided::denied("the merged filesystem", "not every layer could be read");
-    let facts = Facts::new(&image, view.as_ref().ok_or(denied));
-    let (mut findings, mut undecided) = check(&facts, &request.policy);
-    if base_given && image.base_layers.is_none() {
-        let reason = "the base given with --base does not lie below this image: no layer is known to be the base's";
-        undecided.push(("scope", Undecided::unknowable("base", reason)));
-    }
-    if let Some(mismatch) = &image.history_mismatch {
-        undecided.push(("instructions", Undecided::unknowable("history", mismatch.clone())));
-    }
-    drop(facts);
-    if view.as_ref().is_some_and(View::is_exhausted) {
-        faults.push("its paths lead through more links than the limit (link steps)".to_string());
-    }
-    let mut not_examined = Vec::new();
-    let mut layers = Vec::new();
-    let mut sizes = None;
-    if view.is_none() && !image.layers.is_empty() {
-        not_examined.push(NotExamined {
-            kind: "layer".to_string(),
-            count: image.layers.len() as u64,
-            bytes: None,
-            reason: "the image is damaged or foreign, so its files were not looked at".to_string(),
-        });
-    }
-    if let Some(view) = &view {
-        not_examined.extend(trailers(view));
-        undecided.extend(oddities(view));
-        layers = layer_reports(view);
-        sizes = Some(image_sizes(view));
-    }
-    verdict::sort(&mut findings);
-    let level_of = |rule: &str| request.policy.level(rule);
-    let verdict = verdict::judge(&faults, &findings, &undecided, request.fail_on, level_of);
-    ImageReport { image, verdict, faults, sizes, layers, findings, undecided, not_examined, evidence: Vec::new() }
-}
-
-fn check(facts: &Facts<'_>, policy: &Policy) -> (Vec<Finding>, Vec<(&'static str, Undecided)>) {
-    let (mut findings, mut undecided) = (Vec::new(), Vec::new());
-    for rule in rules::ALL.iter().copied() {
-        let Some(held) = policy.rules.get(rule.id).filter(|held| held.level != Level::Off) else { continue };
-        let mut out = Out::new(rule, held.level, facts);
-        if let Err(question) = (rule.check)(facts, &held.settings, &mut out) {
-            out.undecided(question);
-        }
-        let (mut found, open) = out.finish();
-        findings.append(&mut found);
-        undecided.extend(open.into_iter().map(|question| (rule.id, question)));
-    }
-    (findings, undecided)
-}
-
-fn evidence(beside: &[Beside], image: &Image) -> Vec<Evidence> {
-    let own = image.manifest_digest.as_ref().map(|digest| digest.as_str());
-    beside
-        .iter()
-        .filter(|item| item.subject.is_none() || item.subject.as_deref() == own)
-        .map(|item| Evidence {
-            kind: item.kind.to_string(),
-            digest: item.digest.clone(),
-            media_type: item.media_type.clone(),
-            subject: item.subject.clone(),
-        })
-        .collect()
-}
-
-fn absent(listing: &Listing) -> Vec<NotExamined> {
-    let of = |absent: &crate::image::Absent| NotExamined {
-        kind: "platform".to_string(),
-        count: 1,
-        bytes: None,
-        reason: format!(
-            "{}: its manifest {} is not in the input",
-            if absent.platform.is_empty() {
-                "an image without a platform".to_string()
-            } else {
-                shown(&absent.platform)
-            },
-            absent.digest
-        ),
-    };
-    listing.absent.iter().map(of).collect()
-}
-
-/// Bytes that no reader unpacks: they are part of the digests, and nobody looked into them.
-fn trailers(view: &View) -> Vec<NotExamined> {
-    let mut out = Vec::new();
-    for (index, layer) in view.layers().iter().enumerate() {
-        let mut of = |bytes: u64, what: &str| {
-            if bytes > 0 {
-                let reason = format!("layer {index}: {what}");
-                out.push(NotExamined { kind: "trailer".to_string(), count: 1, bytes: Some(bytes), reason });
-            }
-        };
-        of(layer.sizes.after_end, "bytes behind the end of its tar, which no runtime unpacks");
-        of(layer.sizes.after_stream, "bytes behind the end of its compressed stream, which no runtime unpacks");
-    }
-    out
-}
-
-fn oddities(view: &View) -> Vec<(&'static str, Undecided)> {
-    let layers = view.layers().iter().enumerate();
-    layers
-        .flat_map(|(index, layer)| {
-            layer.odd.iter().map(move |odd| ("layers", Undecided::unknowable(format!("layer {index}"), odd.clone())))
-        })
-        .collect()
-}
-
-fn layer_reports(view: &View) -> Vec<LayerReport> {
-    let of = |layer: &std::sync::Arc<crate::model::layer_facts::LayerFacts>| LayerReport {
-        digest: layer.digest.clone(),
-        compression: layer.compression,
-        stored: layer.sizes.stored,
-        uncompressed: layer.sizes.tar,
-        entries: layer.counts.entries(),
-        whiteouts: layer.counts.whiteouts + layer.counts.opaque,
-    };
-    view.layers().iter().map(of).collect()
-}
-
-fn image_sizes(view: &View) -> ImageSizes {
-    let plain = view.layers().iter().any(|layer| layer.compression == Compression::None);
-    ImageSizes {
-        compressed: (!plain).then(|| view.layers().iter().map(|layer| layer.sizes.stored).sum()),
-        uncompressed: view.layers().iter().map(|layer| layer.sizes.tar).sum(),
-        visible: view.visible_bytes(),
-        wasted: view.wasted_bytes(),
-    }
 }

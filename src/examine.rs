@@ -15,11 +15,11 @@ use crate::image::error::ImageError;
 use crate::limits;
 use crate::model::digest::Algorithm;
 use crate::model::digest::Digest;
+use crate::model::fault::ImageFault;
+use crate::model::fault::LayerFault;
 use crate::model::image::Image;
 use crate::model::image::Layer;
 use crate::model::layer_facts::LayerFacts;
-use crate::model::text::shown;
-use crate::model::text::shown_bytes;
 use crate::pass;
 use crate::source::Source;
 use crate::source::reference::Reference;
@@ -50,8 +50,8 @@ pub struct Examined {
     pub image: Image,
     /// The merged view; `None` if any layer could not be read.
     pub view: Option<View>,
-    /// What is wrong, as messages for people; empty if nothing is.
-    pub faults: Vec<String>,
+    /// Why it cannot be judged; empty if nothing is wrong.
+    pub faults: Vec<ImageFault>,
 }
 
 /// An opened input and what it holds, before any layer is read.
@@ -183,28 +183,24 @@ fn assemble(candidate: Candidate, tasks: &Tasks, done: &Done, options: &Options)
     let mut faults = candidate.faults.clone();
     let image = candidate.image;
     if is_windows(&image) {
-        faults.push("a Windows image: its layers and permissions are not understood here".to_string());
+        faults.push(ImageFault::Windows);
     }
     if !faults.is_empty() {
         return Examined { image, view: None, faults };
     }
     let mut layers = Vec::new();
     for (index, (layer, blob)) in image.layers.iter().zip(&candidate.blobs).enumerate() {
-        let name = match &layer.digest {
-            Some(digest) => format!("layer {index} ({}…)", shown(digest.as_str().get(..19).unwrap_or(digest.as_str()))),
-            None => format!("layer {index}"),
-        };
         let facts = match blob {
-            Err(why) => Err(why.clone()),
+            Err(fault) => Err(fault.clone()),
             Ok(blob) => match tasks.index(layer, blob).map(|task| &done[task]) {
                 Some(Ok(facts)) => verified(layer, facts),
-                Some(Err(fault)) => Err(fault.to_string()),
-                None => Err("was not read".to_string()),
+                Some(Err(fault)) => Err(fault.into()),
+                None => Err(LayerFault::Missing("was not read".to_string())),
             },
         };
         match facts {
             Ok(facts) => layers.push(facts),
-            Err(why) => faults.push(format!("{name}: {why}")),
+            Err(fault) => faults.push(ImageFault::Layer { index, digest: layer.digest.clone(), fault }),
         }
     }
     if !faults.is_empty() {
@@ -212,7 +208,8 @@ fn assemble(candidate: Candidate, tasks: &Tasks, done: &Done, options: &Options)
     }
     for (index, facts) in layers.iter().enumerate() {
         for malformed in &facts.malformed {
-            faults.push(format!("layer {index}: {}: {}", shown_bytes(&malformed.path), malformed.what));
+            let fault = LayerFault::Entry { path: malformed.path.clone(), what: malformed.what.clone() };
+            faults.push(ImageFault::Layer { index, digest: Some(facts.digest.clone()), fault });
         }
     }
     let mut view = View::new(layers);
@@ -223,15 +220,12 @@ fn assemble(candidate: Candidate, tasks: &Tasks, done: &Done, options: &Options)
     Examined { image, view: Some(view), faults }
 }
 
-fn verified(layer: &Layer, facts: &Arc<LayerFacts>) -> Result<Arc<LayerFacts>, String> {
+fn verified(layer: &Layer, facts: &Arc<LayerFacts>) -> Result<Arc<LayerFacts>, LayerFault> {
     if let Some(named) = layer.digest.as_ref().filter(|named| **named != facts.digest) {
-        return Err(format!("digest mismatch: the manifest names {named}, but its bytes hash to {}", facts.digest));
+        return Err(LayerFault::Digest { named: named.clone(), found: facts.digest.clone() });
     }
     if layer.diff_id != facts.diff_id {
-        return Err(format!(
-            "diff_id mismatch: the config names {}, but the layer's tar hashes to {}",
-            layer.diff_id, facts.diff_id
-        ));
+        return Err(LayerFault::DiffId { named: layer.diff_id.clone(), found: facts.diff_id.clone() });
     }
     Ok(facts.clone())
 }
@@ -240,11 +234,11 @@ fn verified(layer: &Layer, facts: &Arc<LayerFacts>) -> Result<Arc<LayerFacts>, S
 /// their layers are read once more, digests and all. What such a file says may lead to another.
 fn bring_needed(
     image: &Image,
-    blobs: &[Result<Blob, String>],
+    blobs: &[Result<Blob, LayerFault>],
     tasks: &Tasks,
     view: &mut View,
     options: &Options,
-) -> Result<(), String> {
+) -> Result<(), ImageFault> {
     bring(facts::needed(view), image, blobs, tasks, view, options)?;
     for _ in 0..limits::SECOND_READINGS {
         let wanted = Facts::new(image, Ok(view)).wanted();
@@ -259,11 +253,11 @@ fn bring_needed(
 fn bring(
     nodes: Vec<NodeId>,
     image: &Image,
-    blobs: &[Result<Blob, String>],
+    blobs: &[Result<Blob, LayerFault>],
     tasks: &Tasks,
     view: &mut View,
     options: &Options,
-) -> Result<bool, String> {
+) -> Result<bool, ImageFault> {
     let mut wanted: BTreeMap<usize, BTreeSet<u32>> = BTreeMap::new();
     for node in nodes {
         if let (None, Some((layer, entry))) = (view.content(node), view.entry_at(node)) {
@@ -278,8 +272,14 @@ fn bring(
         let mut request = tasks.list[task].request.clone();
         request.split = options.threads > 1;
         request.wants.entries = entries.clone();
-        let again = pass::read(blob, &request).map_err(|fault| format!("layer {index}, read again: {fault}"))?;
-        let again = verified(layer, &Arc::new(again)).map_err(|why| format!("layer {index}, read again: {why}"))?;
+        let again = pass::read(blob, &request)
+            .map_err(|fault| LayerFault::from(&fault))
+            .and_then(|again| verified(layer, &Arc::new(again)))
+            .map_err(|fault| ImageFault::Layer {
+                index,
+                digest: layer.digest.clone(),
+                fault: LayerFault::Again(Box::new(fault)),
+            })?;
         for entry in entries {
             if let Some(kept) = again.kept.get(&entry) {
                 view.bring(index, entry, kept.clone());

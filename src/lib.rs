@@ -18,6 +18,7 @@ pub mod facts;
 pub mod image;
 pub mod limits;
 pub mod model;
+pub mod output;
 pub mod pass;
 pub mod policy;
 pub mod report;

@@ -99,6 +99,8 @@ pub const CACHE_ENTRIES: usize = 128;
 pub const HASHED_HOLE_BYTES: u64 = 1 << 30;
 /// Findings of one rule that are listed one by one; the rest are counted in a last one.
 pub const FINDINGS_PER_RULE: usize = 500;
+/// Places that one finding lists one by one; the rest are counted.
+pub const PLACES_PER_FINDING: usize = 500;
 /// Undecided questions listed one by one; the rest are counted.
 pub const UNDECIDED_LISTED: usize = 200;
 /// A policy file, in bytes.

@@ -1,18 +1,26 @@
 //! The command line as data: every command, flag and value, with its help.
+//!
+//! Every flag also has an environment variable, which [`command`] derives from its name: `--fail-on` reads
+//! `PLIMSOLL_FAIL_ON`.
 
 use crate::model::finding::Level;
-use crate::report::Format;
+use crate::output::ReportFormat;
 use crate::verdict::FailOn;
+use clap::ArgAction;
 use clap::Args;
+use clap::CommandFactory;
 use clap::Parser;
 use clap::Subcommand;
+use clap::ValueEnum;
+use clap::builder::FalseyValueParser;
 use clap::builder::PossibleValuesParser;
 use clap::builder::TypedValueParser;
+use clap_complete::Shell;
 use std::path::PathBuf;
 
-/// Audit built container images: may they ship, why not, what to do.
+/// Audit built container images: are they fit to ship and, if not, why, and what to do
 ///
-/// Exit code: 0 every image passes, 1 one fails, 2 something could not be judged.
+/// Exit code: 0 every image passes, 1 at least one fails, 2 something could not be judged.
 #[derive(Debug, Parser)]
 #[command(name = "plimsoll", version, propagate_version = true)]
 pub struct Cli {
@@ -24,79 +32,99 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Judge images by a policy
+    /// Check images against a policy
     Audit(AuditArgs),
-    /// Show which images an input holds
+    /// Show the images in an input: layers, sizes, and how the command starts
     Inspect(InspectArgs),
-    /// List the paths of an image's merged filesystem
+    /// List the files of an image
     Tree(TreeArgs),
     /// List the rules and their levels in the built-in policies
     Rules(RulesArgs),
-    /// Explain a rule: why, on what evidence, how to mend it
+    /// Explain a rule: why it matters, what it checks, how to fix it
     Explain(ExplainArgs),
+    /// Print a shell's completion script
+    Completions(CompletionsArgs),
+    /// Print the manual page of plimsoll or of one of its commands
+    Man(ManArgs),
 }
 
 /// `plimsoll audit`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  docker save app:1.0 -o app.tar && plimsoll audit app.tar
+  docker save app:1.0 | plimsoll audit -
   plimsoll audit --policy backend oci:build/image:1.0
   plimsoll audit --policy ./release.toml --format json --output report.json app.tar
-  docker save app:1.0 | plimsoll audit --fail-on warn -")]
+  plimsoll audit --quiet app.tar web.tar")]
 pub struct AuditArgs {
     /// The images, as the user typed them.
     #[arg(
         required = true,
         value_name = "IMAGE",
-        help = "An archive, a directory, `-`, or oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, dir:DIR"
+        help = "An archive, a directory, `-` for standard input, or oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, dir:DIR"
     )]
     pub images: Vec<String>,
     /// Names and files of policies; baseline where there are none.
     #[arg(
         long = "policy",
         value_name = "NAME|FILE",
-        help = "A built-in policy's name or a policy file; several are laid over each other [default: baseline]"
+        help = "A built-in policy (baseline, backend, frontend) or a policy file; repeat to combine [default: baseline]"
     )]
     pub policies: Vec<String>,
     /// Audit only this platform
     #[arg(long, value_name = "OS/ARCH[/VARIANT]", value_parser = platform)]
     pub platform: Option<String>,
     /// How to write the report
-    #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = format())]
-    pub format: Format,
+    #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = report_format())]
+    pub format: ReportFormat,
     /// Write the report to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// From which level on a finding fails an image
+    /// The lowest level at which a finding fails an image
     #[arg(long, value_name = "LEVEL", default_value = "error", value_parser = fail_on())]
     pub fail_on: FailOn,
-    /// Threads that read layers; one for each core where there is no number.
-    #[arg(long, value_name = "N", help = "Threads that read layers [default: one for each core]", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
-    /// The image that the audited ones are built on
+    /// The image that the audited ones are built on, to separate its findings from theirs
     #[arg(long, value_name = "IMAGE")]
     pub base: Option<String>,
+    /// Show every note, place and layer
+    #[arg(long, short, conflicts_with_all = ["summary", "quiet"])]
+    pub verbose: bool,
+    /// Show only the verdict and what to do
+    #[arg(long, conflicts_with = "quiet")]
+    pub summary: bool,
+    /// Show only the verdict
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Leave out the sizes of the layers
+    #[arg(long)]
+    pub no_sizes: bool,
+    /// Threads that read layers; one for each core where there is no number.
+    #[arg(long, value_name = "N", help = "Threads that read layers [default: one per core]", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
 }
 
 /// `plimsoll inspect`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plimsoll inspect app.tar            layers and sizes
+  plimsoll inspect app.tar --start    how the command and the health check start")]
 pub struct InspectArgs {
     /// An image, as for audit
     #[arg(value_name = "IMAGE")]
     pub image: String,
     /// Read manifests and configs only, no layers
-    #[arg(long, required_unless_present = "start", conflicts_with = "start")]
+    #[arg(long, conflicts_with = "start")]
     pub no_layers: bool,
-    /// Show what becomes of the command and of the health check, step by step
+    /// Show how the command and the health check start, step by step
     #[arg(long)]
     pub start: bool,
-    /// Look at this platform only
+    /// Show only this platform
     #[arg(long, value_name = "OS/ARCH[/VARIANT]", value_parser = platform)]
     pub platform: Option<String>,
-    /// How to write what is found
-    #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = format())]
-    pub format: Format,
+    /// How to write it
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub format: ListFormat,
 }
 
 /// `plimsoll tree`.
@@ -105,13 +133,13 @@ pub struct TreeArgs {
     /// An image, as for audit
     #[arg(value_name = "IMAGE")]
     pub image: String,
-    /// One line for each path: type mode uid gid size path link content
-    #[arg(long, required = true)]
-    pub plain: bool,
-    /// Show the SHA-256 of each file's content
+    /// For programs: type, mode, uid, gid, size, path, link target and digest, with unusual bytes escaped
     #[arg(long)]
+    pub plain: bool,
+    /// With --plain, the SHA-256 of each file's content
+    #[arg(long, requires = "plain")]
     pub sha256: bool,
-    /// Look at this platform only
+    /// Show only this platform
     #[arg(long, value_name = "OS/ARCH[/VARIANT]", value_parser = platform)]
     pub platform: Option<String>,
 }
@@ -120,8 +148,8 @@ pub struct TreeArgs {
 #[derive(Debug, Args)]
 pub struct RulesArgs {
     /// How to write the list
-    #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = format())]
-    pub format: Format,
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub format: ListFormat,
 }
 
 /// `plimsoll explain`.
@@ -132,10 +160,57 @@ pub struct ExplainArgs {
     pub rule: String,
 }
 
+/// `plimsoll completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: Shell,
+}
+
+/// `plimsoll man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// A command, such as audit; plimsoll itself where there is none
+    #[arg(value_name = "COMMAND")]
+    pub command: Option<String>,
+}
+
+/// How listings are written: everything that is not a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+}
+
+/// The whole command line, with an environment variable for each flag.
+pub fn command() -> clap::Command {
+    Cli::command().mut_subcommands(|subcommand| {
+        // Reports come in formats that listings don't.
+        let prefix = if subcommand.get_name() == "audit" { "PLIMSOLL_" } else { "PLIMSOLL_LIST_" };
+        subcommand.mut_args(|arg| {
+            let prefix = if arg.get_long() == Some("format") { prefix } else { "PLIMSOLL_" };
+            with_variable(arg, prefix)
+        })
+    })
+}
+
+fn with_variable(arg: clap::Arg, prefix: &str) -> clap::Arg {
+    let Some(long) = arg.get_long() else { return arg };
+    let variable = format!("{prefix}{}", long.to_ascii_uppercase().replace('-', "_"));
+    match arg.get_action() {
+        // Any value but `0`, `false`, `no`, `off` and the empty one switches it on.
+        ArgAction::SetTrue => arg.env(variable).hide_env_values(true).value_parser(FalseyValueParser::new()),
+        _ => arg.env(variable).hide_env_values(true),
+    }
+}
+
 /// Takes the names of the report formats.
-pub fn format() -> impl TypedValueParser<Value = Format> {
-    PossibleValuesParser::new(Format::ALL.map(Format::name))
-        .map(|name| Format::parse(&name).expect("clap took only names of formats"))
+fn report_format() -> impl TypedValueParser<Value = ReportFormat> {
+    PossibleValuesParser::new(ReportFormat::ALL.map(ReportFormat::name))
+        .map(|name| ReportFormat::parse(&name).expect("the parser accepts only names of formats"))
 }
 
 fn fail_on() -> impl TypedValueParser<Value = FailOn> {
@@ -143,12 +218,9 @@ fn fail_on() -> impl TypedValueParser<Value = FailOn> {
         .map(|name| Level::parse(&name).map_or(FailOn::Never, FailOn::Level))
 }
 
+/// A platform as the command line takes it: `OS/ARCH` or `OS/ARCH/VARIANT`.
 fn platform(text: &str) -> Result<String, String> {
-    let parts: Vec<&str> = text.split('/').collect();
-    let is_word = |part: &&str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
-    };
-    match (2..=3).contains(&parts.len()) && parts.iter().all(is_word) {
+    match crate::image::is_platform(text) {
         true => Ok(text.to_string()),
         false => Err("a platform is written as linux/amd64 or linux/arm/v7".to_string()),
     }
@@ -157,22 +229,21 @@ fn platform(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
-    fn the_definitions_agree_with_each_other() {
-        Cli::command().debug_assert();
-        InspectArgs::augment_args(clap::Command::new("inspect")).debug_assert();
-        TreeArgs::augment_args(clap::Command::new("tree")).debug_assert();
+    fn the_definitions_are_consistent() {
+        command().debug_assert();
     }
 
     #[test]
-    fn platforms() {
-        for good in ["linux/amd64", "linux/arm/v7", "windows/amd64"] {
-            assert!(platform(good).is_ok(), "{good}");
-        }
-        for bad in ["", "linux", "linux/", "/amd64", "linux/arm/v7/x", "linux/ar m", "linux/\u{1b}"] {
-            assert!(platform(bad).is_err(), "{bad}");
+    fn every_flag_has_an_environment_variable() {
+        let mut command = command();
+        command.build();
+        for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
+            let has_effect = |arg: &&clap::Arg| arg.get_long().is_some_and(|long| !["help", "version"].contains(&long));
+            for arg in subcommand.get_arguments().filter(has_effect) {
+                assert!(arg.get_env().is_some(), "{} {}", subcommand.get_name(), arg.get_id());
+            }
         }
     }
 }

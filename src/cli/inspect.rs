@@ -1,12 +1,20 @@
-//! `plimsoll inspect --no-layers`: which images, platforms and digests an input holds, without reading a layer.
+//! `plimsoll inspect`: which images an input holds, with their layers and sizes.
+//!
+//! With `--no-layers` manifests and configs are all that is read. Not here: how the command starts (`cli::start`).
 
+use crate::cli::args::ListFormat;
 use crate::image::Listing;
 use crate::image::error::ImageError;
+use crate::model::fault::ImageFault;
+use crate::model::image::Image;
+use crate::model::layer_facts::Compression;
 use crate::model::text::bytes;
 use crate::model::text::count;
 use crate::model::text::shown;
-use crate::report::Format;
-use crate::report::json;
+use crate::output::json;
+use crate::output::sizes;
+use crate::output::table::named_fault;
+use crate::report::ImageReport;
 use serde::Serialize;
 use std::io;
 use std::io::Write;
@@ -29,16 +37,33 @@ struct ImageDocument<'a> {
     config_digest: &'a str,
     platform: &'a str,
     created: Option<&'a str>,
+    /// Null where no layer was read.
+    sizes: Option<SizesDocument>,
     layers: Vec<LayerDocument<'a>>,
+    faults: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct SizesDocument {
+    compressed: Option<u64>,
+    uncompressed: u64,
+    visible: u64,
+    wasted: u64,
 }
 
 #[derive(Serialize)]
 struct LayerDocument<'a> {
+    /// From the bottom, 0 first.
     index: usize,
     diff_id: &'a str,
     digest: Option<&'a str>,
     media_type: Option<&'a str>,
+    /// Bytes in the input.
     stored: Option<u64>,
+    /// Bytes of the tar; null, as the next two, where the layer was not read.
+    uncompressed: Option<u64>,
+    entries: Option<u64>,
+    whiteouts: Option<u64>,
     instruction: Option<&'a str>,
 }
 
@@ -57,69 +82,121 @@ struct EvidenceDocument<'a> {
     subject: Option<&'a str>,
 }
 
-/// Writes what an input holds.
-pub fn write(reference: &str, listing: &Listing, format: Format, out: &mut dyn Write) -> io::Result<()> {
-    match format {
-        Format::Json => {
-            json::write_value(&document(reference, listing), out)?;
-            Ok(())
+/// One image, its layers read or not.
+struct Seen<'a> {
+    image: &'a Image,
+    /// Bytes of each layer in the input.
+    stored: Vec<Option<u64>>,
+    report: Option<&'a ImageReport>,
+    faults: Vec<ImageFault>,
+}
+
+/// Writes what an input holds, from manifests and configs alone.
+pub fn write_listing(reference: &str, listing: &Listing, format: ListFormat, out: &mut dyn Write) -> io::Result<()> {
+    let seen = listing.images.iter().map(|candidate| {
+        let missing = candidate.blobs.iter().enumerate().filter_map(|(index, blob)| {
+            let fault = blob.as_ref().err()?.clone();
+            Some(ImageFault::Layer { index, digest: candidate.image.layers[index].digest.clone(), fault })
+        });
+        Seen {
+            image: &candidate.image,
+            stored: candidate.blobs.iter().map(|blob| blob.as_ref().ok().map(|blob| blob.len())).collect(),
+            report: None,
+            faults: missing.chain(candidate.faults.iter().cloned()).collect(),
         }
-        Format::Table => text(reference, listing, out),
+    });
+    let seen: Vec<Seen<'_>> = seen.collect();
+    match format {
+        ListFormat::Json => json::write_value(&document(reference, listing, &seen), out),
+        ListFormat::Table => text(reference, listing, &seen, 0, out),
     }
 }
 
-fn document<'a>(reference: &'a str, listing: &'a Listing) -> Document<'a> {
-    let images = listing.images.iter().map(|candidate| {
-        let image = &candidate.image;
-        let layers =
-            image.layers.iter().zip(&candidate.blobs).enumerate().map(|(index, (layer, blob))| LayerDocument {
-                index,
-                diff_id: layer.diff_id.as_str(),
-                digest: layer.digest.as_ref().map(|digest| digest.as_str()),
-                media_type: layer.media_type.as_deref(),
-                stored: blob.as_ref().ok().map(|blob| blob.len()),
-                instruction: image.instruction(index).map(|instruction| instruction.text.as_str()),
-            });
-        ImageDocument {
-            names: &image.names,
-            manifest_digest: image.manifest_digest.as_ref().map(|digest| digest.as_str()),
-            config_digest: image.config_digest.as_str(),
-            platform: &image.platform,
-            created: image.config.created.as_deref(),
-            layers: layers.collect(),
+/// Writes what an input holds, with the layers and sizes of its images.
+pub fn write(
+    reference: &str,
+    listing: &Listing,
+    reports: &[ImageReport],
+    format: ListFormat,
+    width: usize,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let seen = reports.iter().map(|report| {
+        let stored = |index: usize| report.layers.get(index).map(|layer| layer.stored);
+        Seen {
+            image: &report.image,
+            stored: (0..report.image.layers.len()).map(stored).collect(),
+            report: Some(report),
+            faults: report.faults.clone(),
         }
+    });
+    let seen: Vec<Seen<'_>> = seen.collect();
+    match format {
+        ListFormat::Json => json::write_value(&document(reference, listing, &seen), out),
+        ListFormat::Table => text(reference, listing, &seen, width, out),
+    }
+}
+
+fn document<'a>(reference: &'a str, listing: &'a Listing, seen: &'a [Seen<'a>]) -> Document<'a> {
+    let absent = listing.absent.iter().map(|absent| AbsentDocument {
+        platform: &absent.platform,
+        digest: absent.digest.as_str(),
+        names: &absent.names,
+    });
+    let evidence = listing.beside.iter().map(|item| EvidenceDocument {
+        kind: item.kind,
+        digest: &item.digest,
+        media_type: &item.media_type,
+        subject: item.subject.as_deref(),
     });
     Document {
         version: 1,
         reference,
-        images: images.collect(),
-        absent: listing
-            .absent
-            .iter()
-            .map(|absent| AbsentDocument {
-                platform: &absent.platform,
-                digest: absent.digest.as_str(),
-                names: &absent.names,
-            })
-            .collect(),
-        evidence: listing
-            .beside
-            .iter()
-            .map(|item| EvidenceDocument {
-                kind: item.kind,
-                digest: &item.digest,
-                media_type: &item.media_type,
-                subject: item.subject.as_deref(),
-            })
-            .collect(),
+        images: seen.iter().map(image_document).collect(),
+        absent: absent.collect(),
+        evidence: evidence.collect(),
         errors: listing.broken.iter().map(ImageError::to_string).collect(),
     }
 }
 
-fn text(reference: &str, listing: &Listing, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{}: {}", shown(reference), count(listing.images.len() as u64, "image"))?;
-    for candidate in &listing.images {
-        let image = &candidate.image;
+fn image_document<'a>(seen: &'a Seen<'a>) -> ImageDocument<'a> {
+    let image = seen.image;
+    let layers = image.layers.iter().enumerate().map(|(index, layer)| {
+        let read = seen.report.and_then(|report| report.layers.get(index));
+        LayerDocument {
+            index,
+            diff_id: layer.diff_id.as_str(),
+            digest: layer.digest.as_ref().map(|digest| digest.as_str()),
+            media_type: layer.media_type.as_deref(),
+            stored: seen.stored[index],
+            uncompressed: read.map(|layer| layer.uncompressed),
+            entries: read.map(|layer| layer.entries),
+            whiteouts: read.map(|layer| layer.whiteouts),
+            instruction: image.instruction(index).map(|instruction| instruction.text.as_str()),
+        }
+    });
+    let sizes = seen.report.and_then(|report| report.sizes).map(|sizes| SizesDocument {
+        compressed: sizes.compressed,
+        uncompressed: sizes.uncompressed,
+        visible: sizes.visible,
+        wasted: sizes.wasted,
+    });
+    ImageDocument {
+        names: &image.names,
+        manifest_digest: image.manifest_digest.as_ref().map(|digest| digest.as_str()),
+        config_digest: image.config_digest.as_str(),
+        platform: &image.platform,
+        created: image.config.created.as_deref(),
+        sizes,
+        layers: layers.collect(),
+        faults: seen.faults.iter().map(json::fault).collect(),
+    }
+}
+
+fn text(reference: &str, listing: &Listing, seen: &[Seen<'_>], width: usize, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}: {}", shown(reference), count(seen.len() as u64, "image"))?;
+    for seen in seen {
+        let image = seen.image;
         let names = match image.names.len() {
             0 => "(no name)".to_string(),
             _ => shown(&image.names.join(", ")),
@@ -133,19 +210,27 @@ fn text(reference: &str, listing: &Listing, out: &mut dyn Write) -> io::Result<(
         if let Some(created) = &image.config.created {
             writeln!(out, "  created   {}", shown(created))?;
         }
-        let stored: u64 = candidate.blobs.iter().flatten().map(|blob| blob.len()).sum();
-        let layers = count(image.layers.len() as u64, "layer");
-        writeln!(out, "  layers    {layers}, {} as stored", bytes(stored))?;
-        for (index, why) in candidate.blobs.iter().enumerate().filter_map(|(i, blob)| Some((i, blob.as_ref().err()?))) {
-            writeln!(out, "  layer {index} {}", shown(why))?;
+        match seen.report {
+            Some(report) => writeln!(out, "  size      {}", sizes::sums(report))?,
+            None => {
+                let stored: u64 = seen.stored.iter().flatten().sum();
+                let layers = count(image.layers.len() as u64, "layer");
+                writeln!(out, "  layers    {layers}, {} as stored", bytes(stored))?;
+            }
         }
-        for fault in &candidate.faults {
-            writeln!(out, "  {}", shown(fault))?;
+        for fault in &seen.faults {
+            writeln!(out, "  {}", named_fault(fault, image.layers.len()))?;
+        }
+        if let Some(report) = seen.report.filter(|report| !report.layers.is_empty()) {
+            writeln!(out, "\n{}", sizes::layers(report, width))?;
+            if report.layers.iter().all(|layer| layer.compression == Compression::None) {
+                writeln!(out, "The layers are stored uncompressed.")?;
+            }
         }
     }
     for absent in &listing.absent {
         let platform = if absent.platform.is_empty() { "no platform named" } else { &absent.platform };
-        writeln!(out, "\nabsent: {}, manifest {}", shown(platform), absent.digest)?;
+        writeln!(out, "\nnot in this input: {}, manifest {}", shown(platform), absent.digest)?;
     }
     for item in &listing.beside {
         writeln!(out, "\n{}: {} ({})", item.kind, shown(&item.digest), shown(&item.media_type))?;

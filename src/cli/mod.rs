@@ -1,7 +1,7 @@
 //! The commands: arguments in, a report out, an exit code back.
 //!
-//! Standard output is the report and nothing else; what went wrong goes to standard error. Not here: what a report says
-//! (`report`), how an image is judged (`audit`).
+//! Standard output is the report and nothing else; everything else goes to standard error. Not here: what a report says
+//! (`report`), how it is written (`output`), how an image is judged (`audit`).
 
 pub mod args;
 mod inspect;
@@ -11,15 +11,20 @@ mod tree;
 
 use crate::audit;
 use crate::audit::AuditRequest;
+use crate::audit::input_error;
 use crate::cli::args::AuditArgs;
 use crate::cli::args::Cli;
 use crate::cli::args::Command;
+use crate::cli::args::CompletionsArgs;
 use crate::cli::args::ExplainArgs;
 use crate::cli::args::InspectArgs;
+use crate::cli::args::ManArgs;
 use crate::cli::args::RulesArgs;
 use crate::cli::args::TreeArgs;
 use crate::examine;
+use crate::examine::Examined;
 use crate::image::Candidate;
+use crate::image::Listing;
 use crate::image::error::ImageError;
 use crate::limits;
 use crate::model::text::shown;
@@ -27,12 +32,15 @@ use crate::policy;
 use crate::policy::PolicyError;
 use crate::policy::builtin;
 use crate::policy::error::nearest;
-use crate::report;
-use crate::report::Options;
-use crate::verdict::InputError;
+use crate::output;
+use crate::output::Detail;
+use crate::output::Options;
+use crate::report::ImageReport;
+use crate::report::InputError;
+use crate::report::build;
 use anstream::AutoStream;
 use anstream::ColorChoice;
-use clap::Parser;
+use clap::FromArgMatches;
 use std::ffi::OsString;
 use std::io;
 use std::io::Read;
@@ -88,8 +96,13 @@ pub fn main() -> ExitCode {
     keep_write_errors();
     let stdout = io::stdout();
     let stderr = io::stderr();
-    let options =
-        Options { width: width(&stdout), color: AutoStream::choice(&stdout) != ColorChoice::Never, errors: false };
+    let options = Options {
+        width: width(&stdout),
+        color: AutoStream::choice(&stdout) != ColorChoice::Never,
+        errors: false,
+        detail: Detail::Normal,
+        sizes: true,
+    };
     let err_color = AutoStream::choice(&stderr) != ColorChoice::Never;
     let mut out = io::BufWriter::new(stdout.lock());
     let mut console = Console { out: &mut out, options, err: &mut stderr.lock(), err_color };
@@ -106,14 +119,17 @@ fn keep_write_errors() {
 
 /// Runs one command line, the program's name first, and gives back the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>, console: &mut Console<'_>) -> u8 {
-    let done = Cli::try_parse_from(args).map_err(Trouble::Usage).and_then(|cli| match cli.command {
+    let parsed = args::command().try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
+    let done = parsed.map_err(Trouble::Usage).and_then(|cli| match cli.command {
         Command::Audit(args) => audit(args, console),
         Command::Inspect(args) => inspect(&args, console),
         Command::Tree(args) => tree(&args, console),
         Command::Rules(args) => list_rules(&args, console),
         Command::Explain(args) => explain(&args, console),
+        Command::Completions(args) => completions(&args, console),
+        Command::Man(args) => man(&args, console),
     });
-    let done = done.and_then(|code| console.out.flush().map(|()| code).map_err(|error| Trouble::Output(None, error)));
+    let done = done.and_then(|code| console.out.flush().map(|()| code).map_err(to_stdout));
     // A standard error that is closed leaves nobody to tell.
     done.unwrap_or_else(|trouble| tell(trouble, console).unwrap_or(EXIT_TROUBLE))
 }
@@ -181,15 +197,22 @@ fn audit(args: AuditArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
         threads: args.threads.map_or_else(cores, usize::from),
     };
     let report = audit::run(&request);
-    tell_errors(&report.errors, console).map_err(|error| Trouble::Output(None, error))?;
+    tell_errors(&report.errors, console).map_err(to_stdout)?;
+    let detail = match (args.quiet, args.summary, args.verbose) {
+        (true, ..) => Detail::Quiet,
+        (_, true, _) => Detail::Summary,
+        (.., true) => Detail::Verbose,
+        _ => Detail::Normal,
+    };
+    let options = Options { detail, sizes: !args.no_sizes, ..console.options };
     match args.output {
-        None => report::write(&report, args.format, console.options, console.out)
-            .map_err(|error| Trouble::Output(None, error))?,
+        None => output::write(&report, args.format, options, console.out)
+            .map_err(to_stdout)?,
         Some(path) => {
             // The file comes to be only when the whole report is there to be written.
             let mut bytes = Vec::new();
-            let options = Options { width: WIDTH_DEFAULT, color: false, errors: true };
-            report::write(&report, args.format, options, &mut bytes)
+            let options = Options { width: WIDTH_DEFAULT, color: false, errors: true, ..options };
+            output::write(&report, args.format, options, &mut bytes)
                 .and_then(|()| std::fs::write(&path, &bytes))
                 .map_err(|error| Trouble::Output(Some(path), error))?;
         }
@@ -198,54 +221,71 @@ fn audit(args: AuditArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
 }
 
 fn inspect(args: &InspectArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
-    let platform = args.platform.as_deref();
-    let mut listing = examine::open(&args.image, platform).map_err(|error| input(&args.image, &error))?.listing;
-    if args.start {
-        let options = examine::Options { threads: cores(), sha256: false };
-        let images = examine::examine(std::mem::take(&mut listing.images), &options);
-        start::write(&args.image, &images, args.format, console.options.width, console.out)
-            .map_err(|error| Trouble::Output(None, error))?;
-        let is_whole = listing.broken.is_empty() && images.iter().all(|image| image.faults.is_empty());
-        return Ok(if is_whole { 0 } else { EXIT_TROUBLE });
-    }
-    inspect::write(&args.image, &listing, args.format, console.out).map_err(|error| Trouble::Output(None, error))?;
-    Ok(if listing.broken.is_empty() { 0 } else { EXIT_TROUBLE })
+    let listing = open(&args.image, args.platform.as_deref())?;
+    let is_whole = if args.no_layers {
+        inspect::write_listing(&args.image, &listing, args.format, console.out).map_err(to_stdout)?;
+        true
+    } else {
+        let (listing, images) = examine_all(listing, false);
+        let is_whole = images.iter().all(|image| image.faults.is_empty());
+        match args.start {
+            true => start::write(&args.image, &images, args.format, console.options.width, console.out),
+            false => {
+                let reports: Vec<ImageReport> = images.into_iter().map(|image| build::unjudged(image, &listing)).collect();
+                inspect::write(&args.image, &listing, &reports, args.format, console.options.width, console.out)
+            }
+        }
+        .map_err(to_stdout)?;
+        is_whole && listing.broken.is_empty()
+    };
+    Ok(if is_whole { 0 } else { EXIT_TROUBLE })
+}
+
+fn open(image: &str, platform: Option<&str>) -> Result<Listing, Trouble> {
+    Ok(examine::open(image, platform).map_err(|error| input(image, &error))?.listing)
+}
+
+/// Reads the layers of all images of an input; gives back what else the input holds.
+fn examine_all(mut listing: Listing, sha256: bool) -> (Listing, Vec<Examined>) {
+    let options = examine::Options { threads: cores(), sha256 };
+    let images = examine::examine(std::mem::take(&mut listing.images), &options);
+    (listing, images)
+}
+
+fn to_stdout(error: io::Error) -> Trouble {
+    Trouble::Output(None, error)
 }
 
 fn tree(args: &TreeArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
-    let platform = args.platform.as_deref();
-    let mut listing = examine::open(&args.image, platform).map_err(|error| input(&args.image, &error))?.listing;
+    let listing = open(&args.image, args.platform.as_deref())?;
     if let Some(broken) = listing.broken.first() {
         return Err(input(&args.image, broken));
     }
     if listing.images.len() > 1 {
         let names = |c: &Candidate| format!("{} ({})", shown(c.image.title()), shown(&c.image.platform));
         let list: Vec<String> = listing.images.iter().take(20).map(names).collect();
-        let what = format!("{}: it holds {} images: {}", shown(&args.image), listing.images.len(), list.join(", "));
+        let what = format!("{} has {} images: {}", shown(&args.image), listing.images.len(), list.join(", "));
         let hint = Some("name one by its tag or digest, or with --platform".to_string());
         return Err(Trouble::Unknown { what, hint });
     }
-    let options = examine::Options { threads: cores(), sha256: args.sha256 };
-    let mut faults = Vec::new();
-    for examined in examine::examine(std::mem::take(&mut listing.images), &options) {
+    let mut errors = Vec::new();
+    for examined in examine_all(listing, args.sha256).1 {
         if let Some(view) = &examined.view {
-            tree::write(view, console.out).map_err(|error| Trouble::Output(None, error))?;
+            let write = if args.plain { tree::write_plain } else { tree::write };
+            write(view, console.out).map_err(to_stdout)?;
         }
-        faults.extend(examined.faults);
+        let layers = examined.image.layers.len();
+        errors.extend(examined.faults.iter().map(|fault| InputError {
+            reference: args.image.clone(),
+            message: output::table::named_fault(fault, layers),
+            hint: None,
+        }));
     }
-    match faults.is_empty() {
-        true => Ok(0),
-        false => Err(Trouble::Input(
-            faults
-                .into_iter()
-                .map(|message| InputError { reference: args.image.clone(), message, hint: None })
-                .collect(),
-        )),
-    }
+    if errors.is_empty() { Ok(0) } else { Err(Trouble::Input(errors)) }
 }
 
 fn input(reference: &str, error: &ImageError) -> Trouble {
-    Trouble::Input(vec![audit::input_error(reference, error)])
+    Trouble::Input(vec![input_error(reference, error)])
 }
 
 fn cores() -> usize {
@@ -257,7 +297,7 @@ fn list_rules(args: &RulesArgs, console: &mut Console<'_>) -> Result<u8, Trouble
     for rule in crate::rules::ALL {
         rows.push((*rule, builtin::levels(rule.id, crate::rules::ALL)?));
     }
-    rules::write(&rows, args.format, console.options, console.out).map_err(|error| Trouble::Output(None, error))?;
+    rules::write(&rows, args.format, console.options, console.out).map_err(to_stdout)?;
     Ok(0)
 }
 
@@ -271,7 +311,32 @@ fn explain(args: &ExplainArgs, console: &mut Console<'_>) -> Result<u8, Trouble>
         return Err(Trouble::Unknown { what: format!("there is no rule `{}`", shown(&args.rule)), hint: Some(hint) });
     };
     let page = crate::rules::page::page(rule, &builtin::levels(rule.id, crate::rules::ALL)?);
-    console.out.write_all(page.as_bytes()).map_err(|error| Trouble::Output(None, error))?;
+    console.out.write_all(page.as_bytes()).map_err(to_stdout)?;
+    Ok(0)
+}
+
+fn completions(args: &CompletionsArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut args::command(), "plimsoll", &mut script);
+    console.out.write_all(&script).map_err(to_stdout)?;
+    Ok(0)
+}
+
+fn man(args: &ManArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
+    let mut command = args::command().disable_help_subcommand(true);
+    command.build();
+    let page = match args.command.as_deref() {
+        None => command,
+        Some(name) => match command.find_subcommand(name) {
+            Some(subcommand) => subcommand.clone().name(format!("plimsoll-{name}")).display_name(format!("plimsoll-{name}")),
+            None => {
+                let known: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+                let hint = Some(format!("the commands are {}", known.join(", ")));
+                return Err(Trouble::Unknown { what: format!("there is no command `{}`", shown(name)), hint });
+            }
+        },
+    };
+    clap_mangen::Man::new(page).render(console.out).map_err(to_stdout)?;
     Ok(0)
 }
 

@@ -1,9 +1,9 @@
 //! The list of rules, as a table or as JSON.
 
 use crate::model::finding::Level;
-use crate::report::Format;
-use crate::report::Options;
-use crate::report::json;
+use crate::cli::args::ListFormat;
+use crate::output::Options;
+use crate::output::json;
 use crate::rules::Param;
 use crate::rules::ParamKind;
 use crate::rules::Rule;
@@ -40,10 +40,10 @@ struct ParamEntry<'a> {
 }
 
 /// Writes the list.
-pub fn write(rows: &[Row<'_>], format: Format, options: Options, out: &mut dyn io::Write) -> io::Result<()> {
+pub fn write(rows: &[Row<'_>], format: ListFormat, options: Options, out: &mut dyn io::Write) -> io::Result<()> {
     match format {
-        Format::Json => json::write_value(&document(rows), out),
-        Format::Table => table(rows, options, out),
+        ListFormat::Json => json::write_value(&document(rows), out),
+        ListFormat::Table => table(rows, options, out),
     }
 }
 
@@ -101,7 +101,7 @@ mod tests {
             .collect()
     }
 
-    fn text(format: Format) -> String {
+    fn text(format: ListFormat) -> String {
         let mut out = Vec::new();
         write(&rows(), format, Options { width: 80, color: false, errors: true }, &mut out).expect("memory");
         String::from_utf8(out).expect("UTF-8")
@@ -114,12 +114,12 @@ rule          baseline  what is wrong
 root-user     error     the image starts as root
 unknown-user  –         the user does not exist in the image
 ";
-        assert_eq!(text(Format::Table), expected);
+        assert_eq!(text(ListFormat::Table), expected);
     }
 
     #[test]
     fn as_json() {
-        let value: serde_json::Value = serde_json::from_str(&text(Format::Json)).expect("JSON");
+        let value: serde_json::Value = serde_json::from_str(&text(ListFormat::Json)).expect("JSON");
         assert_eq!(value["rules"][0]["id"], "root-user");
         assert_eq!(value["rules"][0]["levels"]["baseline"], "error");
         assert_eq!(value["rules"][1]["levels"]["baseline"], "off");

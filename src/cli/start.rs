@@ -11,9 +11,10 @@ use crate::facts::proof::Proof;
 use crate::facts::proof::Sort;
 use crate::model::finding::Undecided;
 use crate::model::text::shown;
-use crate::report::Format;
-use crate::report::json;
-use crate::report::wrap;
+use crate::cli::args::ListFormat;
+use crate::output::json;
+use crate::output::table::named_fault;
+use crate::output::wrap;
 use serde::Serialize;
 use std::io;
 use std::io::Write;
@@ -67,14 +68,14 @@ struct StepDocument {
 pub fn write(
     reference: &str,
     images: &[Examined],
-    format: Format,
+    format: ListFormat,
     width: usize,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let document = Document { version: 1, reference, images: images.iter().map(image).collect() };
     match format {
-        Format::Json => json::write_value(&document, out),
-        Format::Table => {
+        ListFormat::Json => json::write_value(&document, out),
+        ListFormat::Table => {
             for (at, (document, examined)) in document.images.iter().zip(images).enumerate() {
                 if at > 0 {
                     writeln!(out)?;
@@ -118,7 +119,7 @@ fn image(examined: &Examined) -> ImageDocument {
         },
         start: section(&facts, command, facts.start_proof(Capabilities::Docker)),
         health,
-        errors: examined.faults.clone(),
+        errors: examined.faults.iter().map(|fault| named_fault(fault, image.layers.len())).collect(),
     }
 }
 
@@ -209,9 +210,9 @@ fn part(title: &str, section: &Section, examined: &Examined, width: usize, out: 
             // Told once; the number is enough from then on.
             (Some(layer), Some(instruction)) if told.insert(layer) => {
                 let text = instruction.text.split_whitespace().collect::<Vec<_>>().join(" ");
-                format!(" [layer {layer}: {}]", wrap::shorten(&shown(&text), INSTRUCTION_COLUMNS))
+                format!(" [layer {}: {}]", layer + 1, wrap::shorten(&shown(&text), INSTRUCTION_COLUMNS))
             }
-            (Some(layer), _) => format!(" [layer {layer}]"),
+            (Some(layer), _) => format!(" [layer {}]", layer + 1),
             (None, _) => String::new(),
         };
         wrapped(

@@ -1,20 +1,73 @@
-//! `plimsoll tree`: every path of the merged view on a line.
+//! `plimsoll tree`: every path of the merged view on a line, sorted by the bytes of the path.
 //!
-//! A line is `type mode uid gid size path link content`, fields apart by single blanks. type: f d l c b p; size: bytes of
-//! a file's content, else 0; link: the target of a symbolic link, the numbers of a device, the smallest other name of a
-//! file with several names where that is not this one, else `-`; content: SHA-256 of a file, where asked for and known,
-//! else `-`. Every byte outside 0x21 to 0x7e, and the backslash, is written `\xHH`. Sorted by the bytes of the path.
+//! For people a line is `mode owner size layer path`, as `ls -l` writes modes. For programs (`--plain`) it is
+//! `type mode uid gid size path link content`, fields separated by single blanks. type: f d l c b p; size: bytes of a
+//! file's content, else 0; link: the target of a symbolic link, the numbers of a device, the smallest other name of a file
+//! with several names where that is not this one, else `-`; content: SHA-256 of a file, where asked for and known, else
+//! `-`. Every byte outside 0x21 to 0x7e, and the backslash, is written `\xHH`.
 
 use crate::model::digest::hex;
 use crate::model::layer_facts::Kind;
+use crate::model::text::bytes;
+use crate::model::text::shown_bytes;
 use crate::view::NodeId;
 use crate::view::View;
 use std::collections::HashMap;
 use std::io;
 use std::io::Write;
 
-/// Writes the lines.
+/// Writes the lines for people. Layers are counted from 1, the bottom one.
 pub fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{:<10}  {:>11}  {:>9}  {:>5}  path", "mode", "owner", "size", "layer")?;
+    for node in view.sorted() {
+        let Some(stat) = view.stat(node) else { continue };
+        let owner = format!("{}:{}", stat.uid, stat.gid);
+        let size = if stat.kind == Kind::File { bytes(stat.size) } else { "–".to_string() };
+        let layer = stat.layer.map_or("–".to_string(), |layer| (layer + 1).to_string());
+        let target = match stat.kind {
+            Kind::Symlink => format!(" -> {}", shown_bytes(stat.text)),
+            _ => String::new(),
+        };
+        let (mode, path) = (mode(stat.kind, stat.mode), shown_bytes(&view.path(node)));
+        writeln!(out, "{mode}  {owner:>11}  {size:>9}  {layer:>5}  /{path}{target}")?;
+    }
+    Ok(())
+}
+
+/// A mode as `ls -l` writes it.
+fn mode(kind: Kind, mode: u16) -> String {
+    let letter = match kind {
+        Kind::File | Kind::Hardlink => '-',
+        _ => letter(kind),
+    };
+    let mut out = String::from(letter);
+    for (shift, special, marks) in [(6, 0o4000, ['s', 'S']), (3, 0o2000, ['s', 'S']), (0, 0o1000, ['t', 'T'])] {
+        let bits = mode >> shift;
+        out.push(if bits & 4 != 0 { 'r' } else { '-' });
+        out.push(if bits & 2 != 0 { 'w' } else { '-' });
+        out.push(match (mode & special != 0, bits & 1 != 0) {
+            (true, true) => marks[0],
+            (true, false) => marks[1],
+            (false, true) => 'x',
+            (false, false) => '-',
+        });
+    }
+    out
+}
+
+fn letter(kind: Kind) -> char {
+    match kind {
+        Kind::Dir => 'd',
+        Kind::Symlink => 'l',
+        Kind::Char => 'c',
+        Kind::Block => 'b',
+        Kind::Fifo => 'p',
+        _ => 'f',
+    }
+}
+
+/// Writes the lines for programs.
+pub fn write_plain(view: &View, out: &mut dyn Write) -> io::Result<()> {
     let sorted = view.sorted();
     let mut first: HashMap<u32, NodeId> = HashMap::new();
     for &node in &sorted {
@@ -24,14 +77,7 @@ pub fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
     }
     for node in sorted {
         let Some(stat) = view.stat(node) else { continue };
-        let letter = match stat.kind {
-            Kind::Dir => 'd',
-            Kind::Symlink => 'l',
-            Kind::Char => 'c',
-            Kind::Block => 'b',
-            Kind::Fifo => 'p',
-            _ => 'f',
-        };
+        let letter = letter(stat.kind);
         let link = match stat.kind {
             Kind::Symlink => target(stat.text),
             Kind::Char | Kind::Block => escaped(stat.text),
@@ -69,4 +115,17 @@ fn escaped(bytes: &[u8]) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes_are_written_as_ls_writes_them() {
+        assert_eq!(mode(Kind::File, 0o4755), "-rwsr-xr-x");
+        assert_eq!(mode(Kind::File, 0o2644), "-rw-r-Sr--");
+        assert_eq!(mode(Kind::Dir, 0o1777), "drwxrwxrwt");
+        assert_eq!(mode(Kind::Symlink, 0o777), "lrwxrwxrwx");
+    }
 }

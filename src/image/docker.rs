@@ -13,6 +13,8 @@ use crate::limits;
 use crate::model::config::AmbiguousField;
 use crate::model::digest::Algorithm;
 use crate::model::digest::Digest;
+use crate::model::fault::ImageFault;
+use crate::model::fault::LayerFault;
 use crate::model::image::Image;
 use crate::model::image::Layer;
 use crate::model::path;
@@ -90,7 +92,9 @@ fn image(
     }
     let mut blobs = Vec::new();
     for name in &layer_names {
-        blobs.push(source.member(name)?.ok_or_else(|| format!("{:?} is missing from the archive", shown(name))));
+        blobs.push(source.member(name)?.ok_or_else(|| {
+            LayerFault::Missing(format!("{:?} is missing from the archive", shown(name)))
+        }));
     }
     let paired = history::pair(&config);
     let layers = config
@@ -155,9 +159,8 @@ fn same_layers(source: &Source, known: &mut Candidate, names: &[String]) -> Resu
         };
     }
     if !same {
-        let fault =
-            "manifest.json and index.json name different layers for it: readers differ on which count".to_string();
-        known.faults.push(fault);
+        let how = "manifest.json and index.json name different layers for it: readers differ on which count";
+        known.faults.push(ImageFault::Contradiction(how.to_string()));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use crate::model::digest::Digest;
 use crate::model::text::shown;
 use crate::source::error::SourceError;
+use std::io;
 
 /// Why an image's documents cannot be read, or which image was not found.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +83,11 @@ pub enum ImageError {
 }
 
 impl ImageError {
+    /// Whether the input itself does not exist.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, ImageError::Source(SourceError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound)
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         let list = |known: &[String]| {

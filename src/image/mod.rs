@@ -13,6 +13,8 @@ pub mod oci;
 
 use crate::image::error::ImageError;
 use crate::model::digest::Digest;
+use crate::model::fault::ImageFault;
+use crate::model::fault::LayerFault;
 use crate::model::image::Image;
 use crate::source::Shape;
 use crate::source::Source;
@@ -25,9 +27,9 @@ pub struct Candidate {
     /// What its documents say.
     pub image: Image,
     /// One for each layer: where its stored bytes are, or why they are not to be had.
-    pub blobs: Vec<Result<Blob, String>>,
+    pub blobs: Vec<Result<Blob, LayerFault>>,
     /// What is wrong although the documents could be read.
-    pub faults: Vec<String>,
+    pub faults: Vec<ImageFault>,
     /// The platform that the index claims for it, where it names one.
     pub platform_claimed: Option<String>,
 }
@@ -143,6 +145,14 @@ pub fn choose(listing: &mut Listing, pick: Option<&Pick>, platform: Option<&str>
     Ok(())
 }
 
+/// Whether a text is a platform: `os/architecture` or `os/architecture/variant`.
+pub fn is_platform(text: &str) -> bool {
+    let is_word = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+    };
+    (2..=3).contains(&text.split('/').count()) && text.split('/').all(is_word)
+}
+
 /// `linux/arm64` matches `linux/arm64/v8`.
 fn platform_matches(platform: &str, wanted: &str) -> bool {
     platform.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -164,5 +174,20 @@ fn nothing(listing: &Listing) -> ImageError {
         (Some(absent), _) => ImageError::Missing { what: "manifest blob".to_string(), name: absent.digest.to_string() },
         (None, Some(_)) => ImageError::OnlyArtifacts,
         (None, None) => ImageError::NoImages,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn platforms_have_two_or_three_parts() {
+        for good in ["linux/amd64", "linux/arm/v7", "windows/amd64"] {
+            assert!(is_platform(good), "{good}");
+        }
+        for bad in ["", "linux", "linux/", "/amd64", "linux/arm/v7/x", "linux/ar m", "linux/\u{1b}"] {
+            assert!(!is_platform(bad), "{bad}");
+        }
     }
 }

@@ -12,6 +12,7 @@ use crate::image::history;
 use crate::limits;
 use crate::model::config::AmbiguousField;
 use crate::model::digest::Digest;
+use crate::model::fault::LayerFault;
 use crate::model::image::Image;
 use crate::model::image::Layer;
 use crate::model::text::shown;
@@ -312,20 +313,22 @@ fn candidate(
 }
 
 /// Where a layer's bytes are, or why they are not to be had. A size that lies is an error of the whole image.
-fn layer_blob(source: &Source, layer: &Descriptive) -> Result<Result<Blob, String>, ImageError> {
+fn layer_blob(source: &Source, layer: &Descriptive) -> Result<Result<Blob, LayerFault>, ImageError> {
     let media_type = layer.media_type.as_str();
     if media_type.contains("encrypted") {
-        return Ok(Err(format!("is encrypted ({}): its content cannot be examined", shown(media_type))));
+        let why = format!("is encrypted ({}): its content cannot be examined", shown(media_type));
+        return Ok(Err(LayerFault::Missing(why)));
     }
     if !is_layer(media_type) {
-        return Ok(Err(format!("has the unsupported media type {:?}", shown(media_type))));
+        let why = format!("has the unsupported media type {:?}", shown(media_type));
+        return Ok(Err(LayerFault::Missing(why)));
     }
     let Some(blob) = source.blob(&layer.digest)? else {
         let why = match media_type.contains("nondistributable") || media_type.contains("foreign") {
             true => "is a foreign layer (non-distributable) whose blob is missing from the input; nothing is fetched",
             false => "is missing from the input: no blob of that digest",
         };
-        return Ok(Err(why.to_string()));
+        return Ok(Err(LayerFault::Missing(why.to_string())));
     };
     if blob.len() != layer.size {
         let what = format!("layer blob {}", layer.digest);

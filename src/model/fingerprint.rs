@@ -1,50 +1,70 @@
-//! A finding's name that survives a rebuild: what waivers and dashboards hold on to.
+//! A finding's identity across rebuilds, which waivers and dashboards refer to.
 //!
-//! Made of the rule, the subject and the primary place (a path or a field of the config), never of digests, layer
-//! indexes, sizes or texts that are worded for people.
+//! Made from the rule, the subject and the primary place (a path or a field of the config), never from digests, layer
+//! numbers, sizes or text worded for people.
 
 use crate::model::digest::hex;
-use crate::model::finding::Finding;
+use crate::model::finding::Group;
+use crate::model::finding::Location;
 use sha2::Digest as _;
 use sha2::Sha256;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Bytes of the hash that are kept.
 const KEPT_BYTES: usize = 16;
 
-/// The fingerprints of one image's findings, in their order. Findings that agree in everything that counts are told
-/// apart by their order.
-pub fn fingerprints(findings: &[Finding]) -> Vec<String> {
-    let mut seen: BTreeMap<[u8; 32], u64> = BTreeMap::new();
-    findings
-        .iter()
-        .map(|finding| {
-            let parts = parts(finding);
-            let nth = seen.entry(hash(&parts)).or_insert(0);
-            *nth += 1;
-            let hash = match *nth {
-                1 => hash(&parts),
-                nth => {
-                    let ordinal = nth.to_string();
-                    hash(&[&parts[..], &[ordinal.as_bytes()]].concat())
-                }
-            };
-            hex(&hash[..KEPT_BYTES])
-        })
-        .collect()
+/// A finding's identity: 32 hex digits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    /// The hex digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
-fn parts(finding: &Finding) -> [&[u8]; 4] {
-    let first = finding.locations.first();
-    let (kind, place): (&[u8], &[u8]) = match first.map(|location| (&location.path, &location.config)) {
-        Some((Some(path), _)) => (b"path", path),
-        Some((None, Some(config))) => (b"config", config.as_bytes()),
-        _ => (b"image", b""),
-    };
-    [finding.rule.as_bytes(), finding.subject.as_bytes(), kind, place]
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
-/// SHA-256 over the parts, each behind its length (eight bytes, the least significant first).
+/// Makes the fingerprints of one image's findings, in the order in which the rules report them. Findings that agree in
+/// everything that counts are distinguished by that order.
+#[derive(Debug, Default)]
+pub struct Fingerprints {
+    seen: BTreeMap<[u8; 32], u64>,
+}
+
+impl Fingerprints {
+    /// The next finding's. Of a group its directory counts, so that a further file in it changes nothing.
+    pub fn next(
+        &mut self,
+        rule: &str,
+        subject: &str,
+        primary: Option<&Location>,
+        group: Option<&Group>,
+    ) -> Fingerprint {
+        let (kind, place): (&[u8], &[u8]) = match (group, primary) {
+            (Some(group), _) => (b"path", &group.directory),
+            (None, Some(Location { path: Some(path), .. })) => (b"path", path),
+            (None, Some(Location { config: Some(config), .. })) => (b"config", config.as_bytes()),
+            _ => (b"image", b""),
+        };
+        let parts = [rule.as_bytes(), subject.as_bytes(), kind, place];
+        let nth = self.seen.entry(hash(&parts)).or_insert(0);
+        *nth += 1;
+        let hash = match *nth {
+            1 => hash(&parts),
+            nth => hash(&[&parts[..], &[nth.to_string().as_bytes()]].concat()),
+        };
+        Fingerprint(hex(&hash[..KEPT_BYTES]))
+    }
+}
+
+/// SHA-256 over the parts, each preceded by its length (eight bytes, least significant first).
 fn hash(parts: &[&[u8]]) -> [u8; 32] {
     let mut hasher = Sha256::new();
     for part in parts {
@@ -57,55 +77,52 @@ fn hash(parts: &[&[u8]]) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::finding::Confidence;
-    use crate::model::finding::Level;
-    use crate::model::finding::Location;
-    use crate::model::finding::Scope;
     use crate::model::finding::State;
 
-    fn finding(rule: &'static str, subject: &str, location: Location) -> Finding {
-        Finding {
-            rule,
-            level: Level::Error,
-            confidence: Confidence::Certain,
-            subject: subject.to_string(),
-            message: "said of it".to_string(),
-            fix: "mend it".to_string(),
-            locations: vec![location],
-            scope: Scope::Own,
-        }
+    fn one(rule: &str, subject: &str, place: &Location) -> String {
+        Fingerprints::default().next(rule, subject, Some(place), None).to_string()
     }
 
     #[test]
-    fn layers_levels_and_words_do_not_count() {
-        let mut other = finding("a", "b", Location::path(b"x", Some(9), State::Shipped));
-        other.level = Level::Note;
-        other.message = "in other words".to_string();
-        let one = finding("a", "b", Location::path(b"x", Some(1), State::Visible));
-        assert_eq!(fingerprints(&[one]), fingerprints(&[other]));
+    fn layers_do_not_count() {
+        let high = Location::path(b"x", Some(9), State::Shipped).detail("17 B");
+        let low = Location::path(b"x", Some(1), State::Visible);
+        assert_eq!(one("a", "b", &high), one("a", "b", &low));
     }
 
     #[test]
     fn the_format_is_fixed() {
-        let one = finding("root-user", "User", Location::config("config.User"));
-        assert_eq!(fingerprints(&[one]), ["886c9641e258164696ce0bc506851e43"]);
+        assert_eq!(one("root-user", "User", &Location::config("config.User")), "886c9641e258164696ce0bc506851e43");
+    }
+
+    #[test]
+    fn a_groups_members_do_not_count() {
+        let group = |count| Group { directory: b"app".to_vec(), count };
+        let member = |path: &[u8]| Location::path(path, Some(1), State::Visible);
+        let of = |location: &Location, group: &Group| {
+            Fingerprints::default().next("world-writable", "", Some(location), Some(group))
+        };
+        assert_eq!(of(&member(b"app/a"), &group(1)), of(&member(b"app/0"), &group(2)));
     }
 
     #[test]
     fn rule_subject_and_place_count_and_do_not_run_together() {
+        let mut prints = Fingerprints::default();
+        let config = |field: &str| Location::config(field);
         let all = [
-            finding("ab", "c", Location::config("x")),
-            finding("a", "bc", Location::config("x")),
-            finding("ab", "c", Location::config("y")),
-            finding("ab", "c", Location::path(b"x", None, State::Visible)),
-            finding("ab", "c", Location::default()),
-            finding("ab", "c", Location::config("x")),
-            finding("ab", "c", Location::config("x")),
+            ("ab", "c", config("x")),
+            ("a", "bc", config("x")),
+            ("ab", "c", config("y")),
+            ("ab", "c", Location::path(b"x", None, State::Visible)),
+            ("ab", "c", Location::default()),
+            ("ab", "c", config("x")),
+            ("ab", "c", config("x")),
         ];
-        let mut prints = fingerprints(&all);
-        prints.sort();
-        prints.dedup();
-        assert_eq!(prints.len(), all.len());
-        assert!(prints.iter().all(|print| print.len() == 32));
+        let mut found: Vec<Fingerprint> =
+            all.iter().map(|(rule, subject, place)| prints.next(rule, subject, Some(place), None)).collect();
+        found.sort();
+        found.dedup();
+        assert_eq!(found.len(), all.len());
+        assert!(found.iter().all(|print| print.as_str().len() == 32));
     }
 }

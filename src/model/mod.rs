@@ -3,6 +3,7 @@
 pub mod bytes;
 pub mod config;
 pub mod digest;
+pub mod fault;
 pub mod finding;
 pub mod fingerprint;
 pub mod image;

@@ -1,61 +1,146 @@
-//! Report writers: a pure function to bytes for each format.
+//! The report: everything that one run says, as data.
 //!
-//! In: a [`Report`]. Out: bytes, the same for the same report. Not here: where they go and whether a terminal takes
-//! colours (`cli`); what they say (`verdict`).
+//! Not here: building it from examined images (`report::build`), or writing it (`output`).
 
-pub mod json;
-mod sizes;
-pub mod table;
-pub mod wrap;
+pub mod build;
 
-#[cfg(test)]
-mod sample;
+use crate::model::digest::Digest;
+use crate::model::fault::ImageFault;
+use crate::model::finding::Finding;
+use crate::model::finding::Level;
+use crate::model::finding::Question;
+use crate::model::finding::RuleId;
+use crate::model::image::Image;
+use crate::model::layer_facts::Compression;
+use crate::policy::PolicyName;
+use crate::verdict::FailOn;
+use crate::verdict::Verdict;
 
-use crate::verdict::Report;
-use std::io;
-
-/// How a report is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// For a person at a terminal.
-    Table,
-    /// For programs: version 1, `docs/report.schema.json`.
-    Json,
+/// What one run says.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Report {
+    /// The policies that judged.
+    pub policies: Vec<PolicyName>,
+    /// Every rule that was checked, sorted by id, whether or not it found anything.
+    pub rules: Vec<CheckedRule>,
+    /// The lowest level at which a finding fails.
+    pub fail_on: FailOn,
+    /// Every image, in the order of the inputs.
+    pub images: Vec<ImageReport>,
+    /// Inputs that could not be read at all.
+    pub errors: Vec<InputError>,
 }
 
-impl Format {
-    /// All formats, the default one first.
-    pub const ALL: [Format; 2] = [Format::Table, Format::Json];
+/// A rule that was checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedRule {
+    /// The rule's id.
+    pub id: RuleId,
+    /// The policy's level for it.
+    pub level: Level,
+}
 
-    /// The word that the command line uses.
-    pub fn name(self) -> &'static str {
-        match self {
-            Format::Table => "table",
-            Format::Json => "json",
+/// An input that could not be read at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InputError {
+    /// As the user typed it.
+    pub reference: String,
+    /// What went wrong and where, harmless to show; it doesn't begin with the reference.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// What is said of one image.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ImageReport {
+    /// What it is.
+    pub image: Image,
+    /// Whether it is fit to ship.
+    pub verdict: Verdict,
+    /// Why it could not be judged; empty unless something is damaged or a limit was reached.
+    pub faults: Vec<ImageFault>,
+    /// Bytes; `None` where the layers could not be read.
+    pub sizes: Option<ImageSizes>,
+    /// What each layer holds; empty where the layers could not be read.
+    pub layers: Vec<LayerReport>,
+    /// Sorted by level, rule, primary path and subject.
+    pub findings: Vec<Finding>,
+    /// Undecided questions.
+    pub undecided: Vec<Question>,
+    /// What was not checked.
+    pub not_examined: Vec<NotExamined>,
+    /// Attestations and artifacts beside the image.
+    pub evidence: Vec<Evidence>,
+}
+
+/// Sums over the layers, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImageSizes {
+    /// Stored bytes of all layers; `None` where any layer is stored uncompressed.
+    pub compressed: Option<u64>,
+    /// Bytes of the tars.
+    pub uncompressed: u64,
+    /// Regular files of the merged view, each inode once.
+    pub visible: u64,
+    /// Regular files that still ship and are no longer visible.
+    pub wasted: u64,
+}
+
+/// What one layer holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayerReport {
+    /// Digest of the stored bytes.
+    pub digest: Digest,
+    /// Detected from the first bytes.
+    pub compression: Compression,
+    /// Stored bytes.
+    pub stored: u64,
+    /// Bytes of the tar.
+    pub uncompressed: u64,
+    /// Entries without whiteouts and opaque markers.
+    pub entries: u64,
+    /// Whiteouts and opaque markers.
+    pub whiteouts: u64,
+}
+
+/// Something that was not checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotExamined {
+    /// `platform`, `layer`, `trailer`.
+    pub kind: String,
+    /// How many.
+    pub count: u64,
+    /// How many bytes, where that is known.
+    pub bytes: Option<u64>,
+    /// The layer it is in, if it is in one; 0 is the bottom layer.
+    pub layer: Option<usize>,
+    /// Why.
+    pub reason: String,
+}
+
+/// A manifest beside the image that is not an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// `attestation`, `artifact`.
+    pub kind: String,
+    /// Its manifest.
+    pub digest: String,
+    /// The type it claims.
+    pub media_type: String,
+    /// The manifest it is about, where it says so.
+    pub subject: Option<String>,
+}
+
+impl Report {
+    /// The worst of all images; unjudged where an input could not be read or no image was given.
+    pub fn verdict(&self) -> Verdict {
+        match self.images.iter().map(|image| image.verdict).max() {
+            Some(verdict) if self.errors.is_empty() => verdict,
+            _ => Verdict::Unjudged,
         }
-    }
-
-    /// Reads the word that the command line uses.
-    pub fn parse(text: &str) -> Option<Format> {
-        Format::ALL.into_iter().find(|format| format.name() == text)
-    }
-}
-
-/// What a format for people must know of the place where it is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// Columns to write within.
-    pub width: usize,
-    /// Whether escape sequences for colours are understood.
-    pub color: bool,
-    /// Whether the table tells of inputs that could not be read; where standard error tells of them, it need not.
-    pub errors: bool,
-}
-
-/// Writes a report.
-pub fn write(report: &Report, format: Format, options: Options, out: &mut dyn io::Write) -> io::Result<()> {
-    match format {
-        Format::Table => table::write(report, options, out),
-        Format::Json => json::write(report, out),
     }
 }

@@ -8,6 +8,7 @@ pub mod base;
 pub mod config;
 pub mod env;
 mod faults;
+pub mod group;
 pub mod health;
 pub mod leftovers;
 pub mod page;
@@ -24,13 +25,19 @@ use crate::facts::Facts;
 use crate::limits;
 use crate::model::finding::Confidence;
 use crate::model::finding::Finding;
+use crate::model::finding::Fix;
+use crate::model::finding::Group;
 use crate::model::finding::Level;
 use crate::model::finding::Location;
+use crate::model::finding::Question;
+use crate::model::finding::RuleId;
 use crate::model::finding::Scope;
 use crate::model::finding::State;
 use crate::model::finding::Undecided;
+use crate::model::fingerprint::Fingerprints;
 use crate::model::secret;
 use crate::model::text;
+use crate::rules::group::Places;
 use crate::view::NodeId;
 use crate::view::View;
 use std::collections::BTreeMap;
@@ -184,21 +191,24 @@ pub struct Found {
     subject: String,
     message: String,
     locations: Vec<Location>,
+    group: Option<Group>,
     confidence: Confidence,
     at_most: Level,
-    fix: Option<String>,
+    fix: Option<Fix>,
     scope: Option<Scope>,
 }
 
 impl Found {
-    /// `subject` is what is broken (a path, a variable, a port): with the rule's id it names the finding across
-    /// rebuilds, so no digests, layer numbers or sizes. `message` is one sentence that says the fact, harmless to show:
-    /// texts from the image go through [`crate::model::text::shown`].
+    /// `subject` is what is broken (a path, a variable, a port): with the rule's id it identifies the finding across
+    /// rebuilds, so it holds no digests, layer numbers or sizes. `message` states the fact in one sentence that is
+    /// harmless to show (texts from the image go through [`crate::model::text::shown`]) and names no layer by number,
+    /// because reports count layers differently.
     pub fn new(subject: impl Into<String>, message: impl Into<String>) -> Found {
         Found {
             subject: subject.into(),
             message: message.into(),
             locations: Vec::new(),
+            group: None,
             confidence: Confidence::Certain,
             at_most: Level::Error,
             fix: None,
@@ -212,20 +222,28 @@ impl Found {
         self
     }
 
+    /// Adds the places that one cause put at fault.
+    pub fn at_all(mut self, places: Places) -> Found {
+        let (group, locations) = places.finish();
+        self.locations.extend(locations);
+        self.group = Some(group);
+        self
+    }
+
     /// History text or a label is the only witness.
     pub fn likely(mut self) -> Found {
         self.confidence = Confidence::Likely;
         self
     }
 
-    /// Holds the level down, whatever the policy says of the rule.
+    /// Caps the level, whatever the policy says of the rule.
     pub fn at_most(mut self, level: Level) -> Found {
         self.at_most = level;
         self
     }
 
-    /// A remedy that fits this case better than the rule's general one.
-    pub fn fix(mut self, fix: impl Into<String>) -> Found {
+    /// A fix for this image, in place of the rule's general one.
+    pub fn fix(mut self, fix: impl Into<Fix>) -> Found {
         self.fix = Some(fix.into());
         self
     }
@@ -254,11 +272,12 @@ pub struct Out<'a> {
     level: Level,
     facts: &'a Facts<'a>,
     findings: Vec<Finding>,
+    fingerprints: Fingerprints,
     omitted: u64,
     /// The highest level among those that were only counted.
     omitted_level: Level,
     undecided: Vec<Undecided>,
-    /// The questions so far: one that comes again is the same.
+    /// The questions so far, so that none is listed twice.
     asked: HashSet<Undecided>,
 }
 
@@ -270,6 +289,7 @@ impl<'a> Out<'a> {
             level,
             facts,
             findings: Vec::new(),
+            fingerprints: Fingerprints::default(),
             omitted: 0,
             omitted_level: Level::Off,
             undecided: Vec::new(),
@@ -284,25 +304,39 @@ impl<'a> Out<'a> {
             self.omitted_level = self.omitted_level.max(self.level.min(found.at_most));
             return;
         }
+        let fix = found.fix.clone().unwrap_or_else(|| Fix::new(self.rule.docs.fix));
+        let level = self.level.min(found.at_most);
+        let finding = self.finding(found, fix, level);
+        self.findings.push(finding);
+    }
+
+    fn finding(&mut self, found: Found, fix: Fix, level: Level) -> Finding {
         let scope = found.scope.unwrap_or_else(|| match found.locations.first().and_then(|location| location.layer) {
             Some(layer) => self.facts.scope(layer),
             None => Scope::Own,
         });
+        // Texts may quote a command or a variable: whatever the image keeps secret stays out of them.
         let redactor = &self.facts.image().redactor;
-        self.findings.push(Finding {
-            rule: self.rule.id,
-            level: self.level.min(found.at_most),
+        let redact = |text: &str| redactor.redact_sentence(text);
+        let subject = redact(&found.subject);
+        let fingerprint =
+            self.fingerprints.next(self.rule.id, &subject, found.locations.first(), found.group.as_ref());
+        Finding {
+            rule: RuleId::new(self.rule.id),
+            level,
             confidence: found.confidence,
-            // They may quote a command or a variable: whatever the image keeps secret stays out of them.
-            subject: redactor.redact_sentence(&found.subject),
-            message: redactor.redact_sentence(&found.message),
-            fix: redactor.redact_sentence(&found.fix.unwrap_or_else(|| self.rule.docs.fix.to_string())),
+            message: redact(&found.message),
+            fix: Fix { advice: redact(&fix.advice), lines: fix.lines.iter().map(|line| redact(line)).collect() },
             locations: found.locations,
+            group: found.group,
             scope,
-        });
+            fingerprint,
+            waiver: None,
+            subject,
+        }
     }
 
-    /// Takes one of several questions that stay open.
+    /// Takes one of several questions that are undecided.
     pub fn undecided(&mut self, question: Undecided) {
         let redactor = &self.facts.image().redactor;
         let (subject, reason) =
@@ -314,20 +348,54 @@ impl<'a> Out<'a> {
     }
 
     /// What was taken.
-    pub fn finish(mut self) -> (Vec<Finding>, Vec<Undecided>) {
+    pub fn finish(mut self) -> (Vec<Finding>, Vec<Question>) {
         if self.omitted > 0 {
-            self.findings.push(Finding {
-                rule: self.rule.id,
-                level: self.omitted_level,
-                confidence: Confidence::Certain,
-                subject: MORE.to_string(),
-                message: format!("{} more findings of this rule are not listed one by one", self.omitted),
-                fix: self.rule.docs.fix.to_string(),
-                locations: Vec::new(),
-                scope: Scope::Unknown,
-            });
+            let message = format!("{} more findings of this rule are not listed one by one", self.omitted);
+            let more = Found::new(MORE, message).scope(Scope::Unknown);
+            let finding = self.finding(more, Fix::new(self.rule.docs.fix), self.omitted_level);
+            self.findings.push(finding);
         }
-        (self.findings, self.undecided)
+        let id = || RuleId::new(self.rule.id);
+        (self.findings, self.undecided.into_iter().map(|undecided| Question::new(id(), undecided)).collect())
+    }
+}
+
+/// What a rule is about, the most urgent first: reports list findings of one level in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Topic {
+    /// Whether the container starts.
+    Start,
+    /// Secrets.
+    Secrets,
+    /// Who runs in it.
+    User,
+    /// Its health check.
+    Health,
+    /// Who may change or execute what.
+    Rights,
+    /// What it listens on and what it is told.
+    Network,
+    /// What it need not contain.
+    Contents,
+    /// What it is called and how it can be read.
+    Identity,
+}
+
+/// What the rule with this id is about.
+pub fn topic(id: &str) -> Topic {
+    find(id).map_or(Topic::Identity, topic_of)
+}
+
+fn topic_of(rule: &Rule) -> Topic {
+    match rule.id {
+        "command-cannot-run" | "unknown-user" | "missing-init" | "shell-form-command" | "unusable-path-entry" => Topic::Start,
+        "secret-in-env" => Topic::Secrets,
+        "root-user" | "non-numeric-user" | "user-outside-group" => Topic::User,
+        id if id.contains("healthcheck") => Topic::Health,
+        "setuid-program" | "world-writable" | "code-writable-by-user" | "workdir-owner" | "needs-writable-root" => Topic::Rights,
+        "unexpected-port" | "port-mismatch" | "binds-to-loopback" | "bad-env-value" => Topic::Network,
+        "context-file-left" | "package-cache-left" | "build-tools-left" | "wasted-space" => Topic::Contents,
+        _ => Topic::Identity,
     }
 }
 

@@ -1,6 +1,8 @@
 //! What can be wrong with a stream of bytes, and where in it.
 
 use crate::limits;
+use crate::model::fault::LayerFault;
+use crate::model::fault::Offset;
 use crate::model::text::bytes;
 use std::io;
 
@@ -70,6 +72,27 @@ pub enum Fault {
     /// The consumer asked to stop; it holds the reason.
     #[error("stopped")]
     Stopped,
+}
+
+impl Fault {
+    /// Where it is, if one place is to blame.
+    pub fn offset(&self) -> Option<Offset> {
+        match self {
+            Fault::Io { stored, .. }
+            | Fault::Short { stored }
+            | Fault::Gzip { stored, .. }
+            | Fault::Zstd { stored, .. }
+            | Fault::ZstdWindow { stored, .. } => Some(Offset::Stored(*stored)),
+            Fault::Tar { at, .. } => Some(Offset::Tar(*at)),
+            Fault::Compression(_) | Fault::TooLarge | Fault::Ratio | Fault::Stopped => None,
+        }
+    }
+}
+
+impl From<&Fault> for LayerFault {
+    fn from(fault: &Fault) -> LayerFault {
+        LayerFault::Unreadable { offset: fault.offset(), what: fault.to_string() }
+    }
 }
 
 /// What is wrong with a tar.

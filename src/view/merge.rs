@@ -2,6 +2,8 @@
 //! (`place`), then what has become of what was there.
 
 use crate::limits;
+use crate::model::fault::ImageFault;
+use crate::model::fault::LayerFault;
 use crate::model::layer_facts::Entry;
 use crate::model::layer_facts::Kind;
 use crate::model::layer_facts::LayerFacts;
@@ -9,7 +11,6 @@ use crate::model::layer_facts::NONE;
 use crate::model::path::PathId;
 use crate::model::path::PathTable;
 use crate::model::path::TooManyPaths;
-use crate::model::text::shown_bytes;
 use crate::view::DIFFERENCES_LISTED;
 use crate::view::Difference;
 use crate::view::DifferenceKind;
@@ -47,10 +48,10 @@ pub fn merge(layers: Vec<Arc<LayerFacts>>) -> View {
     view.nodes[PathTable::ROOT as usize].inode = root;
     let entries: u64 = layers.iter().map(|facts| facts.entries.len() as u64).sum();
     if entries > limits::IMAGE_ENTRIES {
-        view.faults.push(format!(
+        view.faults.push(ImageFault::Limit(format!(
             "its layers have {entries} entries together, over the limit of {} (image entries)",
             limits::IMAGE_ENTRIES
-        ));
+        )));
         return view;
     }
     for (index, facts) in layers.into_iter().enumerate() {
@@ -170,7 +171,9 @@ impl View {
 
     fn fault(&mut self, layer: u32, path: &[u8], why: &str) {
         if self.faults.len() < FAULTS_LISTED {
-            self.faults.push(format!("layer {layer}: /{}: {why}", shown_bytes(path)));
+            let fault = LayerFault::Entry { path: path.to_vec(), what: why.to_string() };
+            let digest = self.layers.get(layer as usize).map(|facts| facts.digest.clone());
+            self.faults.push(ImageFault::Layer { index: layer as usize, digest, fault });
         }
     }
 

@@ -13,6 +13,7 @@ mod whiteouts;
 pub use crate::view::links::Followed;
 pub use crate::view::links::Resolved;
 
+use crate::model::fault::ImageFault;
 use crate::model::layer_facts::Entry;
 use crate::model::layer_facts::Kept;
 use crate::model::layer_facts::Kind;
@@ -43,7 +44,7 @@ pub struct View {
     /// Files that a second reading brought, by layer and entry.
     brought: HashMap<(usize, u32), Kept>,
     /// Places where the layers do not fit together, as messages for people.
-    pub faults: Vec<String>,
+    pub faults: Vec<ImageFault>,
     /// Places that unpackers read differently; of very many only the first.
     pub differences: Vec<Difference>,
 }

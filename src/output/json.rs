@@ -1,19 +1,20 @@
-//! The report as JSON, version 1: structs of its own, so that no change elsewhere changes it unseen.
+//! The report as JSON, version 1: structs of its own, so that no change elsewhere changes it unnoticed.
 //!
 //! Changes are additive; anything else is a new version. Every text is exact: control characters, C1, bidi overrides and
 //! characters that cannot be seen stand as `\uXXXX`. Bytes that are no UTF-8 stand as [`exact_bytes`] writes them.
 
+use crate::model::fault::ImageFault;
+use crate::model::fault::Offset;
 use crate::model::finding::Finding;
 use crate::model::finding::Level;
 use crate::model::finding::Location;
 use crate::model::finding::Scope;
-use crate::model::fingerprint::fingerprints;
 use crate::model::image::Image;
 use crate::model::layer_facts::Compression;
 use crate::model::text::exact_bytes;
 use crate::model::text::is_harmful;
-use crate::verdict::ImageReport;
-use crate::verdict::Report;
+use crate::report::ImageReport;
+use crate::report::Report;
 use serde::Serialize;
 use serde_json::ser::CharEscape;
 use serde_json::ser::Formatter;
@@ -43,8 +44,10 @@ struct Document<'a> {
     version: u32,
     /// Which program wrote this.
     tool: Tool,
-    /// The policies that judged, laid over each other: each is followed by those that it extends.
+    /// The policies that judged, each followed by those that it extends.
     policies: Vec<Policy<'a>>,
+    /// Every rule that was checked, sorted by id, whether or not it found anything.
+    rules: Vec<CheckedRule<'a>>,
     /// The worst of all images and errors.
     #[cfg_attr(test, schemars(extend("enum" = ["pass", "fail", "unjudged"])))]
     verdict: &'static str,
@@ -72,6 +75,17 @@ struct Policy<'a> {
     name: &'a str,
     /// SHA-256 of the policy's text, as hex.
     sha256: &'a str,
+}
+
+/// A rule that was checked.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct CheckedRule<'a> {
+    /// The rule's id.
+    id: &'a str,
+    /// The policy's level for it.
+    #[cfg_attr(test, schemars(extend("enum" = ["error", "warn", "note"])))]
+    level: &'static str,
 }
 
 /// An input that could not be read at all.
@@ -104,9 +118,11 @@ struct ImageEntry<'a> {
     /// May it ship?
     #[cfg_attr(test, schemars(extend("enum" = ["pass", "fail", "unjudged"])))]
     verdict: &'static str,
-    /// Why it could not be judged.
-    faults: &'a [String],
-    /// How many findings there are at each level.
+    /// Why it could not be judged, as sentences; `layers[0]` is the bottom layer.
+    faults: Vec<String>,
+    /// The same faults, with their places.
+    fault_details: Vec<FaultEntry<'a>>,
+    /// How many findings there are at each level: one for each cause, however many places it has.
     counts: Counts,
     /// Sums over the layers; null where the layers could not be read.
     sizes: Option<Sizes>,
@@ -122,6 +138,23 @@ struct ImageEntry<'a> {
     evidence: Vec<Evidence<'a>>,
 }
 
+/// Why an image could not be judged.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "Fault"))]
+struct FaultEntry<'a> {
+    /// What is wrong.
+    message: String,
+    /// The layer it is in, from the bottom, 0 first; null where it is in none.
+    layer: Option<usize>,
+    /// That layer's digest, where it is known.
+    digest: Option<&'a str>,
+    /// Where in the layer's stored bytes, where one place is to blame.
+    stored_offset: Option<u64>,
+    /// Where in the layer's tar, where one place is to blame.
+    tar_offset: Option<u64>,
+}
+
 /// How many findings there are.
 #[derive(Serialize, Default)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -132,7 +165,7 @@ struct Counts {
     warn: u64,
     /// At `note`.
     note: u64,
-    /// Waived by the policy; not counted at a level.
+    /// Accepted by a waiver of the policy; not counted at a level.
     waived: u64,
 }
 
@@ -146,7 +179,7 @@ struct Sizes {
     uncompressed: u64,
     /// Regular files of the merged view, each inode once.
     visible: u64,
-    /// Regular files that are shipped and can no longer be seen.
+    /// Regular files that still ship and are no longer visible.
     wasted: u64,
 }
 
@@ -185,24 +218,30 @@ struct Layer<'a> {
 #[cfg_attr(test, schemars(rename = "Finding"))]
 struct FindingEntry<'a> {
     /// The rule's id.
-    rule: &'static str,
-    /// How much it weighs.
+    rule: &'a str,
+    /// Its severity.
     #[cfg_attr(test, schemars(extend("enum" = ["error", "warn", "note"])))]
     level: &'static str,
     /// How sure it is.
     #[cfg_attr(test, schemars(extend("enum" = ["certain", "likely"])))]
     confidence: &'static str,
-    /// One sentence that says the fact.
+    /// The fact, as one sentence.
     message: &'a str,
     /// Whose it is.
     #[cfg_attr(test, schemars(extend("enum" = ["own", "base", "unknown"])))]
     scope: &'static str,
-    /// Names the finding across rebuilds.
-    fingerprint: String,
+    /// Identifies the finding across rebuilds.
+    fingerprint: &'a str,
     /// What to do.
     fix: &'a str,
-    /// The waiver that holds it; null where there is none.
+    /// Dockerfile lines that do it; empty where a few lines don't.
+    fix_lines: &'a [String],
+    /// Why the policy accepts it; null where no waiver does.
     waiver: Option<&'a str>,
+    /// The lowest directory that holds all the places of this cause; null where the rule doesn't gather places.
+    directory: Option<String>,
+    /// How many places the cause has; `locations` may list fewer, and lists a place once for each layer that ships it.
+    place_count: u64,
     /// The first is the primary one.
     locations: Vec<Place<'a>>,
 }
@@ -222,9 +261,11 @@ struct Place<'a> {
     instruction: Option<&'a str>,
     /// A field of the config.
     config: Option<&'a str>,
-    /// `visible`, or `shipped`: hidden by a later layer, but there to be read.
+    /// `visible`, or `shipped`: hidden by a later layer, but still in the image.
     #[cfg_attr(test, schemars(extend("enum" = ["visible", "shipped", null])))]
     state: Option<&'static str>,
+    /// What is there, in a few words.
+    detail: Option<&'a str>,
 }
 
 /// A question that the image's bytes cannot answer.
@@ -232,11 +273,13 @@ struct Place<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Undecided<'a> {
     /// The rule that asked.
-    rule: &'static str,
+    rule: &'a str,
     /// What was asked about.
     subject: &'a str,
     /// Why there is no answer.
     reason: &'a str,
+    /// The layer it is about, from the bottom, 0 first; null where it is about none.
+    layer: Option<usize>,
 }
 
 /// Something that was not looked at.
@@ -249,6 +292,8 @@ struct NotExamined<'a> {
     count: u64,
     /// How many bytes, where that is known.
     bytes: Option<u64>,
+    /// The layer it is in, from the bottom, 0 first; null where it is in none.
+    layer: Option<usize>,
     /// Why.
     reason: &'a str,
 }
@@ -273,6 +318,11 @@ impl<'a> Document<'a> {
             version: VERSION,
             tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
             policies: report.policies.iter().map(|p| Policy { name: &p.name, sha256: &p.sha256 }).collect(),
+            rules: report
+                .rules
+                .iter()
+                .map(|rule| CheckedRule { id: rule.id.as_str(), level: rule.level.name() })
+                .collect(),
             verdict: report.verdict().name(),
             images: report.images.iter().map(image).collect(),
             errors: report
@@ -292,7 +342,6 @@ fn image(report: &ImageReport) -> ImageEntry<'_> {
         visible: sizes.visible,
         wasted: sizes.wasted,
     });
-    let prints = fingerprints(&report.findings);
     ImageEntry {
         reference: &image.reference,
         names: &image.names,
@@ -300,20 +349,32 @@ fn image(report: &ImageReport) -> ImageEntry<'_> {
         config_digest: image.config_digest.as_str(),
         platform: &image.platform,
         verdict: report.verdict.name(),
-        faults: &report.faults,
+        faults: report.faults.iter().map(fault).collect(),
+        fault_details: report.faults.iter().map(fault_entry).collect(),
         counts: counts(&report.findings),
         sizes,
         layers: (0..image.layers.len()).map(|index| layer(report, index)).collect(),
-        findings: report.findings.iter().zip(prints).map(|(found, print)| finding(image, found, print)).collect(),
+        findings: report.findings.iter().map(|found| finding(image, found)).collect(),
         undecided: report
             .undecided
             .iter()
-            .map(|(rule, question)| Undecided { rule, subject: &question.subject, reason: &question.reason })
+            .map(|question| Undecided {
+                rule: question.rule.as_str(),
+                subject: &question.undecided.subject,
+                reason: &question.undecided.reason,
+                layer: question.layer,
+            })
             .collect(),
         not_examined: report
             .not_examined
             .iter()
-            .map(|n| NotExamined { kind: &n.kind, count: n.count, bytes: n.bytes, reason: &n.reason })
+            .map(|n| NotExamined {
+                kind: &n.kind,
+                count: n.count,
+                bytes: n.bytes,
+                layer: n.layer,
+                reason: &n.reason,
+            })
             .collect(),
         evidence: report
             .evidence
@@ -328,9 +389,38 @@ fn image(report: &ImageReport) -> ImageEntry<'_> {
     }
 }
 
+/// A fault as a sentence that counts layers as the rest of the JSON does.
+pub fn fault(fault: &ImageFault) -> String {
+    match fault.layer() {
+        Some((index, Some(digest))) => format!("layers[{index}] ({digest}): {fault}"),
+        Some((index, None)) => format!("layers[{index}]: {fault}"),
+        None => fault.to_string(),
+    }
+}
+
+fn fault_entry(fault: &ImageFault) -> FaultEntry<'_> {
+    let layer = fault.layer();
+    let (stored_offset, tar_offset) = match fault.offset() {
+        Some(Offset::Stored(at)) => (Some(at), None),
+        Some(Offset::Tar(at)) => (None, Some(at)),
+        None => (None, None),
+    };
+    FaultEntry {
+        message: fault.to_string(),
+        layer: layer.map(|(index, _)| index),
+        digest: layer.and_then(|(_, digest)| digest).map(|digest| digest.as_str()),
+        stored_offset,
+        tar_offset,
+    }
+}
+
 fn counts(findings: &[Finding]) -> Counts {
     let mut counts = Counts::default();
     for finding in findings {
+        if finding.waiver.is_some() {
+            counts.waived += 1;
+            continue;
+        }
         match finding.level {
             Level::Error => counts.error += 1,
             Level::Warn => counts.warn += 1,
@@ -365,16 +455,20 @@ fn layer(report: &ImageReport, index: usize) -> Layer<'_> {
     }
 }
 
-fn finding<'a>(image: &'a Image, finding: &'a Finding, fingerprint: String) -> FindingEntry<'a> {
+fn finding<'a>(image: &'a Image, finding: &'a Finding) -> FindingEntry<'a> {
+    let group = finding.group.as_ref();
     FindingEntry {
-        rule: finding.rule,
+        rule: finding.rule.as_str(),
         level: finding.level.name(),
         confidence: finding.confidence.name(),
         message: &finding.message,
         scope: finding.scope.name(),
-        fingerprint,
-        fix: &finding.fix,
-        waiver: None,
+        fingerprint: finding.fingerprint.as_str(),
+        fix: &finding.fix.advice,
+        fix_lines: &finding.fix.lines,
+        waiver: finding.waiver.as_ref().map(|waiver| waiver.reason.as_str()),
+        directory: group.map(|group| format!("/{}", exact_bytes(&group.directory))),
+        place_count: group.map_or(finding.locations.len() as u64, |group| group.count),
         locations: finding.locations.iter().map(|location| place(image, location)).collect(),
     }
 }
@@ -388,6 +482,7 @@ fn place<'a>(image: &'a Image, location: &'a Location) -> Place<'a> {
         instruction: location.layer.and_then(|index| image.instruction(index)).map(|made| made.text.as_str()),
         config: location.config.as_deref(),
         state: location.state.map(|state| state.name()),
+        detail: location.detail.as_deref(),
     }
 }
 
@@ -451,7 +546,7 @@ impl Formatter for Harmless {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::sample;
+    use crate::output::sample;
     use schemars::generate::SchemaSettings;
 
     fn text(report: &Report) -> String {

@@ -6,9 +6,9 @@ use crate::model::layer_facts::Compression;
 use crate::model::text::bytes;
 use crate::model::text::count;
 use crate::model::text::shown;
-use crate::report::wrap;
-use crate::verdict::ImageReport;
-use crate::verdict::Report;
+use crate::output::wrap;
+use crate::report::ImageReport;
+use crate::report::Report;
 use crate::verdict::Verdict;
 use comfy_table::Cell;
 use comfy_table::CellAlignment;
@@ -47,10 +47,24 @@ fn numbers(table: &mut Table, text_column: usize) {
     }
 }
 
-/// An instruction on one line: what its author broke into lines and indented reads on.
+/// An instruction on one line: breaks and indentation become blanks, and long digests are cut.
 pub fn instruction(made: &Instruction) -> String {
-    shown(&made.text.split_ascii_whitespace().collect::<Vec<_>>().join(" "))
+    let words = made.text.split_ascii_whitespace().map(short_digest).collect::<Vec<_>>();
+    shown(&words.join(" "))
 }
+
+/// `dir:b5380b0b53e8…` for a word that ends in a long hex digest, as the classic builder writes what it copied.
+fn short_digest(word: &str) -> String {
+    let digits = word.bytes().rev().take_while(u8::is_ascii_hexdigit).count();
+    match digits >= DIGEST_MIN {
+        true => format!("{}…", &word[..word.len() - digits + DIGEST_KEPT]),
+        false => word.to_string(),
+    }
+}
+
+/// A run of hex digits of this length is a digest, and of a digest so many are shown.
+const DIGEST_MIN: usize = 32;
+const DIGEST_KEPT: usize = 12;
 
 /// The layers, the bottom one first.
 pub fn layers(image: &ImageReport, width: usize) -> String {
@@ -62,24 +76,24 @@ pub fn layers(image: &ImageReport, width: usize) -> String {
     }
     let rows = image.layers.iter().enumerate().map(|(index, layer)| {
         let stored = match layer.compression {
-            Compression::None => "plain".to_string(),
+            Compression::None => "–".to_string(),
             _ => bytes(layer.stored),
         };
         let made = image.image.instruction(index).map_or(String::new(), instruction);
         let made = wrap::shorten(&made, INSTRUCTION_MAX);
-        (index.to_string(), stored, bytes(layer.uncompressed), layer.entries, made)
+        ((index + 1).to_string(), stored, bytes(layer.uncompressed), layer.entries, made)
     });
     if width < WIDE {
-        let mut table = table(&["#", "layer"], width);
+        let mut table = table(&["layer", "instruction"], width);
         for (index, stored, uncompressed, entries, made) in rows {
             let entries = if entries == 1 { "1 entry".to_string() } else { format!("{entries} entries") };
-            let stored = if stored == "plain" { "stored plain".to_string() } else { format!("{stored} compressed") };
+            let stored = if stored == "–" { "not compressed".to_string() } else { format!("{stored} compressed") };
             table.add_row(vec![index, format!("{made}\n{uncompressed}, {stored}, {entries}")]);
         }
         numbers(&mut table, 1);
         return table.trim_fmt();
     }
-    let mut table = table(&["#", "compressed", "uncompressed", "entries", "instruction"], width);
+    let mut table = table(&["layer", "compressed", "uncompressed", "entries", "instruction"], width);
     for (index, stored, uncompressed, entries, made) in rows {
         table.add_row(vec![index, stored, uncompressed, entries.to_string(), made]);
     }
@@ -88,21 +102,38 @@ pub fn layers(image: &ImageReport, width: usize) -> String {
 }
 
 /// The sums, as a sentence.
-pub fn sums(image: &ImageReport) -> Option<String> {
-    let sizes = image.sizes.filter(|_| !image.image.layers.is_empty())?;
-    let compressed = match sizes.compressed {
-        Some(compressed) => format!("{} compressed, ", bytes(compressed)),
-        None => String::new(),
+pub fn sums(image: &ImageReport) -> String {
+    let layers = count(image.image.layers.len() as u64, "layer");
+    let Some(sizes) = image.sizes.filter(|_| !image.image.layers.is_empty()) else {
+        return match image.image.layers.len() {
+            0 => "the image has no layers".to_string(),
+            _ => format!("{layers}, not measured"),
+        };
     };
+    let compressed = sizes.compressed.map_or(String::new(), |n| format!(" ({} compressed)", bytes(n)));
     let wasted = match sizes.wasted {
         0 => String::new(),
-        wasted => format!(", {} are wasted on files that cannot", bytes(wasted)),
+        wasted => format!(", {} hidden but still shipped", bytes(wasted)),
     };
     let (uncompressed, visible) = (bytes(sizes.uncompressed), bytes(sizes.visible));
-    Some(format!(
-        "Together {compressed}{uncompressed} uncompressed; {visible} of files can be seen in a container{wasted}."
-    ))
+    format!("{uncompressed} in {layers}{compressed}: {visible} visible{wasted}")
 }
+
+/// The largest layers, a line each.
+pub fn largest(image: &ImageReport, width: usize) -> Vec<String> {
+    let mut order: Vec<usize> = (0..image.layers.len()).filter(|&index| image.layers[index].uncompressed > 0).collect();
+    order.sort_by_key(|&index| (std::cmp::Reverse(image.layers[index].uncompressed), index));
+    let line = |&index: &usize| {
+        let lead = format!("{:>9}  layer {:<3}", bytes(image.layers[index].uncompressed), index + 1);
+        let made = image.image.instruction(index).map_or(String::new(), instruction);
+        let room = width.saturating_sub(lead.len() + 4).min(INSTRUCTION_MAX);
+        format!("{lead}  {}", wrap::shorten(&made, room)).trim_end().to_string()
+    };
+    order.iter().take(LARGEST_SHOWN).map(line).collect()
+}
+
+/// Layers that a report names by size unless everything is shown.
+const LARGEST_SHOWN: usize = 3;
 
 /// All images of a run, and the inputs that could not be read.
 pub fn summary(report: &Report, width: usize) -> String {

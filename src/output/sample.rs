@@ -3,26 +3,34 @@
 use crate::model::config::ImageConfig;
 use crate::model::digest::Algorithm;
 use crate::model::digest::Digest;
+use crate::model::fault::ImageFault;
+use crate::model::fault::LayerFault;
+use crate::model::fault::Offset;
 use crate::model::finding::Confidence;
 use crate::model::finding::Finding;
+use crate::model::finding::Fix;
 use crate::model::finding::Level;
 use crate::model::finding::Location;
+use crate::model::finding::Question;
+use crate::model::finding::RuleId;
 use crate::model::finding::Scope;
 use crate::model::finding::State;
 use crate::model::finding::Undecided;
+use crate::model::fingerprint::Fingerprints;
 use crate::model::image::Image;
 use crate::model::image::Instruction;
 use crate::model::image::Layer;
 use crate::model::layer_facts::Compression;
 use crate::policy::PolicyName;
-use crate::verdict::Evidence;
+use crate::report::CheckedRule;
+use crate::report::Evidence;
 use crate::verdict::FailOn;
-use crate::verdict::ImageReport;
-use crate::verdict::ImageSizes;
-use crate::verdict::InputError;
-use crate::verdict::LayerReport;
-use crate::verdict::NotExamined;
-use crate::verdict::Report;
+use crate::report::ImageReport;
+use crate::report::ImageSizes;
+use crate::report::InputError;
+use crate::report::LayerReport;
+use crate::report::NotExamined;
+use crate::report::Report;
 use crate::verdict::Verdict;
 
 fn digest(n: u8) -> Digest {
@@ -61,14 +69,17 @@ fn image(name: &str, instructions: &[&str]) -> Image {
 /// A finding at one place.
 pub fn finding(rule: &'static str, level: Level, message: &str, fix: &str, location: Location) -> Finding {
     Finding {
-        rule,
+        rule: RuleId::new(rule),
         level,
         confidence: Confidence::Certain,
         subject: message.to_string(),
         message: message.to_string(),
-        fix: fix.to_string(),
+        fix: Fix::new(fix),
+        fingerprint: Fingerprints::default().next(rule, message, Some(&location), None),
         locations: vec![location],
+        group: None,
         scope: Scope::Own,
+        waiver: None,
     }
 }
 
@@ -89,7 +100,8 @@ fn report(image: Image) -> ImageReport {
 fn run(images: Vec<ImageReport>) -> Report {
     let name = |name: &str| PolicyName { name: name.to_string(), sha256: "00".repeat(32) };
     let policies = vec![name("backend"), name("baseline")];
-    Report { policies, fail_on: FailOn::Level(Level::Error), images, errors: Vec::new() }
+    let rules = vec![CheckedRule { id: RuleId::new("root-user"), level: Level::Error }];
+    Report { policies, rules, fail_on: FailOn::Level(Level::Error), images, errors: Vec::new() }
 }
 
 /// One image with findings of every level, undecided questions and things that were not examined.
@@ -169,17 +181,15 @@ pub fn bad() -> Report {
         layer(3, Compression::Gzip, 120, 1_536, 0, 1),
     ];
     bad.findings = findings;
-    bad.undecided = vec![(
-        "healthcheck-target",
-        Undecided::unknowable(
-            "config.Healthcheck",
-            "the address holds a variable that only the container's shell knows",
-        ),
+    bad.undecided = vec![Question::new(
+        RuleId::new("healthcheck-target"),
+        Undecided::unknowable("config.Healthcheck", "the address contains a variable that Env doesn't set"),
     )];
     bad.not_examined = vec![NotExamined {
         kind: "platform".to_string(),
         count: 2,
         bytes: Some(61_000_000),
+        layer: None,
         reason: "linux/arm64 and linux/arm/v7 are listed, and their blobs are not in this input".to_string(),
     }];
     bad.evidence = vec![Evidence {
@@ -201,8 +211,13 @@ pub fn unjudged() -> Report {
     let mut broken = report(image("broken:1.0", &["COPY . ."]));
     broken.verdict = Verdict::Unjudged;
     broken.sizes = None;
-    broken.faults = vec!["layer 0 (sha256:010101010101): the tar ends inside a header".to_string()];
-    broken.undecided = vec![("world-writable", Undecided::denied("the files", "layer 0 could not be read"))];
+    broken.faults = vec![ImageFault::Layer {
+        index: 0,
+        digest: Some(digest(1)),
+        fault: LayerFault::Unreadable { offset: Some(Offset::Tar(512)), what: "the tar ends inside a header".to_string() },
+    }];
+    broken.undecided =
+        vec![Question::new(RuleId::new("world-writable"), Undecided::denied("the files", "a layer could not be read"))];
     let mut report = run(vec![broken, report(image("empty:1.0", &[]))]);
     report.errors = vec![InputError {
         reference: "no-such.tar".to_string(),
@@ -218,17 +233,22 @@ pub fn hostile() -> Report {
     let mut hostile = report(image(text, &[text]));
     hostile.image.platform = text.to_string();
     hostile.verdict = Verdict::Fail;
-    hostile.faults = vec![text.to_string()];
+    hostile.faults = vec![ImageFault::Contradiction(text.to_string())];
     hostile.findings = vec![finding(
         "root-user",
         Level::Error,
         text,
         text,
-        Location { path: Some(b"caf\xe9\\".to_vec()), layer: Some(0), config: Some(text.to_string()), state: None },
+        Location {
+            path: Some(b"caf\xe9\\".to_vec()),
+            layer: Some(0),
+            config: Some(text.to_string()),
+            ..Location::default()
+        },
     )];
-    hostile.undecided = vec![("root-user", Undecided::denied(text, text))];
+    hostile.undecided = vec![Question::new(RuleId::new("root-user"), Undecided::denied(text, text))];
     hostile.not_examined =
-        vec![NotExamined { kind: text.to_string(), count: 1, bytes: None, reason: text.to_string() }];
+        vec![NotExamined { kind: text.to_string(), count: 1, bytes: None, layer: None, reason: text.to_string() }];
     hostile.evidence = vec![Evidence {
         kind: text.to_string(),
         digest: text.to_string(),

@@ -1,7 +1,7 @@
 //! What the terminal shows, at several widths.
 
 use super::*;
-use crate::report::sample;
+use crate::output::sample;
 
 fn at(report: &Report, width: usize) -> String {
     let mut out = Vec::new();

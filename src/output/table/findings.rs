@@ -1,0 +1,226 @@
+//! The findings, the most severe and most urgent first: what is wrong, where, and what to do.
+//!
+//! Findings of one rule and level stand together. Notes take one line each unless everything is shown.
+
+use crate::model::finding::Confidence;
+use crate::model::finding::Finding;
+use crate::model::finding::Level;
+use crate::model::finding::Location;
+use crate::model::finding::Scope;
+use crate::model::finding::State;
+use crate::model::image::Image;
+use crate::model::text::count;
+use crate::model::text::shown;
+use crate::model::text::shown_bytes;
+use crate::output::sizes;
+use crate::output::table::page;
+use crate::output::table::page::Page;
+use crate::output::wrap;
+use crate::report::ImageReport;
+use crate::rules;
+use crate::rules::MORE;
+use std::io;
+
+/// Findings of one rule that are shown unless everything is.
+const FINDINGS_SHOWN: usize = 10;
+/// Paths of one finding, and layers, that are shown unless everything is.
+const PLACES_SHOWN: usize = 3;
+
+/// Findings of one rule at one level.
+pub struct Cluster<'a> {
+    /// Not empty, in the order of the report.
+    pub findings: Vec<&'a Finding>,
+    /// How many more there are that the report doesn't list.
+    pub more: Option<&'a Finding>,
+}
+
+impl Cluster<'_> {
+    fn first(&self) -> &Finding {
+        self.findings.first().copied().or(self.more).expect("a cluster is made of findings")
+    }
+}
+
+/// The findings that no waiver accepts, by level, urgency and rule.
+pub fn clusters(image: &ImageReport) -> Vec<Cluster<'_>> {
+    let mut clusters: Vec<Cluster<'_>> = Vec::new();
+    for finding in image.findings.iter().filter(|finding| finding.waiver.is_none()) {
+        let same = |cluster: &&mut Cluster<'_>| {
+            let first = cluster.first();
+            first.level == finding.level && first.rule == finding.rule
+        };
+        let cluster = match clusters.iter_mut().find(same) {
+            Some(cluster) => cluster,
+            None => {
+                clusters.push(Cluster { findings: Vec::new(), more: None });
+                clusters.last_mut().expect("just pushed")
+            }
+        };
+        match finding.subject == MORE && finding.locations.is_empty() {
+            true => cluster.more = Some(finding),
+            false => cluster.findings.push(finding),
+        }
+    }
+    clusters.sort_by_key(|cluster| {
+        let first = cluster.first();
+        (std::cmp::Reverse(first.level), rules::topic(first.rule.as_str()))
+    });
+    clusters
+}
+
+/// Writes all findings; `verbose` shows every place and unfolds the notes.
+pub fn write(page: &mut Page<'_>, image: &ImageReport, verbose: bool) -> io::Result<()> {
+    let mut is_first_note = true;
+    for cluster in clusters(image) {
+        let is_note = cluster.first().level == Level::Note;
+        if is_note && !verbose {
+            if std::mem::take(&mut is_first_note) {
+                page.line("")?;
+            }
+            folded(page, &cluster)?;
+            continue;
+        }
+        page.line("")?;
+        unfolded(page, &image.image, &cluster, verbose)?;
+    }
+    Ok(())
+}
+
+/// Each finding on a line of its own.
+fn folded(page: &mut Page<'_>, cluster: &Cluster<'_>) -> io::Result<()> {
+    let shown_max = cluster.findings.len().min(PLACES_SHOWN);
+    let mut rest = cluster.findings.len() - shown_max;
+    if cluster.more.is_some() {
+        rest = rest.max(1);
+    }
+    for finding in &cluster.findings[..shown_max] {
+        let rule = format!("{} ", finding.rule);
+        let lead = format!("note  {rule} ");
+        let message = wrap::shorten(&sentence(finding), page.width.saturating_sub(wrap::width(&lead)).max(20));
+        page.flow(0, 2, &[("note ", page::level(Level::Note)), (&rule, page::heading()), (&message, page::plain())])?;
+    }
+    if rest > 0 {
+        page.text(6, 6, &format!("and {} more", count(rest as u64, &format!("{} finding", cluster.first().rule))))?;
+    }
+    Ok(())
+}
+
+fn unfolded(page: &mut Page<'_>, image: &Image, cluster: &Cluster<'_>, verbose: bool) -> io::Result<()> {
+    let first = cluster.first();
+    let level = format!("{} ", first.level.name());
+    let rule = format!("{} ", first.rule);
+    let lead = [(level.as_str(), page::level(first.level)), (rule.as_str(), page::heading())];
+    if let ([finding], None) = (&cluster.findings[..], cluster.more) {
+        page.flow(0, 2, &[lead[0], lead[1], (&sentence(finding), page::plain())])?;
+        places(page, image, finding, 2, verbose)?;
+        return fix(page, finding, 2);
+    }
+    let total = count(cluster.findings.len() as u64, "finding");
+    page.flow(0, 2, &[lead[0], lead[1], (&total, page::plain())])?;
+    let has_one_fix = cluster.findings.iter().all(|finding| finding.fix == first.fix);
+    let shown_max = if verbose { cluster.findings.len() } else { FINDINGS_SHOWN };
+    for finding in cluster.findings.iter().take(shown_max) {
+        page.text(2, 4, &sentence(finding))?;
+        places(page, image, finding, 4, verbose)?;
+        if !has_one_fix {
+            fix(page, finding, 4)?;
+        }
+    }
+    if cluster.findings.len() > shown_max {
+        page.text(2, 4, &format!("and {} more (--verbose shows them)", cluster.findings.len() - shown_max))?;
+    }
+    if let Some(more) = cluster.more {
+        page.text(2, 4, &shown(&more.message))?;
+    }
+    if has_one_fix { fix(page, first, 2) } else { Ok(()) }
+}
+
+fn sentence(finding: &Finding) -> String {
+    let doubt = if finding.confidence == Confidence::Likely { " (likely)" } else { "" };
+    let base = if finding.scope == Scope::Base { " (base image)" } else { "" };
+    format!("{}{doubt}{base}", shown(&finding.message))
+}
+
+fn fix(page: &mut Page<'_>, finding: &Finding, indent: usize) -> io::Result<()> {
+    page.labelled(indent, ("fix", page::fix()), &shown(&finding.fix.advice))?;
+    finding.fix.lines.iter().try_for_each(|line| page.text(indent + 7, indent + 11, &shown(line)))
+}
+
+/// Where a finding is true: its paths, then the layers with their instructions. A field of the config is only named where
+/// everything is shown: the message says it in other words.
+fn places(page: &mut Page<'_>, image: &Image, finding: &Finding, indent: usize, verbose: bool) -> io::Result<()> {
+    let label = ("at", page::faint());
+    let paths = paths(finding, verbose);
+    let mut label = Some(label);
+    let mut line = |page: &mut Page<'_>, text: &str| page.labelled(indent, label.take().unwrap_or(("", page::plain())), text);
+    if verbose {
+        for path in &paths {
+            line(page, path)?;
+        }
+        for config in finding.locations.iter().filter_map(|location| location.config.as_deref()) {
+            line(page, &shown(config))?;
+        }
+    } else if !paths.is_empty() {
+        line(page, &paths.join(", "))?;
+    }
+    let layers = layers(finding);
+    let shown_max = if verbose { layers.len() } else { PLACES_SHOWN };
+    for (layer, is_hidden) in layers.iter().take(shown_max) {
+        let hidden = if *is_hidden { ", hidden by a later layer" } else { "" };
+        let lead = format!("layer {} of {}{hidden}", layer + 1, image.layers.len());
+        let room = page.width.saturating_sub(indent + 5 + wrap::width(&lead) + 2);
+        match image.instruction(*layer).map(sizes::instruction) {
+            Some(made) if room >= INSTRUCTION_MIN => line(page, &format!("{lead}: {}", wrap::shorten(&made, room)))?,
+            _ => line(page, &lead)?,
+        }
+    }
+    if layers.len() > shown_max {
+        line(page, &format!("and {} more", count((layers.len() - shown_max) as u64, "layer")))?;
+    }
+    Ok(())
+}
+
+/// Columns that an instruction needs to be worth showing.
+const INSTRUCTION_MIN: usize = 12;
+
+/// The distinct paths, as far as they are shown, and how many more there are. A single path that the message names is
+/// not repeated.
+fn paths(finding: &Finding, verbose: bool) -> Vec<String> {
+    let mut paths: Vec<&Location> = Vec::new();
+    for location in finding.locations.iter().filter(|location| location.path.is_some()) {
+        if paths.last().is_none_or(|last| last.path != location.path) {
+            paths.push(location);
+        }
+    }
+    let name = |location: &&Location| {
+        let path = format!("/{}", shown_bytes(location.path.as_deref().unwrap_or_default()));
+        match &location.detail {
+            Some(detail) => format!("{path} ({})", shown(detail)),
+            None => path,
+        }
+    };
+    let total = finding.group.as_ref().map_or(paths.len() as u64, |group| group.count.max(paths.len() as u64));
+    let shown_max = if verbose { paths.len() } else { PLACES_SHOWN };
+    let mut names: Vec<String> = paths.iter().take(shown_max).map(name).collect();
+    if let ([only], 1) = (&names[..], total)
+        && finding.message.contains(only.as_str())
+    {
+        names.clear();
+    } else if total > names.len() as u64 {
+        names.push(format!("and {} more", total - names.len() as u64));
+    }
+    names
+}
+
+/// The distinct layers in the order in which the locations name them, each with whether everything there is hidden.
+fn layers(finding: &Finding) -> Vec<(usize, bool)> {
+    let mut layers: Vec<(usize, bool)> = Vec::new();
+    for location in &finding.locations {
+        let Some(layer) = location.layer else { continue };
+        let is_hidden = location.state == Some(State::Shipped);
+        match layers.iter_mut().find(|(known, _)| *known == layer) {
+            Some((_, all_hidden)) => *all_hidden &= is_hidden,
+            None => layers.push((layer, is_hidden)),
+        }
+    }
+    layers
+}

@@ -1,0 +1,142 @@
+//! Places that have one cause in common, gathered into one finding.
+//!
+//! A cause is whatever a rule says it is, usually the layer whose instruction put the places at fault. Not here: the
+//! wording.
+
+use crate::limits;
+use crate::model::finding::Group;
+use crate::model::finding::Location;
+use crate::model::finding::State;
+use crate::model::path;
+use crate::model::text::shown_bytes;
+use std::collections::BTreeMap;
+
+/// The places of one cause, and the lowest directory that holds them all.
+#[derive(Debug, Default)]
+pub struct Places {
+    count: u64,
+    /// `None` as long as there is no place.
+    directory: Option<Vec<u8>>,
+    locations: Vec<Location>,
+}
+
+impl Places {
+    /// Adds a place that can be seen in a container.
+    pub fn add_visible(&mut self, path: &[u8], is_directory: bool, layer: Option<usize>) {
+        self.add(path, is_directory, [Location::path(path, layer, State::Visible)]);
+    }
+
+    /// Adds a place, with a location for each layer that shipped it. Beyond [`limits::PLACES_PER_FINDING`] places are only
+    /// counted.
+    pub fn add(&mut self, path: &[u8], is_directory: bool, locations: impl IntoIterator<Item = Location>) {
+        let directory = if is_directory { path } else { path::parent(path) };
+        match &mut self.directory {
+            None => self.directory = Some(directory.to_vec()),
+            Some(common) => common.truncate(common_directory(common, directory)),
+        }
+        self.count += 1;
+        if self.count <= limits::PLACES_PER_FINDING as u64 {
+            self.locations.extend(locations);
+        }
+    }
+
+    /// How many places there are.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The directory that holds them all, harmless to show: `/app`.
+    pub fn directory(&self) -> String {
+        format!("/{}", shown_bytes(self.directory.as_deref().unwrap_or_default()))
+    }
+
+    /// The path, if there is one place only, harmless to show; else how many there are and where:
+    /// `78 paths below /app`.
+    pub fn name(&self, plural: &str) -> String {
+        match (self.count, self.locations.first().and_then(|location| location.path.as_ref())) {
+            (1, Some(path)) => format!("/{}", shown_bytes(path)),
+            (count, _) if self.directory.as_deref().is_none_or(<[u8]>::is_empty) => format!("{count} {plural}"),
+            (count, _) => format!("{count} {plural} below {}", self.directory()),
+        }
+    }
+
+    /// The group and its locations, sorted by path and layer.
+    pub fn finish(mut self) -> (Group, Vec<Location>) {
+        self.locations.sort_by(|a, b| a.path.cmp(&b.path));
+        (Group { directory: self.directory.unwrap_or_default(), count: self.count }, self.locations)
+    }
+}
+
+/// Places by their cause.
+pub struct Causes<K> {
+    places: BTreeMap<K, Places>,
+}
+
+impl<K: Ord> Causes<K> {
+    /// None yet.
+    pub fn new() -> Causes<K> {
+        Causes { places: BTreeMap::new() }
+    }
+
+    /// The places of a cause.
+    pub fn of(&mut self, cause: K) -> &mut Places {
+        self.places.entry(cause).or_default()
+    }
+}
+
+impl<K> IntoIterator for Causes<K> {
+    type Item = (K, Places);
+    type IntoIter = std::collections::btree_map::IntoIter<K, Places>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.places.into_iter()
+    }
+}
+
+/// The length of the longest path of directories that both paths begin with.
+fn common_directory(a: &[u8], b: &[u8]) -> usize {
+    let same = a.iter().zip(b).take_while(|(x, y)| x == y).count();
+    let ends = |path: &[u8]| path.len() == same || path.get(same) == Some(&b'/');
+    if ends(a) && ends(b) {
+        return same;
+    }
+    a[..same].iter().rposition(|&b| b == b'/').unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(paths: &[(&str, bool)]) -> Places {
+        let mut places = Places::default();
+        paths.iter().for_each(|(path, is_directory)| places.add_visible(path.as_bytes(), *is_directory, Some(0)));
+        places
+    }
+
+    #[test]
+    fn the_directory_is_the_lowest_that_holds_all_places() {
+        assert_eq!(of(&[("app/a", false)]).directory(), "/app");
+        assert_eq!(of(&[("app", true), ("app/sub/x", false)]).directory(), "/app");
+        assert_eq!(of(&[("app/sub/x", false), ("app/subtree/y", false)]).directory(), "/app");
+        assert_eq!(of(&[("app/x", false), ("apple/y", false)]).directory(), "/");
+        assert_eq!(of(&[("usr/bin/a", false), ("usr/bin/b", false)]).directory(), "/usr/bin");
+        assert_eq!(of(&[("srv/x/y", false), ("srv", true)]).directory(), "/srv");
+    }
+
+    #[test]
+    fn one_place_is_named_and_several_are_counted() {
+        assert_eq!(of(&[("app/a", false)]).name("paths"), "/app/a");
+        assert_eq!(of(&[("app/a", false), ("app/b/c", false)]).name("paths"), "2 paths below /app");
+        assert_eq!(of(&[("app/a", false), ("srv/b", false)]).name("paths"), "2 paths");
+    }
+
+    #[test]
+    fn places_beyond_the_bound_are_counted() {
+        let mut places = Places::default();
+        for n in 0..limits::PLACES_PER_FINDING + 3 {
+            places.add_visible(format!("d/{n}").as_bytes(), false, None);
+        }
+        let (group, locations) = places.finish();
+        assert_eq!((group.count, locations.len()), (503, 500));
+    }
+}
