@@ -270,7 +270,8 @@ fn explain(args: &ExplainArgs, console: &mut Console<'_>) -> Result<u8, Trouble>
         };
         return Err(Trouble::Unknown { what: format!("there is no rule `{}`", shown(&args.rule)), hint: Some(hint) });
     };
-    let page = crate::rules::page::page(rule, &builtin::levels(rule.id, crate::rules::ALL)?);
+    let levels = builtin::levels(rule.id, crate::rules::ALL)?;
+    let page = crate::rules::page::terminal(rule, &levels, console.options.width);
     console.out.write_all(page.as_bytes()).map_err(|error| Trouble::Output(None, error))?;
     Ok(0)
 }

@@ -53,16 +53,20 @@ pub struct Rule {
     pub check: fn(&Facts<'_>, &Settings, &mut Out<'_>) -> Result<(), Undecided>,
 }
 
-/// The texts of a rule's page. Plain sentences.
+/// The texts of a rule's page. Blank lines separate paragraphs.
 pub struct Docs {
-    /// Why it matters.
+    /// Why it matters: the consequences.
     pub why: &'static str,
-    /// What in the image proves it.
-    pub evidence: &'static str,
-    /// What it cannot see.
-    pub blind: &'static str,
-    /// What to do, in Dockerfile words; also the fix of a finding that brings none of its own.
+    /// What in the image it checks.
+    pub checks: &'static str,
+    /// What it can't see.
+    pub limits: &'static str,
+    /// What to do, with the Dockerfile line; also the fix of a finding that has none of its own.
     pub fix: &'static str,
+    /// A Dockerfile that breaks the rule, or a command (after `$ `) and its output.
+    pub before: &'static str,
+    /// The same, fixed.
+    pub after: &'static str,
     /// The smallest image that breaks it, in the notation of the tests.
     pub breaks: &'static str,
     /// The smallest image that keeps it.
@@ -382,10 +386,34 @@ mod tests {
         assert!(ALL.windows(2).all(|pair| pair[0].id < pair[1].id));
         for rule in ALL {
             let docs = &rule.docs;
-            let texts = [docs.why, docs.evidence, docs.blind, docs.fix, docs.breaks, docs.keeps, rule.title];
+            let texts = [
+                rule.title,
+                docs.why,
+                docs.checks,
+                docs.limits,
+                docs.fix,
+                docs.before,
+                docs.after,
+                docs.breaks,
+                docs.keeps,
+            ];
             assert!(texts.iter().all(|text| !text.is_empty()) && !rule.rows.is_empty(), "{}", rule.id);
             assert!(docs.breaks.contains(&format!("#! {}", rule.id)), "{}", rule.id);
             assert!(find(rule.id).is_some());
+        }
+    }
+
+    /// A terminal page indents them by two columns.
+    #[test]
+    fn examples_are_short_and_differ() {
+        for rule in ALL {
+            let (before, after) = (rule.docs.before, rule.docs.after);
+            assert_ne!(before, after, "{}", rule.id);
+            for example in [before, after] {
+                assert!(example.starts_with("FROM ") || example.starts_with("$ "), "{}", rule.id);
+                assert!(example.lines().count() <= 8, "{}", rule.id);
+                assert!(example.lines().all(|line| line.len() <= 78), "{}", rule.id);
+            }
         }
     }
 }
