@@ -18,8 +18,8 @@ pub const WITHOUT_CAPABILITIES: Param = Param {
     name: "without-capabilities",
     kind: ParamKind::Flag,
     about: "Judge the container without capabilities, as in Kubernetes' restricted profile: a program that only the \
-            runtime's capabilities can reach can't run, and root is bound by permissions too. Default: `false`, \
-            Docker's default capabilities.",
+            runtime's capabilities can reach can't run, and root is bound by permissions too. Default: `false` \
+            (Docker's default capabilities).",
 };
 
 /// The capabilities that a policy says the containers get.

@@ -11,6 +11,8 @@ use crate::rules::Rule;
 
 /// Columns of a Markdown page, and at most of a page in a terminal.
 const COLUMNS: usize = 100;
+/// Columns of a piece of code in a sentence that is not broken.
+const CODE_COLUMNS: usize = 40;
 
 /// One section of a page.
 struct Section<'a> {
@@ -177,19 +179,31 @@ fn wrap(text: &str, first: &str, rest: &str, width: usize) -> String {
     out
 }
 
-/// The words of a paragraph. A word that opens a block of Markdown at the start of a line stays with the one before it.
+/// The words of a paragraph. A short piece of code stays whole, and a word that opens a block of Markdown at the start
+/// of a line stays with the one before it.
 fn unbreakable(paragraph: &str) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    for word in paragraph.split_whitespace() {
-        match words.last_mut() {
-            Some(last) if opens_block(word) => {
-                last.push(' ');
-                last.push_str(word);
+    let words: Vec<&str> = paragraph.split_whitespace().collect();
+    let is_quote = |word: &str| word.matches('`').count() % 2 == 1;
+    let mut out: Vec<String> = Vec::new();
+    let mut at = 0;
+    while at < words.len() {
+        let end = if is_quote(words[at]) { words[at + 1..].iter().position(|word| is_quote(word)) } else { None };
+        let last = end.map_or(at, |end| at + 1 + end);
+        let code = words[at..=last].join(" ");
+        let is_whole = code.chars().count() <= CODE_COLUMNS;
+        let parts = if is_whole { vec![code.as_str()] } else { words[at..=last].to_vec() };
+        for part in parts {
+            match out.last_mut() {
+                Some(before) if opens_block(part) => {
+                    before.push(' ');
+                    before.push_str(part);
+                }
+                _ => out.push(part.to_string()),
             }
-            _ => words.push(word.to_string()),
         }
+        at = last + 1;
     }
-    words
+    out
 }
 
 fn opens_block(word: &str) -> bool {
@@ -216,10 +230,10 @@ mod tests {
             about: "The highest uid that counts as root, for images whose accounts begin above it. Default: 0.",
         }],
         docs: Docs {
-            why: "An attacker who takes over the process is uid 0 in the container and may use whatever it grants - \
-                  or more.\n\nSecond paragraph.",
+            why: "An attacker who takes over the process is uid 0 in the container and may use whatever it grants now \
+                  - or more.\n\nSecond paragraph.",
             checks: "The config's User.",
-            limits: "A runtime may override it.",
+            limits: "A runtime may override it: `docker run --user`.",
             fix: "Set USER.",
             before: "FROM alpine",
             after: "FROM alpine\nUSER 1000",
@@ -239,8 +253,8 @@ mod tests {
 
 ## Why
 
-An attacker who takes over the process is uid 0 in the container and may use whatever it
-grants - or more.
+An attacker who takes over the process is uid 0 in the container and may use whatever it grants
+now - or more.
 
 Second paragraph.
 
@@ -250,7 +264,7 @@ The config's User.
 
 ## What it can't see
 
-A runtime may override it.
+A runtime may override it: `docker run --user`.
 
 ## How to fix
 
@@ -291,7 +305,7 @@ Severity
 Why
   An attacker who takes over the process
   is uid 0 in the container and may use
-  whatever it grants - or more.
+  whatever it grants now - or more.
 
   Second paragraph.
 
@@ -299,7 +313,8 @@ What it checks
   The config's User.
 
 What it can't see
-  A runtime may override it.
+  A runtime may override it:
+  `docker run --user`.
 
 How to fix
   Set USER.

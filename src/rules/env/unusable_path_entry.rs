@@ -38,11 +38,11 @@ pub const RULE: Rule = Rule {
         fix: "Install into a directory that every user can traverse, such as /usr/local/bin or /opt/venv, and put that \
               on PATH: `ENV PATH=/opt/venv/bin:$PATH`. `pip install --user` as root installs into /root.",
         before: "FROM python:3.13-slim\n\
-                 RUN pip install --no-cache-dir --user uvicorn\n\
+                 RUN pip install --user uvicorn\n\
                  ENV PATH=/root/.local/bin:$PATH\n\
                  USER 10001",
         after: "FROM python:3.13-slim\n\
-                RUN python -m venv /opt/venv && /opt/venv/bin/pip install --no-cache-dir uvicorn\n\
+                RUN python -m venv /opt/venv && /opt/venv/bin/pip install uvicorn\n\
                 ENV PATH=/opt/venv/bin:$PATH\n\
                 USER 10001",
         breaks: "config user=1000 env=PATH=/root/.local/bin:/usr/bin\nlayer COPY --from=build /root/.local /root/.local\n  \

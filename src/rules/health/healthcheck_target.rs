@@ -1,4 +1,4 @@
-//! `healthcheck-target`: the health check requests another path or port than the policy requires.
+//! `healthcheck-target`: the health check doesn't request the policy's path or port.
 
 use crate::facts::Facts;
 use crate::facts::health::Health;
@@ -18,7 +18,7 @@ use crate::rules::shown;
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "healthcheck-target",
-    title: "the health check requests another path or port than the policy requires",
+    title: "the health check doesn't request the policy's path or port",
     rows: &["B5", "F6"],
     params: &[
         Param {

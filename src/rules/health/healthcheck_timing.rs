@@ -1,4 +1,4 @@
-//! `healthcheck-timing`: the health check's durations or retries differ from the policy's.
+//! `healthcheck-timing`: the health check's timing or retries differ from the policy's.
 
 use crate::facts::Facts;
 use crate::facts::health::Health;
@@ -16,7 +16,7 @@ use crate::rules::Settings;
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "healthcheck-timing",
-    title: "the health check's durations or retries differ from the policy's",
+    title: "the health check's timing or retries differ from the policy's",
     rows: &["B5", "F6"],
     params: &[
         Param { name: "interval", kind: ParamKind::Duration, about: "Time between two probes. Default: any." },

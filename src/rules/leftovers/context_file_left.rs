@@ -42,8 +42,9 @@ pub const RULE: Rule = Rule {
                  from layers made by COPY or ADD. `node_modules`, `site-packages` and `dist-packages` are skipped; if \
                  WORKDIR is `/`, so are the system directories.",
         limits: "Files with other names. Only the build history says that COPY or ADD made a layer, so a finding is \
-                 likely rather than certain; without history it is undecided.",
-        fix: "Add the name to .dockerignore, or copy only the files that the program needs: `COPY main.py ./`.",
+                 only likely; without history it is undecided.",
+        fix: "Add the name to .dockerignore, or copy only the files that the program needs, for example `COPY main.py \
+              ./`.",
         before: "FROM python:3.13-slim\n\
                  WORKDIR /app\n\
                  COPY . .\n\

@@ -1,4 +1,4 @@
-//! `package-cache-left`: package lists or a package manager's cache are left in the image.
+//! `package-cache-left`: package lists or package manager caches are left in the image.
 
 use crate::facts::Facts;
 use crate::model::finding::Location;
@@ -23,7 +23,7 @@ use std::collections::HashSet;
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "package-cache-left",
-    title: "package lists or a package manager's cache are left in the image",
+    title: "package lists or package manager caches are left in the image",
     rows: &["B10", "F2"],
     params: &[],
     docs: Docs {

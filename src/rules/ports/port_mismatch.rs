@@ -1,4 +1,4 @@
-//! `port-mismatch`: the server's port is not the exposed port or the health check's port.
+//! `port-mismatch`: the exposed or health-checked port is not the server's port.
 
 use crate::facts::Facts;
 use crate::facts::health::Health;
@@ -24,7 +24,7 @@ use std::collections::BTreeSet;
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "port-mismatch",
-    title: "the server's port is not the exposed port or the health check's port",
+    title: "the exposed or health-checked port is not the server's port",
     rows: &["B7", "F7"],
     params: &[],
     docs: Docs {

@@ -29,8 +29,8 @@ pub const RULE: Rule = Rule {
     docs: Docs {
         why: "A file that the program can't read might as well be missing. A file that belongs to a third account can \
               be changed by whoever runs as that account.",
-        checks: "Files and directories at and below WORKDIR in the merged filesystem. By its mode, each must be \
-                 readable for the image's user, and a directory also traversable. Its owner must be that user or root.",
+        checks: "Files and directories at and below WORKDIR in the merged filesystem. Their modes must let the image's \
+                 user read each one and traverse each directory, and each must belong to that user or to root.",
         limits: "Files with access control lists are undecided. Mounts are not considered, and links are not followed. \
                  Not checked: the working directory `/`, one that doesn't exist, and an image that runs as root.",
         fix: "Copy with the right owner and mode (`COPY --chown=app:app . .`), or keep root as the owner and make the \

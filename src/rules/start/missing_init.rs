@@ -31,8 +31,8 @@ pub const RULE: Rule = Rule {
                  that it is not a substitute for one. runsvdir and pm2-runtime don't count: runsvdir leaves its \
                  services running on SIGTERM, and pm2-runtime reaps only its own children.",
         limits: "`docker run --init`, which adds an init, and programs that reap their own children. An entry script \
-                 may start an init by itself, so a finding about one is likely rather than certain. An init passed to \
-                 the entry script as an argument counts.",
+                 may start an init by itself, so with an entry script a finding is only likely. An init passed to the \
+                 script as an argument counts.",
         fix: "Install an init and start the program with it: `RUN apk add --no-cache dumb-init` (Debian: `apt-get \
               install -y dumb-init`) and `ENTRYPOINT [\"dumb-init\", \"--\"]`.",
         before: "FROM node:22-alpine\n\

@@ -14,8 +14,8 @@ pub const RULE: Rule = Rule {
     rows: &["B4", "F5", "S1"],
     params: &[],
     docs: Docs {
-        why: "An attacker who takes over the process is uid 0 inside the container: every file in the image is theirs, \
-              and so is every weakness of the runtime that root can exploit.",
+        why: "An attacker who takes over the process is uid 0 inside the container: they can change every file in the \
+              image and exploit any weakness of the runtime that is open to root.",
         checks: "The config's `User`, as the runtime reads it: a number by its value (`0`, `00`, `0:0`), a name \
                  through `/etc/passwd` in the merged filesystem, where any name may have uid 0. An unset user is root.",
         limits: "Whether the runtime is given another user (`docker run --user`, `runAsUser`).",
