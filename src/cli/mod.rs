@@ -28,13 +28,13 @@ use crate::image::Listing;
 use crate::image::error::ImageError;
 use crate::limits;
 use crate::model::text::shown;
+use crate::output;
+use crate::output::Detail;
+use crate::output::Options;
 use crate::policy;
 use crate::policy::PolicyError;
 use crate::policy::builtin;
 use crate::policy::error::nearest;
-use crate::output;
-use crate::output::Detail;
-use crate::output::Options;
 use crate::report::ImageReport;
 use crate::report::InputError;
 use crate::report::build;
@@ -206,8 +206,7 @@ fn audit(args: AuditArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
     };
     let options = Options { detail, sizes: !args.no_sizes, ..console.options };
     match args.output {
-        None => output::write(&report, args.format, options, console.out)
-            .map_err(to_stdout)?,
+        None => output::write(&report, args.format, options, console.out).map_err(to_stdout)?,
         Some(path) => {
             // The file comes to be only when the whole report is there to be written.
             let mut bytes = Vec::new();
@@ -231,7 +230,8 @@ fn inspect(args: &InspectArgs, console: &mut Console<'_>) -> Result<u8, Trouble>
         match args.start {
             true => start::write(&args.image, &images, args.format, console.options.width, console.out),
             false => {
-                let reports: Vec<ImageReport> = images.into_iter().map(|image| build::unjudged(image, &listing)).collect();
+                let reports: Vec<ImageReport> =
+                    images.into_iter().map(|image| build::unjudged(image, &listing)).collect();
                 inspect::write(&args.image, &listing, &reports, args.format, console.options.width, console.out)
             }
         }
@@ -310,7 +310,8 @@ fn explain(args: &ExplainArgs, console: &mut Console<'_>) -> Result<u8, Trouble>
         };
         return Err(Trouble::Unknown { what: format!("there is no rule `{}`", shown(&args.rule)), hint: Some(hint) });
     };
-    let page = crate::rules::page::page(rule, &builtin::levels(rule.id, crate::rules::ALL)?);
+    let levels = builtin::levels(rule.id, crate::rules::ALL)?;
+    let page = crate::rules::page::terminal(rule, &levels, console.options.width);
     console.out.write_all(page.as_bytes()).map_err(to_stdout)?;
     Ok(0)
 }
@@ -328,7 +329,9 @@ fn man(args: &ManArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
     let page = match args.command.as_deref() {
         None => command,
         Some(name) => match command.find_subcommand(name) {
-            Some(subcommand) => subcommand.clone().name(format!("plimsoll-{name}")).display_name(format!("plimsoll-{name}")),
+            Some(subcommand) => {
+                subcommand.clone().name(format!("plimsoll-{name}")).display_name(format!("plimsoll-{name}"))
+            }
             None => {
                 let known: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
                 let hint = Some(format!("the commands are {}", known.join(", ")));

@@ -1,7 +1,7 @@
 //! The list of rules, as a table or as JSON.
 
-use crate::model::finding::Level;
 use crate::cli::args::ListFormat;
+use crate::model::finding::Level;
 use crate::output::Options;
 use crate::output::json;
 use crate::rules::Param;
@@ -111,8 +111,8 @@ mod tests {
     fn as_a_table() {
         let expected = "\
 rule          baseline  what is wrong
-root-user     error     the image starts as root
-unknown-user  –         the user does not exist in the image
+root-user     error     the image runs as root
+unknown-user  –         the user or group doesn't exist in the image
 ";
         assert_eq!(text(ListFormat::Table), expected);
     }

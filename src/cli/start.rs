@@ -2,6 +2,7 @@
 //!
 //! In: examined images. Out: text for people, or JSON. Not here: the proof itself (`facts::proof`).
 
+use crate::cli::args::ListFormat;
 use crate::examine::Examined;
 use crate::facts::Facts;
 use crate::facts::access::Capabilities;
@@ -11,7 +12,6 @@ use crate::facts::proof::Proof;
 use crate::facts::proof::Sort;
 use crate::model::finding::Undecided;
 use crate::model::text::shown;
-use crate::cli::args::ListFormat;
 use crate::output::json;
 use crate::output::table::named_fault;
 use crate::output::wrap;

@@ -92,9 +92,11 @@ fn image(
     }
     let mut blobs = Vec::new();
     for name in &layer_names {
-        blobs.push(source.member(name)?.ok_or_else(|| {
-            LayerFault::Missing(format!("{:?} is missing from the archive", shown(name)))
-        }));
+        blobs.push(
+            source
+                .member(name)?
+                .ok_or_else(|| LayerFault::Missing(format!("{:?} is missing from the archive", shown(name)))),
+        );
     }
     let paired = history::pair(&config);
     let layers = config

@@ -368,13 +368,7 @@ fn image(report: &ImageReport) -> ImageEntry<'_> {
         not_examined: report
             .not_examined
             .iter()
-            .map(|n| NotExamined {
-                kind: &n.kind,
-                count: n.count,
-                bytes: n.bytes,
-                layer: n.layer,
-                reason: &n.reason,
-            })
+            .map(|n| NotExamined { kind: &n.kind, count: n.count, bytes: n.bytes, layer: n.layer, reason: &n.reason })
             .collect(),
         evidence: report
             .evidence

@@ -24,13 +24,13 @@ use crate::model::layer_facts::Compression;
 use crate::policy::PolicyName;
 use crate::report::CheckedRule;
 use crate::report::Evidence;
-use crate::verdict::FailOn;
 use crate::report::ImageReport;
 use crate::report::ImageSizes;
 use crate::report::InputError;
 use crate::report::LayerReport;
 use crate::report::NotExamined;
 use crate::report::Report;
+use crate::verdict::FailOn;
 use crate::verdict::Verdict;
 
 fn digest(n: u8) -> Digest {
@@ -214,7 +214,10 @@ pub fn unjudged() -> Report {
     broken.faults = vec![ImageFault::Layer {
         index: 0,
         digest: Some(digest(1)),
-        fault: LayerFault::Unreadable { offset: Some(Offset::Tar(512)), what: "the tar ends inside a header".to_string() },
+        fault: LayerFault::Unreadable {
+            offset: Some(Offset::Tar(512)),
+            what: "the tar ends inside a header".to_string(),
+        },
     }];
     broken.undecided =
         vec![Question::new(RuleId::new("world-writable"), Undecided::denied("the files", "a layer could not be read"))];

@@ -48,11 +48,7 @@ pub fn write(report: &Report, options: Options, out: &mut dyn io::Write) -> io::
         if (index > 0 || !report.images.is_empty()) && !is_short {
             page.line("")?;
         }
-        page.flow(
-            0,
-            2,
-            &[("UNJUDGED ", page::verdict(Verdict::Unjudged)), (&shown(&error.reference), page::plain())],
-        )?;
+        page.flow(0, 2, &[("UNJUDGED ", page::verdict(Verdict::Unjudged)), (&shown(&error.reference), page::plain())])?;
         page.text(2, 2, &shown(&error.message))?;
         if let Some(hint) = &error.hint {
             page.text(2, 8, &format!("hint: {}", shown(hint)))?;

@@ -113,9 +113,8 @@ fn check(facts: &Facts<'_>, policy: &Policy) -> (Vec<Finding>, Vec<Question>) {
 
 /// Questions that no rule asks.
 fn own_questions(image: &Image, platform_claimed: Option<&str>, has_base: bool) -> Vec<Question> {
-    let question = |rule, subject: &str, reason: String| {
-        Question::new(RuleId::new(rule), Undecided::unknowable(subject, reason))
-    };
+    let question =
+        |rule, subject: &str, reason: String| Question::new(RuleId::new(rule), Undecided::unknowable(subject, reason));
     let mut questions = Vec::new();
     if has_base && image.base_layers.is_none() {
         let reason = "the image isn't built on the one that --base names, so no layer is known to be the base's";

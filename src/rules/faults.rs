@@ -17,9 +17,9 @@ use std::collections::HashSet;
 pub const WITHOUT_CAPABILITIES: Param = Param {
     name: "without-capabilities",
     kind: ParamKind::Flag,
-    about: "The container gets no capabilities, as Kubernetes' restricted profile has it: what only the runtime's \
-            capabilities reach cannot run then, and root may not pass where its permissions do not let it. \
-            Not set: Docker's defaults.",
+    about: "Judge the container without capabilities, as in Kubernetes' restricted profile: a program that only the \
+            runtime's capabilities can reach can't run, and root is bound by permissions too. Default: `false` \
+            (Docker's default capabilities).",
 };
 
 /// The capabilities that a policy says the containers get.

@@ -48,6 +48,8 @@ use std::time::Duration;
 pub struct Rule {
     /// Names the bad state, in words joined by hyphens; the file has the same name.
     pub id: &'static str,
+    /// What it is about.
+    pub topic: Topic,
     /// The bad state as a sentence without its full stop.
     pub title: &'static str,
     /// Rows of the specification it answers.
@@ -60,16 +62,20 @@ pub struct Rule {
     pub check: fn(&Facts<'_>, &Settings, &mut Out<'_>) -> Result<(), Undecided>,
 }
 
-/// The texts of a rule's page. Plain sentences.
+/// The texts of a rule's page. Blank lines separate paragraphs.
 pub struct Docs {
-    /// Why it matters.
+    /// Why it matters: the consequences.
     pub why: &'static str,
-    /// What in the image proves it.
-    pub evidence: &'static str,
-    /// What it cannot see.
-    pub blind: &'static str,
-    /// What to do, in Dockerfile words; also the fix of a finding that brings none of its own.
+    /// What in the image it checks.
+    pub checks: &'static str,
+    /// What it can't see.
+    pub limits: &'static str,
+    /// What to do, with the Dockerfile line; also the fix of a finding that has none of its own.
     pub fix: &'static str,
+    /// A Dockerfile that breaks the rule, or a command (after `$ `) and its output.
+    pub before: &'static str,
+    /// The same, fixed.
+    pub after: &'static str,
     /// The smallest image that breaks it, in the notation of the tests.
     pub breaks: &'static str,
     /// The smallest image that keeps it.
@@ -319,8 +325,7 @@ impl<'a> Out<'a> {
         let redactor = &self.facts.image().redactor;
         let redact = |text: &str| redactor.redact_sentence(text);
         let subject = redact(&found.subject);
-        let fingerprint =
-            self.fingerprints.next(self.rule.id, &subject, found.locations.first(), found.group.as_ref());
+        let fingerprint = self.fingerprints.next(self.rule.id, &subject, found.locations.first(), found.group.as_ref());
         Finding {
             rule: RuleId::new(self.rule.id),
             level,
@@ -383,20 +388,7 @@ pub enum Topic {
 
 /// What the rule with this id is about.
 pub fn topic(id: &str) -> Topic {
-    find(id).map_or(Topic::Identity, topic_of)
-}
-
-fn topic_of(rule: &Rule) -> Topic {
-    match rule.id {
-        "command-cannot-run" | "unknown-user" | "missing-init" | "shell-form-command" | "unusable-path-entry" => Topic::Start,
-        "secret-in-env" => Topic::Secrets,
-        "root-user" | "non-numeric-user" | "user-outside-group" => Topic::User,
-        id if id.contains("healthcheck") => Topic::Health,
-        "setuid-program" | "world-writable" | "code-writable-by-user" | "workdir-owner" | "needs-writable-root" => Topic::Rights,
-        "unexpected-port" | "port-mismatch" | "binds-to-loopback" | "bad-env-value" => Topic::Network,
-        "context-file-left" | "package-cache-left" | "build-tools-left" | "wasted-space" => Topic::Contents,
-        _ => Topic::Identity,
-    }
+    find(id).map_or(Topic::Identity, |rule| rule.topic)
 }
 
 /// The subject of the finding that counts those beyond [`limits::FINDINGS_PER_RULE`].
@@ -450,10 +442,34 @@ mod tests {
         assert!(ALL.windows(2).all(|pair| pair[0].id < pair[1].id));
         for rule in ALL {
             let docs = &rule.docs;
-            let texts = [docs.why, docs.evidence, docs.blind, docs.fix, docs.breaks, docs.keeps, rule.title];
+            let texts = [
+                rule.title,
+                docs.why,
+                docs.checks,
+                docs.limits,
+                docs.fix,
+                docs.before,
+                docs.after,
+                docs.breaks,
+                docs.keeps,
+            ];
             assert!(texts.iter().all(|text| !text.is_empty()) && !rule.rows.is_empty(), "{}", rule.id);
             assert!(docs.breaks.contains(&format!("#! {}", rule.id)), "{}", rule.id);
             assert!(find(rule.id).is_some());
+        }
+    }
+
+    /// A terminal page indents them by two columns.
+    #[test]
+    fn examples_are_short_and_differ() {
+        for rule in ALL {
+            let (before, after) = (rule.docs.before, rule.docs.after);
+            assert_ne!(before, after, "{}", rule.id);
+            for example in [before, after] {
+                assert!(example.starts_with("FROM ") || example.starts_with("$ "), "{}", rule.id);
+                assert!(example.lines().count() <= 8, "{}", rule.id);
+                assert!(example.lines().all(|line| line.len() <= 78), "{}", rule.id);
+            }
         }
     }
 }

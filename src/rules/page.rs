@@ -1,44 +1,100 @@
-//! A rule's page, printed from its value: the same headings in the same order for every rule.
+//! A rule's page: the same sections in the same order for every rule, as Markdown or as plain text for a terminal.
 //!
-//! In: a rule and its level in each built-in policy. Out: Markdown that also reads well at a terminal. The pages in
-//! `docs/rules` carry a first line more ([`source_note`]); a test keeps them fresh.
+//! In: a rule and its level in each built-in policy. The files in `docs/rules` begin with one more line
+//! ([`source_note`]); a test keeps them up to date.
 
 use crate::model::finding::Level;
+use crate::model::text;
+use crate::rules::Param;
 use crate::rules::ParamKind;
 use crate::rules::Rule;
 
-/// Columns at which paragraphs wrap.
+/// Columns of a Markdown page, and at most of a page in a terminal.
 const COLUMNS: usize = 100;
+/// Columns of a piece of code in a sentence that is not broken.
+const CODE_COLUMNS: usize = 40;
 
-/// What the first line of a page in `docs/rules` says.
-pub fn source_note(rule: &Rule) -> String {
-    let file = rule.id.replace('-', "_");
-    format!("<!-- printed from the rule's value in {file}.rs: edit there, then PLIMSOLL_BLESS=1 cargo test -->\n")
+/// One section of a page.
+struct Section<'a> {
+    heading: &'static str,
+    body: Body<'a>,
 }
 
-/// The page of a rule. `levels` are its levels in the built-in policies.
-pub fn page(rule: &Rule, levels: &[(&str, Level)]) -> String {
+/// What a section contains.
+enum Body<'a> {
+    /// Sentences; blank lines separate paragraphs.
+    Text(&'a str),
+    /// A Dockerfile, or commands and their output.
+    Code(&'a str),
+    /// The parameters of the rule.
+    Params(&'a [Param]),
+}
+
+fn sections<'a>(rule: &'a Rule, severity: &'a str) -> Vec<Section<'a>> {
+    let docs = &rule.docs;
+    let mut sections = vec![
+        Section { heading: "Severity", body: Body::Text(severity) },
+        Section { heading: "Why", body: Body::Text(docs.why) },
+        Section { heading: "What it checks", body: Body::Text(docs.checks) },
+        Section { heading: "What it can't see", body: Body::Text(docs.limits) },
+        Section { heading: "How to fix", body: Body::Text(docs.fix) },
+        Section { heading: "Before", body: Body::Code(docs.before) },
+        Section { heading: "After", body: Body::Code(docs.after) },
+    ];
+    if !rule.params.is_empty() {
+        sections.push(Section { heading: "Parameters", body: Body::Params(rule.params) });
+    }
+    sections
+}
+
+/// The page as Markdown, for `docs/rules`.
+pub fn markdown(rule: &Rule, levels: &[(&str, Level)]) -> String {
+    let severity = severity(levels);
     let mut out = format!("# {}: {}\n", rule.id, rule.title);
-    section(&mut out, "Level", &paragraph(&level_words(levels)));
-    let rows = if rule.rows.is_empty() {
-        "None.".to_string()
-    } else {
-        format!("{}, see docs/specification.md.", rule.rows.join(", "))
-    };
-    section(&mut out, "Rows", &paragraph(&rows));
-    section(&mut out, "Why", &paragraph(rule.docs.why));
-    section(&mut out, "Evidence", &paragraph(rule.docs.evidence));
-    section(&mut out, "Cannot see", &paragraph(rule.docs.blind));
-    section(&mut out, "Fix", &paragraph(rule.docs.fix));
-    section(&mut out, "Parameters", &parameters(rule));
-    section(&mut out, "Breaks", &block(rule.docs.breaks));
-    section(&mut out, "Keeps", &block(rule.docs.keeps));
+    for Section { heading, body } in sections(rule, &severity) {
+        out.push_str(&format!("\n## {heading}\n\n"));
+        match body {
+            Body::Text(text) => out.push_str(&wrap(text, "", "", COLUMNS)),
+            Body::Code(code) => out.push_str(&format!("```{}\n{code}\n```\n", language(code))),
+            Body::Params(params) => {
+                params.iter().for_each(|param| out.push_str(&wrap(&param_text(param), "- ", "  ", COLUMNS)));
+            }
+        }
+    }
+    out.push_str(&format!("\nSpecification: {} ([docs/specification.md](../specification.md))\n", rows(rule)));
     out
+}
+
+/// The page as plain text, at most `width` columns wide where words and code allow it.
+pub fn terminal(rule: &Rule, levels: &[(&str, Level)], width: usize) -> String {
+    let width = width.min(COLUMNS);
+    let severity = severity(levels);
+    let mut out = wrap(&format!("{}: {}", rule.id, rule.title), "", "", width);
+    for Section { heading, body } in sections(rule, &severity) {
+        out.push_str(&format!("\n{heading}\n"));
+        match body {
+            Body::Text(text) => out.push_str(&wrap(text, "  ", "  ", width)),
+            Body::Code(code) => code.lines().for_each(|line| out.push_str(&format!("  {line}\n"))),
+            Body::Params(params) => {
+                params.iter().for_each(|param| out.push_str(&wrap(&param_text(param), "  ", "    ", width)));
+            }
+        }
+    }
+    out.push('\n');
+    out.push_str(&wrap(&format!("Specification: {} (docs/specification.md)", rows(rule)), "", "", width));
+    out
+}
+
+/// The first line of a page in `docs/rules`.
+pub fn source_note(rule: &Rule) -> String {
+    let file = rule.id.replace('-', "_");
+    format!("<!-- Generated from {file}.rs: edit the rule there, then run PLIMSOLL_BLESS=1 cargo test. -->\n")
 }
 
 /// The list of all pages, for `docs/rules/README.md`.
 pub fn index(rules: &[(&Rule, Vec<(&str, Level)>)]) -> String {
-    let mut out = "<!-- printed from the rules' values: edit there, then PLIMSOLL_BLESS=1 cargo test -->\n".to_string();
+    let mut out =
+        "<!-- Generated from src/rules: edit the rules there, then run PLIMSOLL_BLESS=1 cargo test. -->\n".to_string();
     out.push_str("# Rules\n\n");
     let names: Vec<&str> =
         rules.first().map_or(Vec::new(), |(_, levels)| levels.iter().map(|(name, _)| *name).collect());
@@ -46,7 +102,7 @@ pub fn index(rules: &[(&Rule, Vec<(&str, Level)>)]) -> String {
     head.extend(&names);
     out.push_str(&format!("| {} |\n|{}\n", head.join(" | "), " --- |".repeat(head.len())));
     for (rule, levels) in rules {
-        let mut cells = vec![format!("[{0}]({0}.md)", rule.id), cell(rule.title)];
+        let mut cells = vec![format!("[{0}]({0}.md)", rule.id), rule.title.replace('|', "\\|")];
         cells.extend(levels.iter().map(|(_, level)| level.name().to_string()));
         out.push_str(&format!("| {} |\n", cells.join(" | ")));
     }
@@ -56,89 +112,131 @@ pub fn index(rules: &[(&Rule, Vec<(&str, Level)>)]) -> String {
 /// The kind of a parameter, for people.
 pub fn kind(kind: ParamKind) -> &'static str {
     match kind {
-        ParamKind::Duration => "a duration, `\"30s\"`",
-        ParamKind::Count => "a whole number",
-        ParamKind::Bytes => "a size, `\"20 MB\"` or bytes",
-        ParamKind::Text => "a text",
-        ParamKind::Texts => "a list of texts",
-        ParamKind::Lists => "a table of lists of texts",
+        ParamKind::Duration => "duration, such as `\"30s\"`",
+        ParamKind::Count => "whole number",
+        ParamKind::Bytes => "size, such as `\"20 MB\"`, or bytes",
+        ParamKind::Text => "string",
+        ParamKind::Texts => "list of strings",
+        ParamKind::Lists => "table of string lists",
         ParamKind::Flag => "`true` or `false`",
     }
 }
 
-fn level_words(levels: &[(&str, Level)]) -> String {
-    let words: Vec<String> = levels.iter().map(|(name, level)| format!("`{level}` in {name}")).collect();
-    if words.is_empty() { "Off.".to_string() } else { format!("{}.", words.join(", ")) }
-}
-
-fn section(out: &mut String, heading: &str, body: &str) {
-    out.push_str(&format!("\n## {heading}\n\n{body}"));
-}
-
-fn parameters(rule: &Rule) -> String {
-    if rule.params.is_empty() {
-        return "None.\n".to_string();
+/// `` `note` in baseline, `error` in backend and frontend. ``
+fn severity(levels: &[(&str, Level)]) -> String {
+    let mut groups: Vec<(Level, Vec<String>)> = Vec::new();
+    for &(policy, level) in levels {
+        match groups.iter_mut().find(|(known, _)| *known == level) {
+            Some((_, policies)) => policies.push(policy.to_string()),
+            None => groups.push((level, vec![policy.to_string()])),
+        }
     }
-    let mut out = "| parameter | value | what it does |\n| --- | --- | --- |\n".to_string();
-    for param in rule.params {
-        out.push_str(&format!("| `{}` | {} | {} |\n", param.name, cell(kind(param.kind)), cell(param.about)));
-    }
-    out
+    let parts: Vec<String> =
+        groups.iter().map(|(level, policies)| format!("`{level}` in {}", text::list(policies))).collect();
+    format!("{}.", parts.join(", "))
 }
 
-fn cell(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
+/// `rows B4, S1`.
+fn rows(rule: &Rule) -> String {
+    format!("{} {}", if rule.rows.len() == 1 { "row" } else { "rows" }, rule.rows.join(", "))
 }
 
-fn block(text: &str) -> String {
-    format!("```text\n{}\n```\n", text.trim_matches('\n'))
+fn param_text(param: &Param) -> String {
+    format!("`{}` ({}): {}", param.name, kind(param.kind), param.about)
 }
 
-/// Words in lines of [`COLUMNS`]; blank lines part paragraphs. No line begins with a word that Markdown would take for a
-/// list, a heading or a quotation.
-fn paragraph(text: &str) -> String {
+/// The language of a fenced block: commands begin with a prompt, anything else is a Dockerfile.
+fn language(code: &str) -> &'static str {
+    if code.starts_with("$ ") { "console" } else { "dockerfile" }
+}
+
+/// Words in lines of `width` columns; blank lines separate paragraphs. The first line begins with `first`, the others
+/// with `rest`.
+fn wrap(text: &str, first: &str, rest: &str, width: usize) -> String {
     let mut out = String::new();
-    for (index, part) in text.split("\n\n").map(str::trim).filter(|part| !part.is_empty()).enumerate() {
-        if index > 0 {
+    let mut lead = first;
+    for paragraph in text.split("\n\n") {
+        if !out.is_empty() {
             out.push('\n');
         }
-        let mut column = 0;
-        for word in part.split_whitespace() {
-            let width = word.chars().count();
-            let is_mark = word.starts_with(['-', '+', '*', '#', '>', '|', '=', '`', '~'])
-                || word.trim_end_matches(['.', ')']).bytes().all(|b| b.is_ascii_digit());
-            if column > 0 && column + 1 + width > COLUMNS && !is_mark {
+        let mut line = lead.to_string();
+        let mut is_empty = true;
+        for word in unbreakable(paragraph) {
+            if !is_empty && line.chars().count() + 1 + word.chars().count() > width {
+                out.push_str(&line);
                 out.push('\n');
-                column = 0;
-            } else if column > 0 {
-                out.push(' ');
-                column += 1;
+                line = rest.to_string();
+            } else if !is_empty {
+                line.push(' ');
             }
-            out.push_str(word);
-            column += width;
+            line.push_str(&word);
+            is_empty = false;
         }
+        out.push_str(&line);
         out.push('\n');
+        lead = rest;
     }
     out
+}
+
+/// The words of a paragraph. A short piece of code stays whole, and a word that opens a block of Markdown at the start
+/// of a line stays with the one before it.
+fn unbreakable(paragraph: &str) -> Vec<String> {
+    let words: Vec<&str> = paragraph.split_whitespace().collect();
+    let is_quote = |word: &str| word.matches('`').count() % 2 == 1;
+    let mut out: Vec<String> = Vec::new();
+    let mut at = 0;
+    while at < words.len() {
+        let end = if is_quote(words[at]) { words[at + 1..].iter().position(|word| is_quote(word)) } else { None };
+        let last = end.map_or(at, |end| at + 1 + end);
+        let code = words[at..=last].join(" ");
+        let is_whole = code.chars().count() <= CODE_COLUMNS;
+        let parts = if is_whole { vec![code.as_str()] } else { words[at..=last].to_vec() };
+        for part in parts {
+            match out.last_mut() {
+                Some(before) if opens_block(part) => {
+                    before.push(' ');
+                    before.push_str(part);
+                }
+                _ => out.push(part.to_string()),
+            }
+        }
+        at = last + 1;
+    }
+    out
+}
+
+fn opens_block(word: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    word.starts_with(['#', '>', '|', '=', '~'])
+        || word.starts_with("```")
+        || matches!(word, "+" | "*")
+        || word.bytes().all(|b| b == b'-')
+        || word.strip_suffix(['.', ')']).is_some_and(is_number)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rules::Docs;
-    use crate::rules::Param;
 
     const RULE: Rule = Rule {
         id: "root-user",
-        title: "the image starts as root",
+        title: "the image runs as root",
         rows: &["B4", "S1"],
-        params: &[Param { name: "uid", kind: ParamKind::Count, about: "one | that is\n  taken" }],
+        params: &[Param {
+            name: "uid",
+            kind: ParamKind::Count,
+            about: "The highest uid that counts as root, for images whose accounts begin above it. Default: 0.",
+        }],
         docs: Docs {
-            why: "Whoever takes over the process holds uid 0 inside the container, and so whatever the kernel grants to \
-                  it.\n\nSecond paragraph.",
-            evidence: "The config's User.",
-            blind: "A runtime may override it.",
-            fix: "Name an account with USER.",
+            why: "An attacker who takes over the process is uid 0 in the container and may use whatever it grants now \
+                  - or more.\n\nSecond paragraph.",
+            checks: "The config's User.",
+            limits: "A runtime may override it: `docker run --user`.",
+            fix: "Set USER.",
+            before: "FROM alpine",
+            after: "FROM alpine\nUSER 1000",
             breaks: "config user=0:0   #! root-user",
             keeps: "config user=1000\n",
         },
@@ -146,60 +244,102 @@ mod tests {
     };
 
     #[test]
-    fn a_page_from_top_to_bottom() {
-        let expected = r#"# root-user: the image starts as root
+    fn writes_every_section_as_markdown() {
+        let expected = r#"# root-user: the image runs as root
 
-## Level
+## Severity
 
-`error` in baseline, `off` in other.
-
-## Rows
-
-B4, S1, see docs/specification.md.
+`error` in baseline and strict, `off` in other.
 
 ## Why
 
-Whoever takes over the process holds uid 0 inside the container, and so whatever the kernel grants
-to it.
+An attacker who takes over the process is uid 0 in the container and may use whatever it grants
+now - or more.
 
 Second paragraph.
 
-## Evidence
+## What it checks
 
 The config's User.
 
-## Cannot see
+## What it can't see
 
-A runtime may override it.
+A runtime may override it: `docker run --user`.
 
-## Fix
+## How to fix
 
-Name an account with USER.
+Set USER.
+
+## Before
+
+```dockerfile
+FROM alpine
+```
+
+## After
+
+```dockerfile
+FROM alpine
+USER 1000
+```
 
 ## Parameters
 
-| parameter | value | what it does |
-| --- | --- | --- |
-| `uid` | a whole number | one \| that is taken |
+- `uid` (whole number): The highest uid that counts as root, for images whose accounts begin above
+  it. Default: 0.
 
-## Breaks
-
-```text
-config user=0:0   #! root-user
-```
-
-## Keeps
-
-```text
-config user=1000
-```
+Specification: rows B4, S1 ([docs/specification.md](../specification.md))
 "#;
-        let got = page(&RULE, &[("baseline", Level::Error), ("other", Level::Off)]);
+        let levels = [("baseline", Level::Error), ("other", Level::Off), ("strict", Level::Error)];
+        let got = markdown(&RULE, &levels);
         assert_eq!(got, expected, "\n{got}");
     }
 
     #[test]
-    fn the_index_names_every_rule_once() {
+    fn wraps_a_terminal_page_to_the_width() {
+        let expected = r#"root-user: the image runs as root
+
+Severity
+  `error` in baseline.
+
+Why
+  An attacker who takes over the process
+  is uid 0 in the container and may use
+  whatever it grants now - or more.
+
+  Second paragraph.
+
+What it checks
+  The config's User.
+
+What it can't see
+  A runtime may override it:
+  `docker run --user`.
+
+How to fix
+  Set USER.
+
+Before
+  FROM alpine
+
+After
+  FROM alpine
+  USER 1000
+
+Parameters
+  `uid` (whole number): The highest uid
+    that counts as root, for images whose
+    accounts begin above it. Default: 0.
+
+Specification: rows B4, S1
+(docs/specification.md)
+"#;
+        let got = terminal(&RULE, &[("baseline", Level::Error)], 41);
+        assert_eq!(got, expected, "\n{got}");
+    }
+
+    #[test]
+    fn lists_every_rule_once() {
         let got = index(&[(&RULE, vec![("baseline", Level::Error)])]);
         let rows: Vec<&str> = got.lines().skip(3).collect();
         assert_eq!(
@@ -207,7 +347,7 @@ config user=1000
             [
                 "| rule | what is wrong | baseline |",
                 "| --- | --- | --- |",
-                "| [root-user](root-user.md) | the image starts as root | error |"
+                "| [root-user](root-user.md) | the image runs as root | error |"
             ]
         );
     }

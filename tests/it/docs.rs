@@ -35,7 +35,7 @@ fn wanted() -> BTreeMap<String, String> {
     let mut rows = Vec::new();
     for rule in rules::ALL {
         let levels = builtin::levels(rule.id, rules::ALL).unwrap_or_else(|error| panic!("{error}"));
-        pages.insert(format!("{}.md", rule.id), page::source_note(rule) + &page::page(rule, &levels));
+        pages.insert(format!("{}.md", rule.id), page::source_note(rule) + &page::markdown(rule, &levels));
         rows.push((*rule, levels));
     }
     pages.insert("README.md".to_string(), page::index(&rows));

@@ -151,7 +151,8 @@ fn places(page: &mut Page<'_>, image: &Image, finding: &Finding, indent: usize, 
     let label = ("at", page::faint());
     let paths = paths(finding, verbose);
     let mut label = Some(label);
-    let mut line = |page: &mut Page<'_>, text: &str| page.labelled(indent, label.take().unwrap_or(("", page::plain())), text);
+    let mut line =
+        |page: &mut Page<'_>, text: &str| page.labelled(indent, label.take().unwrap_or(("", page::plain())), text);
     if verbose {
         for path in &paths {
             line(page, path)?;

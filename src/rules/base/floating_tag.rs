@@ -1,4 +1,4 @@
-//! `floating-tag`: the image's own name does not say which version it is.
+//! `floating-tag`: the image is tagged latest, or has no tag.
 
 use crate::facts::Facts;
 use crate::model::finding::Location;
@@ -9,20 +9,27 @@ use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::Topic;
 
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "floating-tag",
-    title: "the image is named latest, or without a tag",
+    topic: Topic::Identity,
+    title: "the image is tagged latest, or has no tag",
     rows: &["O4"],
     params: &[],
     docs: Docs {
-        why: "`latest` is another image tomorrow: what ran cannot be told, and cannot be brought back.",
-        evidence: "The names that the input gives the image: repositories and tags of an archive, reference names of an \
-                   OCI layout.",
-        blind: "An input without names is undecided, as is a lone word, which may be a tag or a repository. Whether a \
-                tag other than latest is ever moved cannot be seen.",
-        fix: "Tag the image with its version: docker build -t app:1.4.2, and deploy it by that tag or by its digest.",
+        why: "`latest` is a different image tomorrow: it doesn't identify the version that ran, and you can't roll \
+              back to it.",
+        checks: "The names that the input gives the image: repositories and tags in a Docker archive, reference names \
+                 in an OCI layout. A name without a tag means `latest`.",
+        limits: "An image without a name is undecided. A single word other than `latest` is taken as a tag, because an \
+                 OCI layout can name an image by its tag alone. Whether a tag other than `latest` moves is unknown.",
+        fix: "Tag the image with its version: `docker build -t app:1.4.2 .`. Deploy it by that tag or by its digest.",
+        before: "$ docker build -t app .\n\
+                 $ docker save -o app.tar app",
+        after: "$ docker build -t app:1.4.2 .\n\
+                $ docker save -o app.tar app:1.4.2",
         breaks: "name app:latest   #! floating-tag",
         keeps: "name app:1.0",
     },

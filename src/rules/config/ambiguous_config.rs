@@ -1,4 +1,4 @@
-//! `ambiguous-config`: what a document means depends on who reads it.
+//! `ambiguous-config`: a JSON field is read differently by different parsers.
 
 use crate::facts::Facts;
 use crate::model::config::Ambiguity;
@@ -10,21 +10,28 @@ use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::Topic;
 
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "ambiguous-config",
-    title: "the meaning of a field depends on its reader",
+    topic: Topic::Identity,
+    title: "a JSON field is read differently by different parsers",
     rows: &["G2"],
     params: &[],
     docs: Docs {
-        why: "Docker reads JSON as Go does: names in any case, and of duplicates the last. Readers that follow the \
-              letter see another image: one that a scanner passes and a runtime starts as root.",
-        evidence: "Names in the config, the manifest, the index and manifest.json that differ from the specification's \
-                   only in case, or that occur twice in one object. Everything else is judged as Docker reads it.",
-        blind: "How a registry or another runtime reads such a document.",
-        fix: "Write the document again with a tool that follows the specification: push the image through skopeo copy, or \
-              build it anew. No builder writes such fields; ask where the image comes from.",
+        why: "Docker parses JSON as Go does: field names match in any case, and the last duplicate wins. Stricter \
+              parsers see a different image, so a scanner may approve a non-root user where the runtime starts root.",
+        checks: "Field names in the config, the manifest, the index and manifest.json that differ from the \
+                 specification's only in case, or that occur twice in one object. All other rules judge the documents \
+                 as Docker reads them.",
+        limits: "How a registry or another runtime reads such a document.",
+        fix: "Rebuild the image with a standard builder: `docker build`. No builder writes such fields, so find out \
+              where the image came from.",
+        before: "$ jq --compact-output .config config.json\n\
+                 {\"User\":\"1000\",\"user\":\"0\"}",
+        after: "$ jq --compact-output .config config.json\n\
+                {\"User\":\"1000\"}",
         breaks: "raw-config {\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"User\":\"1000\",\"User\":\"0\"},\
                  \"rootfs\":{\"type\":\"layers\",\"diff_ids\":$DIFF_IDS}} #! ambiguous-config\nlayer",
         keeps: "config user=1000",

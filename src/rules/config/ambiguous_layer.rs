@@ -1,4 +1,4 @@
-//! `ambiguous-layer`: what a container sees depends on who unpacks the image.
+//! `ambiguous-layer`: unpackers disagree about the files in a layer.
 
 use crate::facts::Facts;
 use crate::model::finding::Location;
@@ -9,19 +9,36 @@ use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::Topic;
 use crate::view::DifferenceKind;
 
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "ambiguous-layer",
-    title: "unpackers make different files of a layer",
+    topic: Topic::Identity,
+    title: "unpackers disagree about the files in a layer",
     rows: &["G6", "S3"],
     params: &[],
     docs: Docs {
-        why: "An image that shows other files under another runtime was judged for one of them only. Builders do not write such layers; whoever hides something may.",
-        evidence: "Entries of the layers that the image specification and the overlay drivers of docker, containerd and podman read differently: a path through a lower layer's symbolic link, a hardlink into a lower layer, a whiteout beside an entry of the same name, an opaque root, the same path twice. The report follows the specification.",
-        blind: "What a runtime does that follows neither. Attributes and devices that only overlayfs obeys make an image unjudged instead.",
-        fix: "Build the image again with a current builder, or unpack and repack the layer.",
+        why: "Another runtime may show other files than the ones audited here. Builders don't write such layers; \
+              someone who wants to hide a file might.",
+        checks: "Layer entries that the image specification and the overlay drivers of Docker, containerd and Podman \
+                 read differently: a path through a symbolic link in a lower layer, a hard link to a file in a lower \
+                 layer, a whiteout beside an entry of the same name, an opaque root, and the same path twice. The \
+                 report follows the specification.",
+        limits: "What a runtime does that follows neither. Attributes and devices that only overlayfs interprets are \
+                 not findings: an image that has them can't be judged.",
+        fix: "Rebuild the image with a current builder, or unpack and repack the layer.",
+        before: "$ tar -tvf layer1.tar\n\
+                 drwxr-xr-x 0/0      0 2025-05-01 12:00 srv/data/\n\
+                 lrwxrwxrwx 0/0      0 2025-05-01 12:00 data -> srv/data\n\
+                 $ tar -tvf layer2.tar\n\
+                 -rw-r--r-- 0/0   8192 2025-05-01 12:00 data/users.db",
+        after: "$ tar -tvf layer1.tar\n\
+                drwxr-xr-x 0/0      0 2025-05-01 12:00 srv/data/\n\
+                lrwxrwxrwx 0/0      0 2025-05-01 12:00 data -> srv/data\n\
+                $ tar -tvf layer2.tar\n\
+                -rw-r--r-- 0/0   8192 2025-05-01 12:00 srv/data/users.db",
         breaks: "layer COPY a /\n  d 0755 0:0 real\n  l etc -> real\nlayer COPY b /\n  f 0644 0:0 etc/passwd \"app:x:0:0::/:/bin/sh\"   #! ambiguous-layer",
         keeps: "layer COPY a /\n  d 0755 0:0 real\n  l etc -> real\nlayer COPY b /\n  f 0644 0:0 real/passwd \"app:x:1000:1000::/:/bin/sh\"",
     },

@@ -1,4 +1,4 @@
-//! `bad-env-value`: a variable is set to something that the program cannot use.
+//! `bad-env-value`: an environment variable has a value that the policy doesn't allow.
 
 use crate::facts::Facts;
 use crate::model::finding::Location;
@@ -12,31 +12,38 @@ use crate::rules::Param;
 use crate::rules::ParamKind;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::Topic;
 
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "bad-env-value",
-    title: "a variable has a value that the policy does not allow",
+    topic: Topic::Network,
+    title: "an environment variable has a value that the policy doesn't allow",
     rows: &["E3"],
     params: &[
         Param {
             name: "one-of",
             kind: ParamKind::Lists,
-            about: "Variables and the values they may have, letter by letter: `{ LOG_LEVEL = [\"DEBUG\", \"INFO\"] }`. \
-                    Not set: none is checked.",
+            about: "Variables and their allowed values, compared exactly: `{ LOG_LEVEL = [\"DEBUG\", \"INFO\"] }`. \
+                    Default: none.",
         },
         Param {
             name: "url",
             kind: ParamKind::Texts,
-            about: "Variables whose value must be a URL, unless it is empty. Not set: none is checked.",
+            about: "Variables whose value must be a URL or empty. Default: none.",
         },
     ],
     docs: Docs {
-        why: "A value that the program does not know fails at the start, or is silently taken for a default.",
-        evidence: "The values that the config's Env sets; of duplicates the last counts. A variable that is not set is \
-                   not judged.",
-        blind: "What is given when the container starts replaces these values. A value with a `${…}` in it is left open.",
-        fix: "Set the variable to a value that the policy allows, or leave it to the start of the container.",
+        why: "A program that doesn't know a value fails at startup or silently falls back to a default.",
+        checks: "The values that the config's `Env` sets; if a name occurs twice, the last value counts. Unset \
+                 variables are not checked.",
+        limits: "Values that are set when the container starts. A URL that contains `${…}` is undecided.",
+        fix: "Set the variable to an allowed value (`ENV NAME=VALUE`), or remove it from ENV and set it when the \
+              container starts.",
+        before: "FROM python:3.13-slim\n\
+                 ENV LOG_LEVEL=verbose",
+        after: "FROM python:3.13-slim\n\
+                ENV LOG_LEVEL=INFO",
         breaks: "config env=LOG_LEVEL=verbose   #! bad-env-value",
         keeps: "config env=LOG_LEVEL=INFO",
     },

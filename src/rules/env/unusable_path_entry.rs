@@ -1,4 +1,4 @@
-//! `unusable-path-entry`: PATH names a directory in which the user may not look anything up.
+//! `unusable-path-entry`: a directory on PATH can't be searched by the user.
 
 use crate::facts::Facts;
 use crate::facts::access;
@@ -16,6 +16,7 @@ use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::Topic;
 use crate::rules::seen;
 use crate::view::NodeId;
 use std::collections::BTreeSet;
@@ -23,19 +24,29 @@ use std::collections::BTreeSet;
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "unusable-path-entry",
-    title: "PATH names a directory that the user may not search",
+    topic: Topic::Start,
+    title: "a directory on PATH can't be searched by the user",
     rows: &["B9"],
     params: &[],
     docs: Docs {
-        why: "The programs in such a directory do not exist for the user. A shell that comes across it says \"Permission denied\" \
-              in place of \"not found\", which sends people looking in the wrong place.",
-        evidence: "Each directory of the PATH that Env sets, followed through the merged view as the config's `User`: whether it \
-                   and each directory above it may be searched (the x bit of the user's class). An entry that is no directory is \
-                   told too; one that does not exist is normal.",
-        blind: "Access control lists are undecided. Relative and empty entries mean the working directory, and are left out, as is \
-                what lies in `/proc`, `/sys` and `/dev`. Root may search every directory, unless its capabilities are taken away.",
-        fix: "Install into a directory that everybody may enter, such as /usr/local/bin or a virtual environment in /opt/venv, and \
-              name that in ENV PATH. `pip install --user` as root ends in /root.",
+        why: "The user can't run the programs in that directory. A shell that looks there reports \"Permission \
+              denied\" instead of \"not found\", which points people to the wrong place.",
+        checks: "Each directory on the PATH that `Env` sets, as the image's user sees it: the directory and every \
+                 directory above it must be searchable (the x bit that applies to the user). An entry that is not a \
+                 directory is reported too; a missing one is normal.",
+        limits: "Directories with access control lists are undecided. Relative and empty entries, which mean the \
+                 working directory, and entries in `/proc`, `/sys` and `/dev` are skipped. Root can search every \
+                 directory unless its capabilities are dropped.",
+        fix: "Install into a directory that every user can traverse, such as /usr/local/bin or /opt/venv, and put that \
+              on PATH: `ENV PATH=/opt/venv/bin:$PATH`. `pip install --user` as root installs into /root.",
+        before: "FROM python:3.13-slim\n\
+                 RUN pip install --user uvicorn\n\
+                 ENV PATH=/root/.local/bin:$PATH\n\
+                 USER 10001",
+        after: "FROM python:3.13-slim\n\
+                RUN python -m venv /opt/venv && /opt/venv/bin/pip install uvicorn\n\
+                ENV PATH=/opt/venv/bin:$PATH\n\
+                USER 10001",
         breaks: "config user=1000 env=PATH=/root/.local/bin:/usr/bin\nlayer COPY --from=build /root/.local /root/.local\n  \
                  d 0700 0:0 root   #! unusable-path-entry\n  d 0755 0:0 root/.local/bin",
         keeps: "config user=1000 env=PATH=/opt/venv/bin:/usr/bin\nlayer COPY --from=build /opt/venv /opt/venv\n  d 0755 0:0 opt/venv/bin",

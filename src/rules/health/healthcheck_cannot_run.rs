@@ -1,4 +1,4 @@
-//! `healthcheck-cannot-run`: the health check's program does not run in this image, so the check never passes.
+//! `healthcheck-cannot-run`: the health check can never pass.
 
 use crate::facts::Facts;
 use crate::facts::health::Health;
@@ -7,26 +7,33 @@ use crate::rules::Docs;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::Topic;
 use crate::rules::faults;
 use crate::rules::faults::Told;
 
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "healthcheck-cannot-run",
+    topic: Topic::Health,
     title: "the health check can never pass",
     rows: &["B6", "F6"],
     params: &[faults::WITHOUT_CAPABILITIES],
     docs: Docs {
-        why: "A container whose check cannot run counts as unhealthy however well it works, and is restarted or taken \
-              out of service for it. Slim images have no curl.",
-        evidence: "The command of the config's Healthcheck, followed as for `command-cannot-run`: its program on PATH, \
-                   the rights of the config's user, interpreter and libraries. In a text for a shell, a program that \
-                   cannot run counts where the text cannot end with status 0 without it: `curl … || exit 1` does not \
-                   pass without curl, `curl … || wget …` may.",
-        blind: "Whether the server answers. What a variable that Env does not set would name is undecided.",
-        fix: "Use what the image has: HEALTHCHECK CMD [\"python\", \"-c\", \"import urllib.request as u; \
-              u.urlopen('http://127.0.0.1:8000/health', timeout=2)\"] in Python images, wget in Alpine, or install \
-              curl.",
+        why: "A container whose health check can't run is unhealthy however well it works, and is restarted or taken \
+              out of service. A common cause: slim images have no curl.",
+        checks: "The command of the config's `Healthcheck`, followed as in `command-cannot-run`: its program on PATH, \
+                 the permissions of the image's user, the interpreter and the libraries. In a shell command, a program \
+                 that can't run is a finding only if the command can't exit with status 0 without it: `curl … || exit \
+                 1` fails without curl, `curl … || wget …` may pass.",
+        limits: "Whether the server answers. A program named by a variable that Env doesn't set is undecided.",
+        fix: "Use a program that is in the image: wget on Alpine, Python in Python images (`HEALTHCHECK CMD \
+              [\"python\", \"-c\", \"import urllib.request as u; u.urlopen('http://127.0.0.1:8000/health', \
+              timeout=2)\"]`), or install curl.",
+        before: "FROM python:3.13-slim\n\
+                 HEALTHCHECK CMD curl -f http://127.0.0.1:8000/health || exit 1",
+        after: "FROM python:3.13-slim\n\
+                HEALTHCHECK CMD [\"python\", \"-c\", \"import urllib.request as u; \\\n\
+                u.urlopen('http://127.0.0.1:8000/health', timeout=2)\"]",
         breaks: "config cmd=[\"/server\"] healthcheck=[\"CMD-SHELL\",\"curl -f http://127.0.0.1/\"]   \
                  #! healthcheck-cannot-run\nlayer COPY server sh /\n  e 0755 0:0 server\n  e 0755 0:0 bin/sh",
         keeps: "config cmd=[\"/server\"] healthcheck=[\"CMD\",\"/server\",\"-check\"]\nlayer COPY server /\n  e 0755 0:0 server",

@@ -1,4 +1,4 @@
-//! `healthcheck-localhost`: the health check's client tries one address of localhost, and that may be the wrong one.
+//! `healthcheck-localhost`: the health check connects to localhost, which may be ::1.
 
 use crate::facts::Facts;
 use crate::facts::access::Capabilities;
@@ -22,26 +22,39 @@ use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::Topic;
 use crate::view::NodeId;
 use crate::view::Resolved;
 
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "healthcheck-localhost",
-    title: "the health check asks localhost, which may mean ::1",
+    topic: Topic::Health,
+    title: "the health check connects to localhost, which may be ::1",
     rows: &["F6"],
     params: &[],
     docs: Docs {
-        why: "/etc/hosts of a container gives localhost the addresses 127.0.0.1 and ::1, and ::1 comes first where the loopback \
-              interface has IPv6. A client that tries only the first address finds nobody if the server listens on IPv4 alone: \
-              the same image is healthy on one host and unhealthy on the next.",
-        evidence: "A health check that asks the host `localhost` by Alpine's busybox wget (the name leads to a busybox that apk \
-                   installed) or by node 17, 18 or 19 (NODE_VERSION), which try one address; and a server that listens on an \
-                   IPv4 address, by its options or its default, or that is Next.js without `-H`, whose versions differ. \
-                   curl, GNU wget, Python and other versions of node try all addresses.",
-        blind: "Whether the host has IPv6, so that nobody can say that the check fails: only that it may. Servers and clients that \
-                are not known here are undecided.",
-        fix: "Ask 127.0.0.1 in HEALTHCHECK.",
+        why: "In a container, localhost is both 127.0.0.1 and ::1, and ::1 comes first if the loopback interface has \
+              IPv6. If the client tries only the first address and the server listens on IPv4 only, the same image is \
+              healthy on one host and unhealthy on the next.",
+        checks: "A health check that connects to the host `localhost` with a client that tries one address, and a \
+                 server that listens on IPv4. The clients are busybox wget installed by apk, and node 17, 18 and 19 \
+                 (from NODE_VERSION). The server listens on an IPv4 address, set by an option or by default, or is \
+                 Next.js without `-H`, whose versions differ.\n\n\
+                 curl, GNU wget, Python, and node 20 and later try every address; node 16 and earlier try IPv4 first.",
+        limits: "Whether the host has IPv6: a finding means that the check may fail, not that it does. Unknown servers \
+                 and clients are undecided.",
+        fix: "Use 127.0.0.1 instead of localhost: `HEALTHCHECK CMD wget -q -O /dev/null http://127.0.0.1:PORT/PATH`.",
+        before: "FROM python:3.13-alpine\n\
+                 RUN pip install --no-cache-dir fastapi uvicorn\n\
+                 COPY main.py .\n\
+                 HEALTHCHECK CMD wget -q -O /dev/null http://localhost:8000/health\n\
+                 CMD [\"uvicorn\", \"main:app\", \"--host\", \"0.0.0.0\"]",
+        after: "FROM python:3.13-alpine\n\
+                RUN pip install --no-cache-dir fastapi uvicorn\n\
+                COPY main.py .\n\
+                HEALTHCHECK CMD wget -q -O /dev/null http://127.0.0.1:8000/health\n\
+                CMD [\"uvicorn\", \"main:app\", \"--host\", \"0.0.0.0\"]",
         breaks: "config cmd=[\"gunicorn\",\"-b\",\"0.0.0.0:80\",\"m:a\"] env=NODE_VERSION=18.20.4\n\
                  config healthcheck=[\"CMD\",\"node\",\"-e\",\"fetch('http://localhost/')\"]   #! healthcheck-localhost\n\
                  layer ADD node.tar /\n  f 0755 0:0 usr/local/bin/node \"x\"",

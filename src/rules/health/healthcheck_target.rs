@@ -1,4 +1,4 @@
-//! `healthcheck-target`: the health check asks another address than the policy names.
+//! `healthcheck-target`: the health check doesn't request the policy's path or port.
 
 use crate::facts::Facts;
 use crate::facts::health::Health;
@@ -13,24 +13,36 @@ use crate::rules::Param;
 use crate::rules::ParamKind;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::Topic;
 use crate::rules::shown;
 
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "healthcheck-target",
-    title: "the health check asks another address than the policy names",
+    topic: Topic::Health,
+    title: "the health check doesn't request the policy's path or port",
     rows: &["B5", "F6"],
     params: &[
-        Param { name: "path", kind: ParamKind::Text, about: "The path to ask, such as `/health`. Not set: any." },
-        Param { name: "port", kind: ParamKind::Count, about: "The port to ask. Not set: any." },
+        Param {
+            name: "path",
+            kind: ParamKind::Text,
+            about: "Path that the health check must request, such as `/health`. Default: any.",
+        },
+        Param { name: "port", kind: ParamKind::Count, about: "Port that the health check must request. Default: any." },
     ],
     docs: Docs {
-        why: "A check that asks another port or page than the program's health says nothing about the program.",
-        evidence: "The http addresses in the command of the config's Healthcheck, also inside code for python -c or \
-                   node -e; variables are taken from Env. Any host that means the container itself will do.",
-        blind: "A program of its own (`/server -check`) names no address: undecided. Variables that Env does not set \
-                are undecided, unless they have a default.",
-        fix: "Let HEALTHCHECK ask the path and the port that the policy names, on 127.0.0.1.",
+        why: "A health check that requests another port or page shows nothing about the program's health.",
+        checks: "The HTTP URLs in the command of the config's `Healthcheck`, also inside code for `python -c` and \
+                 `node -e`, with variables expanded from Env. The host must be the container itself, such as \
+                 127.0.0.1. If the command has several URLs, one that matches is enough.",
+        limits: "Undecided: a program that names no URL (`/server -check`), and a variable that Env doesn't set and \
+                 that has no default.",
+        fix: "Request the policy's path and port on 127.0.0.1: `HEALTHCHECK CMD wget -q -O /dev/null \
+              http://127.0.0.1:PORT/PATH`.",
+        before: "FROM python:3.13-alpine\n\
+                 HEALTHCHECK CMD wget -q -O /dev/null http://127.0.0.1:8000/",
+        after: "FROM python:3.13-alpine\n\
+                HEALTHCHECK CMD wget -q -O /dev/null http://127.0.0.1:8000/health",
         breaks: "config healthcheck=[\"CMD\",\"wget\",\"http://127.0.0.1:8000/\"]   #! healthcheck-target",
         keeps: "config healthcheck=[\"CMD\",\"wget\",\"http://127.0.0.1:8000/health\"]",
     },

@@ -1,4 +1,4 @@
-//! `healthcheck-timing`: the health check does not keep the policy's durations and retries.
+//! `healthcheck-timing`: the health check's timing or retries differ from the policy's.
 
 use crate::facts::Facts;
 use crate::facts::health::Health;
@@ -12,33 +12,47 @@ use crate::rules::Param;
 use crate::rules::ParamKind;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::Topic;
 
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "healthcheck-timing",
-    title: "the health check has other durations or retries than the policy asks",
+    topic: Topic::Health,
+    title: "the health check's timing or retries differ from the policy's",
     rows: &["B5", "F6"],
     params: &[
-        Param { name: "interval", kind: ParamKind::Duration, about: "Time between two probes. Not set: any." },
+        Param { name: "interval", kind: ParamKind::Duration, about: "Time between two probes. Default: any." },
         Param {
             name: "timeout",
             kind: ParamKind::Duration,
-            about: "Time until a probe counts as failed. Not set: any.",
+            about: "Time after which a probe counts as failed. Default: any.",
         },
         Param {
             name: "start-period",
             kind: ParamKind::Duration,
-            about: "Time in which failures do not count. Not set: any.",
+            about: "Time after the start during which failures don't count. Default: any.",
         },
-        Param { name: "retries", kind: ParamKind::Count, about: "Failures in a row until unhealthy. Not set: any." },
+        Param {
+            name: "retries",
+            kind: ParamKind::Count,
+            about: "Consecutive failures until the container is unhealthy. Default: any.",
+        },
     ],
     docs: Docs {
-        why: "Durations decide how soon a server that hangs is noticed, and whether one that starts slowly is killed.",
-        evidence: "The config's Healthcheck. A value that is unset or zero counts as Docker's default: interval 30s, \
-                   timeout 30s, start period 0s, retries 3 (moby, daemon/health.go).",
-        blind: "A runtime may be told other values when it starts the container. An image without a health check is \
-                the matter of missing-healthcheck.",
-        fix: "Set the options of HEALTHCHECK: --interval, --timeout, --start-period, --retries.",
+        why: "These values decide how soon a hung server is noticed, and whether a server that starts slowly is \
+              killed.",
+        checks: "The config's `Healthcheck`. An unset or zero value counts as Docker's default: interval 30s, timeout \
+                 30s, start period 0s, retries 3 (moby, daemon/health.go).",
+        limits: "Values that a runtime sets when it starts the container. For an image without a health check, see \
+                 `missing-healthcheck`.",
+        fix: "Set the options in the Dockerfile: `HEALTHCHECK --interval=… --timeout=… --start-period=… --retries=… \
+              CMD …`.",
+        before: "FROM python:3.13-alpine\n\
+                 HEALTHCHECK --interval=10s \\\n    \
+                 CMD wget -q -O /dev/null http://127.0.0.1:8000/health",
+        after: "FROM python:3.13-alpine\n\
+                HEALTHCHECK --interval=30s --timeout=3s --start-period=5s --retries=3 \\\n    \
+                CMD wget -q -O /dev/null http://127.0.0.1:8000/health",
         breaks: "config healthcheck=[\"CMD\",\"/h\"] interval=10s timeout=3s start-period=5s retries=3   #! healthcheck-timing",
         keeps: "config healthcheck=[\"CMD\",\"/h\"] interval=30s timeout=3s start-period=5s retries=3",
     },

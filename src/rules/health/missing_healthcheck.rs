@@ -1,4 +1,4 @@
-//! `missing-healthcheck`: nothing tells the runtime whether the program still works.
+//! `missing-healthcheck`: the image has no health check.
 
 use crate::facts::Facts;
 use crate::facts::health::Health;
@@ -13,26 +13,39 @@ use crate::rules::Param;
 use crate::rules::ParamKind;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::Topic;
 
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "missing-healthcheck",
+    topic: Topic::Health,
     title: "the image has no health check",
     rows: &["B5", "F6"],
     params: &[Param {
         name: "without-port",
         kind: ParamKind::Text,
-        about: "The level at most for an image that exposes no port: `error`, `warn`, `note` or `off`. Not set: the \
-                rule's own level.",
+        about: "Highest severity for an image that exposes no port: `error`, `warn`, `note` or `off`. Default: the \
+                rule's severity.",
     }],
     docs: Docs {
-        why: "Without a health check a runtime knows only that the process lives, not that it answers: a server that \
-              hangs keeps getting requests.",
-        evidence: "The config's Healthcheck: absent, null, NONE, without a command, or of a kind that Docker ignores.",
-        blind: "Kubernetes does not read this field; its probes stand in the manifests of the deployment. Tools that \
-                write OCI configs may have dropped the field: history can show that one was set.",
-        fix: "Add to the Dockerfile: HEALTHCHECK --interval=30s --timeout=3s --start-period=5s --retries=3 CMD [\"…\"], \
-              with a program that is in the image.",
+        why: "Without a health check, a runtime knows that the process is running but not whether it answers: a hung \
+              server keeps receiving requests.",
+        checks: "The config's `Healthcheck`: whether it is missing, null, NONE, without a command, or of a type that \
+                 Docker ignores.",
+        limits: "Kubernetes doesn't read this field; its probes are in the deployment's manifests. Tools that write \
+                 OCI configs may have dropped the field; build history can show that one was set.",
+        fix: "Add a health check that runs a program in the image: `HEALTHCHECK --interval=30s --timeout=3s \
+              --start-period=5s --retries=3 CMD [\"…\"]`.",
+        before: "FROM node:22-alpine\n\
+                 COPY server.js .\n\
+                 EXPOSE 3000\n\
+                 CMD [\"node\", \"server.js\"]",
+        after: "FROM node:22-alpine\n\
+                COPY server.js .\n\
+                EXPOSE 3000\n\
+                HEALTHCHECK --interval=30s --timeout=3s --start-period=5s --retries=3 \\\n    \
+                CMD wget -q -O /dev/null http://127.0.0.1:3000/health\n\
+                CMD [\"node\", \"server.js\"]",
         breaks: "config expose=8000/tcp   #! missing-healthcheck",
         keeps: "config expose=8000/tcp healthcheck=[\"CMD\",\"/health\"]",
     },

@@ -1,4 +1,4 @@
-//! `build-tools-left`: compilers, linkers and headers are in the final image.
+//! `build-tools-left`: build tools are left in the image.
 
 use crate::facts::Facts;
 use crate::facts::packages::Package;
@@ -13,6 +13,7 @@ use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::Topic;
 use crate::view::NodeId;
 use crate::view::Resolved;
 use crate::view::View;
@@ -23,14 +24,30 @@ use std::sync::LazyLock;
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "build-tools-left",
+    topic: Topic::Contents,
     title: "build tools are left in the image",
     rows: &["B2", "B3", "F2", "O2"],
     params: &[],
     docs: Docs {
-        why: "A compiler makes the image larger and gives an intruder a workshop. A running service needs none.",
-        evidence: "Installed dpkg and apk packages that build software, and programs of such names that no such package owns in the usual program directories of the merged view.",
-        blind: "Tools under other names or in other directories, and interpreters that also build (Python, Node).",
-        fix: "Build in a stage of its own and `COPY --from` what it made; or install, build and remove in one RUN.",
+        why: "A compiler makes the image larger and helps an intruder. A running service doesn't need one.",
+        checks: "Installed dpkg and apk packages that build software, such as gcc, make and musl-dev. Also executables \
+                 with the names of build tools that no such package owns, in `bin` and `sbin` of `/`, `/usr` and \
+                 `/usr/local`; the compiler parts cc1, cc1plus, collect2 and lto1 count in any directory.",
+        limits: "Tools with other names or in other directories, and interpreters that also build software (Python, \
+                 Node).",
+        fix: "Build in a separate stage and copy the result: `COPY --from=build …`. Or install, build and remove the \
+              tools in one RUN.",
+        before: "FROM python:3.13-slim\n\
+                 RUN apt-get update && apt-get install -y gcc\n\
+                 COPY requirements.txt .\n\
+                 RUN pip install -r requirements.txt",
+        after: "FROM python:3.13-slim AS build\n\
+                RUN apt-get update && apt-get install -y gcc\n\
+                COPY requirements.txt .\n\
+                RUN python -m venv /opt/venv && /opt/venv/bin/pip install -r requirements.txt\n\
+                FROM python:3.13-slim\n\
+                COPY --from=build /opt/venv /opt/venv\n\
+                ENV PATH=/opt/venv/bin:$PATH",
         breaks: "layer COPY toolchain /\n  f 0755 0:0 usr/bin/gcc \"x\"   #! build-tools-left",
         keeps: "layer COPY app /usr/bin/\n  f 0755 0:0 usr/bin/app \"x\"",
     },

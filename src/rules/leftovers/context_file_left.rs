@@ -1,4 +1,4 @@
-//! `context-file-left`: files of the workplace were copied into the image.
+//! `context-file-left`: development files were copied into the image.
 
 use crate::facts::Facts;
 use crate::model::finding::Location;
@@ -17,6 +17,7 @@ use crate::rules::Param;
 use crate::rules::ParamKind;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::Topic;
 use crate::view::NodeId;
 use crate::view::Resolved;
 use crate::view::View;
@@ -27,18 +28,33 @@ use globset::GlobSetBuilder;
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "context-file-left",
-    title: "files of the build context lie in the image",
+    topic: Topic::Contents,
+    title: "development files were copied into the image",
     rows: &["B11", "F2", "F9", "O3"],
     params: &[Param {
         name: "names",
         kind: ParamKind::Texts,
-        about: "Names of files and directories that do not belong in an image, as glob patterns without slashes. Without it nothing is looked for.",
+        about: "Names of files and directories that don't belong in an image, as glob patterns without slashes. \
+                Default: none.",
     }],
     docs: Docs {
-        why: "Version control, environment files and notes tell strangers more than they need, and every byte is pulled by everyone.",
-        evidence: "Names in the merged view under WORKDIR (where that is `/`, everything but the system's directories), outside `node_modules`, `site-packages` and `dist-packages`, shipped by a layer that COPY or ADD made.",
-        blind: "That COPY or ADD made the layer is history's word, so a finding is `likely`; without history it stays undecided. Files under other names.",
-        fix: "Name it in .dockerignore, or copy only what the program needs.",
+        why: "Version control data, environment files and notes tell strangers more than they need to know, and every \
+              pull downloads them.",
+        checks: "Files and directories whose name is in the policy's list, in the merged filesystem under WORKDIR, \
+                 from layers made by COPY or ADD. `node_modules`, `site-packages` and `dist-packages` are skipped; if \
+                 WORKDIR is `/`, so are the system directories.",
+        limits: "Files with other names. Only the build history says that COPY or ADD made a layer, so a finding is \
+                 only likely; without history it is undecided.",
+        fix: "Add the name to .dockerignore, or copy only the files that the program needs, for example `COPY main.py \
+              ./`.",
+        before: "FROM python:3.13-slim\n\
+                 WORKDIR /app\n\
+                 COPY . .\n\
+                 CMD [\"python\", \"main.py\"]",
+        after: "FROM python:3.13-slim\n\
+                WORKDIR /app\n\
+                COPY main.py ./\n\
+                CMD [\"python\", \"main.py\"]",
         breaks: "config workdir=/app\nlayer COPY . .\n  f 0644 0:0 app/.env \"A=b\"   #! context-file-left",
         keeps: "config workdir=/app\nlayer COPY main.py .\n  f 0644 0:0 app/main.py \"print(1)\"",
     },

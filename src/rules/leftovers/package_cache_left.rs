@@ -1,4 +1,4 @@
-//! `package-cache-left`: what package managers downloaded for the build is still there.
+//! `package-cache-left`: package lists or package manager caches are left in the image.
 
 use crate::facts::Facts;
 use crate::model::finding::Location;
@@ -14,6 +14,7 @@ use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::Topic;
 use crate::view::NodeId;
 use crate::view::View;
 use std::collections::BTreeMap;
@@ -23,14 +24,25 @@ use std::collections::HashSet;
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "package-cache-left",
-    title: "a package manager's lists or cache are left in the image",
+    topic: Topic::Contents,
+    title: "package lists or package manager caches are left in the image",
     rows: &["B10", "F2"],
     params: &[],
     docs: Docs {
-        why: "The bytes are pulled by everyone and used by nobody, and stale lists make a later install fetch old versions.",
-        evidence: "Bytes of regular files in the merged view below the cache directories of apt, apk, dnf, pip, npm, yarn, uv, Poetry, Go and Cargo, and in `.next/cache`. The words of a RUN line prove nothing either way: cache mounts leave no bytes.",
-        blind: "Caches that were moved elsewhere by configuration. Those that a later layer deleted are `wasted-space`.",
-        fix: "Delete it in the RUN that made it, or mount it: `RUN --mount=type=cache,target=/var/cache/apt …`, `rm -rf /var/lib/apt/lists/*`, `pip install --no-cache-dir`, `npm cache clean --force`, `apk add --no-cache`.",
+        why: "Every pull downloads the files and nothing uses them. Stale package lists also make a later install \
+              fetch old versions.",
+        checks: "Regular files in the merged filesystem below the cache directories of apt, apk, dnf and yum, pip, \
+                 npm, yarn, uv, Poetry, Go and Cargo, and below `.next/cache`. Empty files and apt's lock and release \
+                 files don't count. The text of a RUN proves nothing either way: a cache mount leaves no files.",
+        limits: "Caches that are configured to be elsewhere. For caches that a later layer deletes, see \
+                 `wasted-space`.",
+        fix: "Delete the cache in the RUN that creates it (`rm -rf /var/lib/apt/lists/*`, `npm cache clean --force`), \
+              don't create it (`pip install --no-cache-dir`, `apk add --no-cache`), or mount it: `RUN \
+              --mount=type=cache,target=/var/cache/apt …`.",
+        before: "FROM debian:13-slim\n\
+                 RUN apt-get update && apt-get install -y curl",
+        after: "FROM debian:13-slim\n\
+                RUN apt-get update && apt-get install -y curl && rm -rf /var/lib/apt/lists/*",
         breaks: "layer RUN apt-get update\n  d 0755 0:0 var/lib/apt/lists   #! package-cache-left\n  f 0644 0:0 var/lib/apt/lists/deb_Packages \"x\"",
         keeps: "layer RUN apt-get update && rm -rf /var/lib/apt/lists/*\n  d 0755 0:0 var/lib/apt/lists",
     },

@@ -1,4 +1,4 @@
-//! `port-mismatch`: the server listens on another port than the one that is exposed or asked for its health.
+//! `port-mismatch`: the exposed or health-checked port is not the server's port.
 
 use crate::facts::Facts;
 use crate::facts::health::Health;
@@ -19,26 +19,38 @@ use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::Topic;
 use std::collections::BTreeSet;
 
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "port-mismatch",
-    title: "the server's port, the exposed port and the health check's port disagree",
+    topic: Topic::Network,
+    title: "the exposed or health-checked port is not the server's port",
     rows: &["B7", "F7"],
     params: &[],
     docs: Docs {
-        why: "A health check of a port where nothing listens never passes. What is exposed is what `docker run -P`, proxies and \
-              platforms connect to; if the server listens elsewhere, nobody answers.",
-        evidence: "The port of a known server, from the words of Entrypoint and Cmd, of an entry script and of npm scripts, the \
-                   variables that it reads (PORT of next and \
-                   gunicorn, UVICORN_PORT, FLASK_RUN_PORT …) or else its documented default; the ports of the config's \
-                   ExposedPorts, if there are any; the ports of the loopback addresses that the health check asks. Known are \
-                   uvicorn, gunicorn, hypercorn, daphne, granian, flask, fastapi, Django's runserver, waitress, next, \
-                   http.server and php -S. One port that agrees is enough.",
-        blind: "Programs of one's own, and ports in code or in configuration files: nothing is compared. A \
-                port below 1024 is no fault: since Docker 20.10 any user may listen there.",
-        fix: "Name one port everywhere: in the server's option, in EXPOSE and in HEALTHCHECK.",
+        why: "A health check on a port where nothing listens never passes. `docker run -P`, proxies and platforms \
+              connect to the exposed port; if the server listens on another one, nothing answers.",
+        checks: "The port of a known server: from `Entrypoint` and `Cmd`, entry scripts, npm scripts and the variables \
+                 that it reads (PORT for Next.js and gunicorn, UVICORN_PORT, FLASK_RUN_PORT …), otherwise its \
+                 documented default. It is compared with the config's `ExposedPorts`, if there are any, and with the \
+                 ports of the loopback URLs in the health check. One port that matches is enough.\n\n\
+                 Known servers are uvicorn, gunicorn, hypercorn, daphne, granian, Flask, FastAPI, Django's runserver, \
+                 waitress, Next.js, Python's http.server and `php -S`.",
+        limits: "Other programs, and ports set in code, are not compared. A port that a configuration file may set is \
+                 undecided. A port below 1024 is not a finding: since Docker 20.10 any user can listen on one.",
+        fix: "Use one port everywhere: in the server's option, in `EXPOSE PORT` and in HEALTHCHECK.",
+        before: "FROM python:3.13-slim\n\
+                 RUN pip install --no-cache-dir fastapi uvicorn\n\
+                 COPY main.py .\n\
+                 EXPOSE 3000\n\
+                 CMD [\"uvicorn\", \"main:app\", \"--host\", \"0.0.0.0\", \"--port\", \"8000\"]",
+        after: "FROM python:3.13-slim\n\
+                RUN pip install --no-cache-dir fastapi uvicorn\n\
+                COPY main.py .\n\
+                EXPOSE 8000\n\
+                CMD [\"uvicorn\", \"main:app\", \"--host\", \"0.0.0.0\", \"--port\", \"8000\"]",
         breaks: "config cmd=[\"uvicorn\",\"main:app\",\"--host\",\"0.0.0.0\"]\nconfig expose=3000/tcp   #! port-mismatch",
         keeps: "config cmd=[\"uvicorn\",\"main:app\",\"--host\",\"0.0.0.0\"]\nconfig expose=8000/tcp",
     },

@@ -1,4 +1,4 @@
-//! `unexpected-port`: the image exposes other ports than the policy lists.
+//! `unexpected-port`: the exposed ports differ from the policy's.
 
 use crate::facts::Facts;
 use crate::facts::ports::PortRange;
@@ -12,24 +12,30 @@ use crate::rules::Param;
 use crate::rules::ParamKind;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::Topic;
 
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "unexpected-port",
-    title: "the exposed ports are not those of the policy",
+    topic: Topic::Network,
+    title: "the exposed ports differ from the policy's",
     rows: &["B7", "F7"],
     params: &[Param {
         name: "ports",
         kind: ParamKind::Texts,
-        about: "The ports to expose, all of them and no others: `8000/tcp`, `53/udp`, `8000-8005/tcp`; without a \
-                protocol it is tcp. Not set: the rule says nothing.",
+        about: "The ports that the image must expose, and no others: `8000/tcp`, `53/udp`, `8000-8005/tcp`. A port \
+                without a protocol is tcp. Default: not checked.",
     }],
     docs: Docs {
-        why: "What is exposed is published by `docker run -P`, and read by people and platforms as the way in.",
-        evidence: "The config's ExposedPorts: each port with its protocol, tcp where none is given.",
-        blind: "A program may listen where nothing is exposed, and nothing may listen where something is.",
-        fix: "Write EXPOSE with the ports that the policy lists. A port that the base image exposes can only be taken \
-              away by another base.",
+        why: "`docker run -P` publishes every exposed port, and people and platforms take EXPOSE as the way in.",
+        checks: "The config's `ExposedPorts`: each port with its protocol, tcp if none is given.",
+        limits: "Where the program listens: it may listen on a port that is not exposed, or on none of those that are.",
+        fix: "List the policy's ports, and no others: `EXPOSE PORT`. Only another base image removes a port that the \
+              base image exposes.",
+        before: "FROM python:3.13-slim\n\
+                 EXPOSE 22 8000",
+        after: "FROM python:3.13-slim\n\
+                EXPOSE 8000",
         breaks: "config expose=8000/tcp expose=22/tcp   #! unexpected-port",
         keeps: "config expose=8000/tcp",
     },

@@ -1,4 +1,4 @@
-//! `code-writable-by-user`: the running program may rewrite what it runs.
+//! `code-writable-by-user`: the user can overwrite the program's code.
 
 use crate::facts::Facts;
 use crate::facts::access;
@@ -15,6 +15,7 @@ use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::Topic;
 use crate::rules::seen;
 use crate::view::NodeId;
 use crate::view::Stat;
@@ -24,23 +25,36 @@ use std::collections::BTreeSet;
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "code-writable-by-user",
-    title: "the running user may rewrite the code",
+    topic: Topic::Rights,
+    title: "the user can overwrite the program's code",
     rows: &["S3"],
     params: &[],
     docs: Docs {
-        why: "Whoever makes the program write a file of the attacker's choice can replace the code itself, and stays after a \
-              restart. Code that belongs to root and is only readable for the user takes that way.",
-        evidence: "Files of code that the config's `User` may change in the merged view: below WORKDIR, in node_modules, \
-                   site-packages and dist-packages wherever they are, in the directories of PATH, and the program that the command \
-                   starts. Code is told by its ending (.py, .pyc, .so, .js, .mjs, .cjs, .jsx, .ts, .tsx, .node, \
-                   .jar, .class, .rb, .php, .pl, .pm, .lua, .sh, .wasm); files that may be executed \
-                   are code where they begin with `#!` or as ELF, and all of them in the directories of PATH. \
-                   A user may change what it owns, what its class may write, and what lies in a directory in which it may rename \
-                   (no sticky bit, or its own).",
-        blind: "Access control lists are undecided. Volumes that are mounted over it, and a root filesystem that is mounted \
-                read-only. Root may change everything: `root-user` says so.",
-        fix: "Copy the code as root (no `--chown`, no `chown -R`), and give the user only the directories that the program writes: \
-              `RUN mkdir /app/data && chown app /app/data`.",
+        why: "An attacker who can make the program write a file can replace the code itself, and stays in control \
+              after a restart. Code that root owns and the user can only read prevents that.",
+        checks: "Code files in the merged filesystem that the image's user can change: under WORKDIR, in node_modules, \
+                 site-packages and dist-packages anywhere, in the directories on PATH, and the program that the \
+                 command starts.\n\n\
+                 A file is code if its extension is .py, .pyc, .so, .js, .mjs, .cjs, .jsx, .ts, .tsx, .node, .jar, \
+                 .class, .rb, .php, .pl, .pm, .lua, .sh or .wasm, or if it is executable and begins with `#!` or is an \
+                 ELF file. In the directories on PATH, every executable file is code.\n\n\
+                 A user can change a file that it owns or that the mode lets it write. It can also replace a file in a \
+                 directory that it can write, unless the directory's sticky bit prevents that.",
+        limits: "Files with access control lists are undecided. Volumes mounted over the code, and a root filesystem \
+                 mounted read-only, are not considered. Root can change everything: see `root-user`.",
+        fix: "Copy the code as root (no `--chown`, no `chown -R`), and give the user only the directories that the \
+              program writes: `RUN mkdir /app/data && chown app /app/data`.",
+        before: "FROM python:3.13-slim\n\
+                 RUN useradd --uid 10001 app\n\
+                 WORKDIR /app\n\
+                 COPY --chown=app . .\n\
+                 USER 10001",
+        after: "FROM python:3.13-slim\n\
+                RUN useradd --uid 10001 app\n\
+                WORKDIR /app\n\
+                COPY . .\n\
+                RUN mkdir data && chown app data\n\
+                USER 10001",
         breaks: "config user=1000 workdir=/app\nlayer COPY --chown=1000 . .\n  d 0755 1000:1000 app   #! code-writable-by-user\n  \
                  f 0644 1000:1000 app/main.py \"x\"",
         keeps: "config user=1000 workdir=/app\nlayer COPY . .\n  d 0755 0:0 app\n  f 0644 0:0 app/main.py \"x\"\n  d 0755 1000:1000 app/data",

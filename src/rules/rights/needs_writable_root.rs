@@ -1,4 +1,4 @@
-//! `needs-writable-root`: the program writes where a read-only root filesystem lets nobody write.
+//! `needs-writable-root`: the program needs a writable root filesystem.
 
 use crate::facts::Facts;
 use crate::facts::options::Options;
@@ -18,6 +18,7 @@ use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::Topic;
 use crate::rules::shown;
 use crate::view::Resolved;
 use crate::view::View;
@@ -26,20 +27,32 @@ use std::collections::BTreeSet;
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "needs-writable-root",
-    title: "the program cannot run on a read-only root filesystem",
+    topic: Topic::Rights,
+    title: "the program needs a writable root filesystem",
     rows: &["S4"],
     params: &[],
     docs: Docs {
-        why: "`docker run --read-only` and `readOnlyRootFilesystem: true` take from an intruder the place to leave anything. A \
-              program that writes beside its own files does not run so.",
-        evidence: "What the words of Entrypoint and Cmd, of an entry script and of npm scripts, and the variables say that a program writes: the data directories of postgres \
-                   (`-D`, PGDATA), mysqld and mariadbd (`--datadir`), mongod (`--dbpath`, else /data/db) and of redis-server with \
-                   `--appendonly yes`; the socket files of uvicorn, granian, gunicorn, hypercorn, daphne and waitress; pid and \
-                   log files that gunicorn, hypercorn and celery are told to write; the build directory of `next dev` and \
-                   `next build`. VOLUMEs, /tmp, /run, /dev and /proc are places to write.",
-        blind: "Everything that a program writes without being told so in the config: caches, logs of npm, files named in \
-                configuration files or in code. That a program is not named here does not mean that it runs read-only.",
-        fix: "Let it write into a VOLUME, or into /tmp or /run, which are given as tmpfs: `VOLUME /var/lib/data`.",
+        why: "On a read-only root filesystem (`docker run --read-only`, `readOnlyRootFilesystem: true`), an intruder \
+              has nowhere to leave files. A program that writes there can't run that way.",
+        checks: "What `Entrypoint` and `Cmd`, entry scripts, npm scripts and variables tell a program to write: the \
+                 data directories of postgres (`-D`, PGDATA), mysqld and mariadbd (`--datadir`), mongod (`--dbpath`, \
+                 default /data/db) and redis-server with `--appendonly yes`; the socket files of uvicorn, granian, \
+                 gunicorn, hypercorn, daphne, Flask and waitress; the pid and log files of gunicorn, hypercorn and \
+                 celery; the build directory of `next dev` and `next build`. Volumes, /tmp, /run, /dev and /proc count \
+                 as writable.",
+        limits: "Everything else that a program writes: caches, npm's logs, and files named in configuration files or \
+                 in code. An image without a finding may still need a writable root filesystem.",
+        fix: "Write to a volume (`VOLUME /var/lib/data`), or to /tmp or /run, mounted as tmpfs.",
+        before: "FROM python:3.13-slim\n\
+                 RUN pip install --no-cache-dir flask gunicorn\n\
+                 WORKDIR /app\n\
+                 COPY main.py .\n\
+                 CMD [\"gunicorn\", \"--bind\", \"unix:/app/app.sock\", \"main:app\"]",
+        after: "FROM python:3.13-slim\n\
+                RUN pip install --no-cache-dir flask gunicorn\n\
+                WORKDIR /app\n\
+                COPY main.py .\n\
+                CMD [\"gunicorn\", \"--bind\", \"unix:/run/app.sock\", \"main:app\"]",
         breaks: "config cmd=[\"gunicorn\",\"--bind\",\"unix:/app/app.sock\",\"main:app\"]   #! needs-writable-root",
         keeps: "config cmd=[\"gunicorn\",\"--bind\",\"unix:/run/app.sock\",\"main:app\"]",
     },

@@ -1,4 +1,4 @@
-//! `setuid-program`: a program that runs with its owner's rights, and no distribution put it there.
+//! `setuid-program`: a setuid or setgid program is not owned by a package.
 
 use crate::facts::Facts;
 use crate::model::finding::Location;
@@ -11,20 +11,30 @@ use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::Topic;
 use crate::view::NodeId;
 use crate::view::Stat;
 
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "setuid-program",
-    title: "a set-user-ID or set-group-ID program that no package owns",
+    topic: Topic::Rights,
+    title: "a setuid or setgid program is not owned by a package",
     rows: &["S3"],
     params: &[],
     docs: Docs {
-        why: "Whoever calls such a program gets its owner's or group's rights. A non-root USER is worth little beside a careless one.",
-        evidence: "The mode bits 04000 and 02000 of regular files in the merged view. A file that a dpkg or apk package owns is passed over, unless a layer later than the package's own shipped it again.",
-        blind: "A bit that was set in the very layer that installed the package. rpm's database is not read.",
-        fix: "Take the bit away in the layer that adds the file (`COPY --chmod=0755`, `RUN chmod u-s,g-s FILE`), or leave the program out.",
+        why: "The program runs with the privileges of its owner or group, whoever calls it. A careless one undoes a \
+              non-root USER.",
+        checks: "The mode bits 04000 and 02000 of regular files in the merged filesystem. A file that a dpkg or apk \
+                 package owns is skipped, unless a layer above the package's own contains the file again.",
+        limits: "A bit set in the layer that installed the package. The rpm database is not read, so in rpm-based \
+                 images every such program is reported.",
+        fix: "Clear the bits in the layer that adds the file (`COPY --chmod=0755 …`, `RUN chmod u-s,g-s FILE`), or \
+              leave the program out.",
+        before: "FROM debian:13-slim\n\
+                 COPY --chmod=4755 backup /usr/local/bin/backup",
+        after: "FROM debian:13-slim\n\
+                COPY --chmod=0755 backup /usr/local/bin/backup",
         breaks: "layer COPY tool /usr/local/bin/\n  f 04755 0:0 usr/local/bin/tool \"x\"   #! setuid-program",
         keeps: "layer COPY tool /usr/local/bin/\n  f 0755 0:0 usr/local/bin/tool \"x\"",
     },

@@ -1,4 +1,4 @@
-//! `workdir-owner`: the user cannot use its own working directory, or strangers own part of it.
+//! `workdir-owner`: the user can't read its working directory, or another account owns part of it.
 
 use crate::facts::Facts;
 use crate::facts::access;
@@ -17,23 +17,34 @@ use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::Topic;
 use crate::rules::seen;
 use crate::view::NodeId;
 
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "workdir-owner",
-    title: "the user cannot read its working directory, or strangers own part of it",
+    topic: Topic::Rights,
+    title: "the user can't read its working directory, or another account owns part of it",
     rows: &["B12"],
     params: &[],
     docs: Docs {
-        why: "A file that the program cannot read is as good as missing. One that belongs to a third account can be changed by \
-              whoever runs as that account.",
-        evidence: "The files and directories at and below WORKDIR in the merged view: each can be read (directories also entered) by the \
-                   config's `User`, by the bits of its class, and belongs to that user or to root.",
-        blind: "Access control lists are undecided. What is mounted there at run time. Links are not followed. Nothing is asked of \
-                the working directory `/`, of one that does not exist, and of root.",
-        fix: "Copy with the right owner and mode: `COPY --chown=app:app . .`, or leave it to root and let everybody read it: `chmod -R a+rX` in the stage that it is copied from.",
+        why: "A file that the program can't read might as well be missing. A file that belongs to a third account can \
+              be changed by whoever runs as that account.",
+        checks: "Files and directories at and below WORKDIR in the merged filesystem. Their modes must let the image's \
+                 user read each one and traverse each directory, and each must belong to that user or to root.",
+        limits: "Files with access control lists are undecided. Mounts are not considered, and links are not followed. \
+                 Not checked: the working directory `/`, one that doesn't exist, and an image that runs as root.",
+        fix: "Copy with the right owner and mode (`COPY --chown=app:app . .`), or keep root as the owner and make the \
+              files readable: `chmod -R a+rX` in the stage that they are copied from.",
+        before: "FROM python:3.13-slim\n\
+                 WORKDIR /app\n\
+                 COPY --chmod=0600 main.py .\n\
+                 USER 10001",
+        after: "FROM python:3.13-slim\n\
+                WORKDIR /app\n\
+                COPY --chmod=0644 main.py .\n\
+                USER 10001",
         breaks: "config user=1000 workdir=/app\nlayer COPY . .\n  d 0755 0:0 app   #! workdir-owner\n  f 0600 0:0 app/main.py \"x\"",
         keeps: "config user=1000 workdir=/app\nlayer COPY . .\n  d 0755 0:0 app\n  f 0644 0:0 app/main.py \"x\"",
     },

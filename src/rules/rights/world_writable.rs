@@ -1,4 +1,4 @@
-//! `world-writable`: any process in the container may change it.
+//! `world-writable`: a file or directory is world-writable.
 
 use crate::facts::Facts;
 use crate::model::finding::Location;
@@ -11,18 +11,29 @@ use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::Topic;
 
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "world-writable",
-    title: "a file or directory that every user may change",
+    topic: Topic::Rights,
+    title: "a file or directory is world-writable",
     rows: &["S3"],
     params: &[],
     docs: Docs {
-        why: "A process that was taken over may replace what others run or read. In a directory without the sticky bit it may also delete and rename other users' files.",
-        evidence: "The mode bit 00002 of regular files in the merged view, and of directories that lack the sticky bit (01000). `/proc`, `/sys` and `/dev` are left out: the runtime mounts over them.",
-        blind: "Access control lists, and volumes that are mounted at run time.",
-        fix: "Give it to the user who needs it: `COPY --chown=app:app --chmod=0644 …` in place of `chmod 777`. A shared directory wants `chmod 1777`.",
+        why: "A compromised process can replace what other users run or read. In a directory without the sticky bit, \
+              it can also delete and rename their files.",
+        checks: "The mode bit 00002 of regular files in the merged filesystem, and of directories without the sticky \
+                 bit (01000). `/proc`, `/sys` and `/dev` are skipped: the runtime mounts over them.",
+        limits: "Access control lists, and volumes mounted at run time.",
+        fix: "Give the file to the user that needs it: `COPY --chown=app:app --chmod=0644 …` instead of `chmod 777`. \
+              For a shared directory, use `chmod 1777`.",
+        before: "FROM python:3.13-slim\n\
+                 RUN mkdir /srv/uploads && chmod 777 /srv/uploads\n\
+                 USER 10001",
+        after: "FROM python:3.13-slim\n\
+                RUN mkdir /srv/uploads && chown 10001 /srv/uploads\n\
+                USER 10001",
         breaks: "layer RUN chmod 777 /srv\n  d 0777 0:0 srv   #! world-writable",
         keeps: "layer RUN chmod 1777 /srv\n  d 01777 0:0 srv",
     },

@@ -1,4 +1,4 @@
-//! `secret-in-env`: a variable or label holds a secret, for everyone who can pull the image.
+//! `secret-in-env`: an environment variable or label contains a secret.
 
 use crate::facts::Facts;
 use crate::model::finding::Location;
@@ -9,26 +9,32 @@ use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::Topic;
 use crate::rules::shown;
 use std::collections::HashSet;
 
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "secret-in-env",
-    title: "a variable or label holds a secret",
+    topic: Topic::Secrets,
+    title: "an environment variable or label contains a secret",
     rows: &["E1", "E5"],
     params: &[],
     docs: Docs {
-        why: "Env and Labels are part of the config: whoever pulls or inspects the image reads them, and every process \
-              in the container inherits the variables.",
-        evidence: "The config's Env and Labels: a provider's token, a private key, a JSON Web Token, a URL with a \
-                   password, or a value that can be a secret under a name that says so. Of a value nothing is shown but \
-                   its kind, its provider's public prefix and its length.",
-        blind: "A secret without a known form under a name that does not tell; whether a secret is still valid. \
-                Placeholders, paths, references to variables and published samples are let go; in NEXT_PUBLIC_ names only \
-                providers' forms and URL passwords count.",
-        fix: "Remove the value from ENV or LABEL, give it when the container starts (a secret of the platform, --env-file), \
-              and revoke the one that was shipped: it is in every copy of the image.",
+        why: "Env and labels are part of the image config: anyone who can pull the image can read them, and every \
+              process in the container inherits the variables.",
+        checks: "The config's `Env` and `Labels`: a provider's token, a private key, a JSON Web Token, a URL with a \
+                 password, or a plausible secret under a name that suggests one. A finding shows only the kind of \
+                 secret, the provider's public prefix and the length, never the value.",
+        limits: "A secret without a known format under a name that doesn't suggest one, and whether a secret is still \
+                 valid. Placeholders, paths, references to variables and published samples are ignored. For \
+                 NEXT_PUBLIC_ names, only provider formats and URL passwords count.",
+        fix: "Remove the value from ENV or LABEL, pass it when the container starts (a platform secret, `--env-file`), \
+              and revoke the one that was shipped: every copy of the image contains it.",
+        before: "FROM python:3.13-slim\n\
+                 ENV DB_PASSWORD=hunter2hunter2",
+        after: "FROM python:3.13-slim\n\
+                ENV DB_PASSWORD_FILE=/run/secrets/db_password",
         breaks: "config env=DB_PASSWORD=hunter2hunter2   #! secret-in-env",
         keeps: "config env=DB_PASSWORD_FILE=/run/secrets/db",
     },

@@ -1,4 +1,4 @@
-//! `wasted-space`: bytes that everyone pulls and nobody can see.
+//! `wasted-space`: files hidden by a later layer still ship.
 
 use crate::facts::Facts;
 use crate::model::finding::Level;
@@ -15,6 +15,7 @@ use crate::rules::Param;
 use crate::rules::ParamKind;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::Topic;
 use crate::view::waste::Cause;
 use crate::view::waste::Hidden;
 use std::collections::BTreeMap;
@@ -22,18 +23,29 @@ use std::collections::BTreeMap;
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "wasted-space",
-    title: "files that a later layer hides are shipped all the same",
+    topic: Topic::Contents,
+    title: "files hidden by a later layer still ship",
     rows: &["B10", "B12", "O5"],
     params: &[Param {
         name: "warn-over",
         kind: ParamKind::Bytes,
-        about: "Up to this many bytes in all, findings are notes. Without it every byte counts at the rule's level.",
+        about: "Total size of hidden files up to which findings are notes. Default: every finding has the rule's \
+                severity.",
     }],
     docs: Docs {
-        why: "A layer can only add: what it deletes, replaces or chmods below stays in the layer that brought it, is pulled by everyone, and can be read by anyone who looks.",
-        evidence: "Regular files of each layer that are no longer visible in the merged view, by the layer that hid them and by cause. Files with several names count once.",
-        blind: "Equal files at different paths. Which layers are the base's is known only with `--base`; without it each finding is a note.",
-        fix: "Do it in the layer that brings the files: delete in the same RUN, or COPY from a stage that never had them.",
+        why: "A layer can only add: a file that it deletes, replaces or chmods stays in the layer below, where every \
+              pull downloads it and anyone can read it.",
+        checks: "Regular files of each layer that are hidden in the merged filesystem, by the layer that hides them \
+                 and by cause. A file with several names counts once.",
+        limits: "Identical files at different paths. Only `--base` tells which layers belong to the base image; \
+                 without it every finding is a note.",
+        fix: "Make the change in the layer that adds the files: delete in the same RUN, use `COPY --chown=… \
+              --chmod=…`, or `COPY --from` a stage that never had them.",
+        before: "FROM python:3.13-slim\n\
+                 COPY . /app\n\
+                 RUN chown -R 10001 /app",
+        after: "FROM python:3.13-slim\n\
+                COPY --chown=10001 . /app",
         breaks: "layer COPY data /data\n  f 0644 0:0 data/a =1000\nlayer RUN rm -r /data #! wasted-space\n  w data",
         keeps: "layer COPY data /data\n  f 0644 0:0 data/a =1000",
     },

@@ -1,4 +1,4 @@
-//! `binds-to-loopback`: the server listens where nobody outside the container can reach it.
+//! `binds-to-loopback`: the server listens only on the loopback address.
 
 use crate::facts::Facts;
 use crate::facts::health::is_loopback;
@@ -16,22 +16,34 @@ use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::Topic;
 
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "binds-to-loopback",
-    title: "the server listens on the loopback address only",
+    topic: Topic::Network,
+    title: "the server listens only on the loopback address",
     rows: &["B8"],
     params: &[],
     docs: Docs {
-        why: "A container has a loopback interface of its own: a server bound to 127.0.0.1 answers its health check and \
-              nobody else, whatever port is published.",
-        evidence: "The words of Entrypoint and Cmd, of an entry script and of npm scripts, and the variables that the server reads: uvicorn, gunicorn, \
-                   hypercorn, daphne, granian, flask, fastapi, Django's runserver, waitress, next, http.server, php -S. \
-                   Without an option the server's documented default counts.",
-        blind: "Programs not in that list, and addresses set in the program's own code. A server that may run or not, and a \
-                configuration file that the server reads, leave the question open. Containers of one pod do reach each other on the loopback address.",
-        fix: "Tell the server to listen on 0.0.0.0: --host 0.0.0.0 or --bind 0.0.0.0:PORT.",
+        why: "A container has its own loopback interface. A server bound to 127.0.0.1 passes its health check but \
+              can't be reached from outside the container, even on a published port.",
+        checks: "`Entrypoint` and `Cmd`, entry scripts, npm scripts, and the variables that the server reads. Without \
+                 an option, the server's documented default applies. Known servers are uvicorn, gunicorn, hypercorn, \
+                 daphne, granian, Flask, FastAPI, Django's runserver, waitress, Next.js, Python's http.server and `php \
+                 -S`.",
+        limits: "Other programs, and addresses set in the program's own code. Undecided: a server that may or may not \
+                 run, an address that a configuration file may set, and a second program that may forward connections \
+                 to the server. Containers of one pod can reach each other on the loopback address.",
+        fix: "Make the server listen on all addresses: `--host 0.0.0.0` or `--bind 0.0.0.0:PORT` in CMD.",
+        before: "FROM python:3.13-slim\n\
+                 RUN pip install --no-cache-dir fastapi uvicorn\n\
+                 COPY main.py .\n\
+                 CMD [\"uvicorn\", \"main:app\", \"--host\", \"127.0.0.1\"]",
+        after: "FROM python:3.13-slim\n\
+                RUN pip install --no-cache-dir fastapi uvicorn\n\
+                COPY main.py .\n\
+                CMD [\"uvicorn\", \"main:app\", \"--host\", \"0.0.0.0\"]",
         breaks: "config cmd=[\"uvicorn\",\"main:app\",\"--host\",\"127.0.0.1\"]   #! binds-to-loopback",
         keeps: "config cmd=[\"uvicorn\",\"main:app\",\"--host\",\"0.0.0.0\"]",
     },

@@ -1,4 +1,4 @@
-//! `command-cannot-run`: what Entrypoint and Cmd name does not run in this image.
+//! `command-cannot-run`: the command can't run in this image.
 
 use crate::facts::Facts;
 use crate::model::finding::Level;
@@ -10,30 +10,42 @@ use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::Topic;
 use crate::rules::faults;
 use crate::rules::faults::Told;
 
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "command-cannot-run",
-    title: "the command cannot run in this image",
+    topic: Topic::Start,
+    title: "the command can't run in this image",
     rows: &["B8", "F4", "F8"],
     params: &[faults::WITHOUT_CAPABILITIES],
     docs: Docs {
-        why: "The container dies when it starts, and nothing before the first `docker run` says so: the image builds, \
-              and every file that was copied is there.",
-        evidence: "Entrypoint and Cmd, followed as runtime, kernel, loader and shell follow them, with the rights of \
-                   the config's user: PATH and every directory on the way, symbolic links, `#!` lines, the machine an ELF \
-                   file is made for, its loader, its libraries and their symbol versions, and then what the program \
-                   starts in turn: inits, `env`, shells and their texts, entry scripts that end in `exec \"$@\"`, npm \
-                   scripts, Python modules, the file that node or java is given. A program that is out of the user's \
-                   reach and that Docker's runtime can start all the same is at most a warning. An image that names no \
-                   command is a note. `plimsoll inspect IMAGE --start` shows each step.",
-        blind: "What a program does once it runs, libraries that it opens by itself (dlopen), access control lists, \
-                files that are mounted at run time. A variable that Env does not set, a function or `eval` in a \
-                script leave the question open, and so does a script that may bring the file.",
-        fix: "Bring what is missing into the image, to a place where the user's process looks for it and may open it. \
+        why: "The container exits as soon as it starts. Nothing shows this before the first `docker run`: the image \
+              builds, and every copied file is there.",
+        checks: "`Entrypoint` and `Cmd`, followed as the runtime, the kernel, the dynamic loader and the shell follow \
+                 them, with the permissions of the image's user: PATH and every directory along the way, symbolic \
+                 links, `#!` lines, the architecture of an ELF file, its loader, its libraries and their symbol \
+                 versions.\n\n\
+                 Then whatever the program starts in turn: inits, `env`, shells and their scripts, entry scripts that \
+                 end in `exec \"$@\"`, npm scripts, Python modules, and the file passed to node or java.\n\n\
+                 A program that the user can't reach but Docker's runtime can start anyway is at most a warning. An \
+                 image without a command is a note.",
+        limits: "What the program does once it runs, libraries it loads itself (dlopen), access control lists, and \
+                 files mounted at run time. Undecided: a variable that Env doesn't set, a function or `eval` in a \
+                 script, and a script that may create the missing file.",
+        fix: "Add what is missing to the image (`COPY …` or `RUN …`), where the image's user can find and read it. \
               `plimsoll inspect IMAGE --start` shows the step that fails.",
+        before: "FROM alpine:3.22\n\
+                 # start.sh begins with #!/bin/bash\n\
+                 COPY --chmod=0755 start.sh /start.sh\n\
+                 CMD [\"/start.sh\"]",
+        after: "FROM alpine:3.22\n\
+                RUN apk add --no-cache bash\n\
+                # start.sh begins with #!/bin/bash\n\
+                COPY --chmod=0755 start.sh /start.sh\n\
+                CMD [\"/start.sh\"]",
         breaks: "config cmd=[\"server\"]   #! command-cannot-run\nlayer COPY x /x\n  f 0644 0:0 x",
         keeps: "config cmd=[\"/bin/server\"]\nlayer COPY server /bin/server\n  e 0755 0:0 bin/server",
     },

@@ -1,4 +1,4 @@
-//! `missing-init`: the first process of a container is no init.
+//! `missing-init`: PID 1 is not an init.
 
 use crate::facts::Facts;
 use crate::facts::access::Capabilities;
@@ -12,26 +12,39 @@ use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::Topic;
 use crate::rules::shown;
 
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "missing-init",
-    title: "the first process is no init",
+    topic: Topic::Start,
+    title: "PID 1 is not an init",
     rows: &["F4"],
     params: &[],
     docs: Docs {
-        why: "The first process of a container inherits every process whose parent has gone, and must reap it. Nor does a signal \
-              end it unless it has a handler: `docker stop` waits ten seconds and kills. Programs that were not written as an \
-              init do neither.",
-        evidence: "The first program of Entrypoint and Cmd, by its name: dumb-init, tini, docker-init, catatonit, my_init, \
-                   s6-svscan, runit, systemd, and everything called init (s6-overlay's is). supervisord counts: it reaps what it \
-                   is handed and stops what it started, although its manual calls it no substitute for an init. runsvdir and \
-                   pm2-runtime do not: the one leaves its services behind at SIGTERM, the other reaps only its own.",
-        blind: "`docker run --init` adds one. A program may reap its children itself. An entry script may start an init by \
-                itself: the finding is likely then. One that it is handed counts.",
-        fix: "Install an init and let it start the program: `RUN apk add --no-cache dumb-init` \
-              (Debian: `apt-get install -y dumb-init`) and `ENTRYPOINT [\"dumb-init\", \"--\"]`.",
+        why: "PID 1 inherits every orphaned process and must reap it. A signal ends PID 1 only if it has a handler: \
+              otherwise `docker stop` waits ten seconds and kills it. Programs that weren't written as an init usually \
+              do neither.",
+        checks: "The name of the first program in `Entrypoint` and `Cmd`. Inits are dumb-init, tini, docker-init, \
+                 podman-init, catatonit, my_init, s6-svscan, runit, systemd, and every program called init, such as \
+                 s6-overlay's.\n\n\
+                 supervisord counts as an init: it reaps orphans and stops what it started, although its manual says \
+                 that it is not a substitute for one. runsvdir and pm2-runtime don't count: runsvdir leaves its \
+                 services running on SIGTERM, and pm2-runtime reaps only its own children.",
+        limits: "`docker run --init`, which adds an init, and programs that reap their own children. An entry script \
+                 may start an init by itself, so with an entry script a finding is only likely. An init passed to the \
+                 script as an argument counts.",
+        fix: "Install an init and start the program with it: `RUN apk add --no-cache dumb-init` (Debian: `apt-get \
+              install -y dumb-init`) and `ENTRYPOINT [\"dumb-init\", \"--\"]`.",
+        before: "FROM node:22-alpine\n\
+                 COPY server.js .\n\
+                 CMD [\"node\", \"server.js\"]",
+        after: "FROM node:22-alpine\n\
+                RUN apk add --no-cache dumb-init\n\
+                COPY server.js .\n\
+                ENTRYPOINT [\"dumb-init\", \"--\"]\n\
+                CMD [\"node\", \"server.js\"]",
         breaks: "config cmd=[\"npm\",\"start\"]   #! missing-init",
         keeps: "config entrypoint=[\"dumb-init\",\"--\"] cmd=[\"npm\",\"start\"]",
     },

@@ -1,4 +1,4 @@
-//! `shell-form-command`: a shell stands between the runtime and the program.
+//! `shell-form-command`: the command is in shell form.
 
 use crate::facts::Facts;
 use crate::facts::shell;
@@ -11,22 +11,34 @@ use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::Topic;
 use crate::rules::shown;
 
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "shell-form-command",
+    topic: Topic::Start,
     title: "the command is in shell form",
     rows: &["B8"],
     params: &[],
     docs: Docs {
-        why: "The runtime starts /bin/sh -c, and sends its signals there. A shell that waits for the program does not \
-              pass SIGTERM on: the container is killed at the end of its grace period. Behind a shell form of \
+        why: "The runtime starts `/bin/sh -c` and sends signals to that shell. A shell that waits for the program \
+              doesn't forward SIGTERM, so the container is killed at the end of its grace period. With a shell-form \
               ENTRYPOINT, CMD is ignored.",
-        evidence: "The config's Entrypoint and Cmd: a shell with -c, whose text does not end in exec.",
-        blind: "Some shells replace themselves by the last command without being told to; which one does so is not in \
-                the config. What an entry script makes of its arguments is its own affair: the finding is likely then.",
-        fix: "Write CMD or ENTRYPOINT as a JSON list, or let the text end in `exec PROGRAM`.",
+        checks: "The config's `Entrypoint` and `Cmd`: a shell with `-c` whose command doesn't end in `exec`.",
+        limits: "Some shells replace themselves with the last command even without `exec`; the config doesn't show \
+                 which. What an entry script does with its arguments is unknown, so with an entry script a finding is \
+                 only likely.",
+        fix: "Write CMD or ENTRYPOINT as a JSON array (`CMD [\"program\", \"argument\"]`), or end the shell command \
+              with `exec PROGRAM`.",
+        before: "FROM python:3.13-slim\n\
+                 RUN pip install --no-cache-dir fastapi uvicorn\n\
+                 COPY main.py .\n\
+                 CMD uvicorn main:app --host 0.0.0.0",
+        after: "FROM python:3.13-slim\n\
+                RUN pip install --no-cache-dir fastapi uvicorn\n\
+                COPY main.py .\n\
+                CMD [\"uvicorn\", \"main:app\", \"--host\", \"0.0.0.0\"]",
         breaks: "config shell-cmd=\"uvicorn main:app\"   #! shell-form-command",
         keeps: "config cmd=[\"uvicorn\",\"main:app\"]",
     },

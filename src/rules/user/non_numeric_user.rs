@@ -1,4 +1,4 @@
-//! `non-numeric-user`: Kubernetes cannot check that the user is not root, for the image gives its name.
+//! `non-numeric-user`: the user is set by name, not by number.
 
 use crate::facts::accounts::UserProblem;
 use crate::model::finding::Location;
@@ -6,18 +6,27 @@ use crate::model::text::shown;
 use crate::rules::Docs;
 use crate::rules::Found;
 use crate::rules::Rule;
+use crate::rules::Topic;
 
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "non-numeric-user",
-    title: "the user is given by name",
+    topic: Topic::User,
+    title: "the user is set by name, not by number",
     rows: &["G5"],
     params: &[],
     docs: Docs {
-        why: "Kubernetes does not read the image's `/etc/passwd`: with `runAsNonRoot: true` it refuses a container whose image names its user by a word, unless `runAsUser` gives a number.",
-        evidence: "The config's `User`: what stands before the colon is no number. The group may have a name.",
-        blind: "A number that the pod's `runAsUser` gives.",
-        fix: "Write the number: `USER 10001`, or `USER 10001:10001` where a group is named.",
+        why: "Kubernetes doesn't read the image's `/etc/passwd`. With `runAsNonRoot: true` it refuses a container \
+              whose image sets its user by name, unless `runAsUser` gives a number.",
+        checks: "The config's `User`: whether the part before the colon is a number. The group may be a name.",
+        limits: "A `runAsUser` set on the pod.",
+        fix: "Use the number: `USER 10001`, or `USER 10001:10001` to set the group as well.",
+        before: "FROM python:3.13-slim\n\
+                 RUN useradd --uid 10001 app\n\
+                 USER app",
+        after: "FROM python:3.13-slim\n\
+                RUN useradd --uid 10001 app\n\
+                USER 10001",
         breaks: "config user=app   #! non-numeric-user\nlayer RUN useradd app\n  f 0644 0:0 etc/passwd \"app:x:10001:10001::/app:/bin/false\\n\"",
         keeps: "config user=10001:10001",
     },

@@ -1,4 +1,4 @@
-//! `root-user`: the program starts as uid 0, by number, by name or because nobody said otherwise.
+//! `root-user`: the image runs as root.
 
 use crate::facts::accounts::UserProblem;
 use crate::model::finding::Location;
@@ -6,18 +6,31 @@ use crate::model::text::shown;
 use crate::rules::Docs;
 use crate::rules::Found;
 use crate::rules::Rule;
+use crate::rules::Topic;
 
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "root-user",
-    title: "the image starts as root",
+    topic: Topic::User,
+    title: "the image runs as root",
     rows: &["B4", "F5", "S1"],
     params: &[],
     docs: Docs {
-        why: "Whoever takes over the process holds uid 0 inside the container, and with it every file of the image and every weakness of the runtime.",
-        evidence: "The config's `User`, as the runtime reads it: a number by its value (`0`, `00`, `0:0`), a name through `/etc/passwd` of the merged view, where any name may have uid 0. Unset means root.",
-        blind: "A runtime may still choose another user (`docker run --user`, `runAsUser`); the image cannot tell.",
-        fix: "Make an account in the build and name it with USER: `RUN useradd --uid 10001 --no-create-home app` and `USER 10001:10001`.",
+        why: "An attacker who takes over the process is uid 0 inside the container: they can change every file in the \
+              image and exploit any weakness of the runtime that is open to root.",
+        checks: "The config's `User`, as the runtime reads it: a number by its value (`0`, `00`, `0:0`), a name \
+                 through `/etc/passwd` in the merged filesystem, where any name may have uid 0. An unset user is root.",
+        limits: "Whether the runtime is given another user (`docker run --user`, `runAsUser`).",
+        fix: "Create an account and switch to it: `RUN useradd --uid 10001 --no-create-home app` and `USER \
+              10001:10001`.",
+        before: "FROM python:3.13-slim\n\
+                 COPY main.py .\n\
+                 CMD [\"python\", \"main.py\"]",
+        after: "FROM python:3.13-slim\n\
+                RUN useradd --uid 10001 --no-create-home app\n\
+                COPY main.py .\n\
+                USER 10001:10001\n\
+                CMD [\"python\", \"main.py\"]",
         breaks: "config user=0:0   #! root-user",
         keeps: "config user=1000",
     },

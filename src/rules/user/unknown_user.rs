@@ -1,4 +1,4 @@
-//! `unknown-user`: no container starts, for the user or group is nowhere to be found.
+//! `unknown-user`: the user or group doesn't exist in the image.
 
 use crate::facts::accounts::UserProblem;
 use crate::model::finding::Location;
@@ -6,18 +6,35 @@ use crate::model::text::shown;
 use crate::rules::Docs;
 use crate::rules::Found;
 use crate::rules::Rule;
+use crate::rules::Topic;
 
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "unknown-user",
-    title: "the user does not exist in the image",
+    topic: Topic::Start,
+    title: "the user or group doesn't exist in the image",
     rows: &["B4"],
     params: &[],
     docs: Docs {
-        why: "The runtime looks the name up in the image's own `/etc/passwd` and `/etc/group`. If it is not there, the container does not start at all.",
-        evidence: "The config's `User` against `/etc/passwd` and `/etc/group` of the merged view. A number needs no entry, but it must lie within 0 to 2147483647.",
-        blind: "Files that are mounted over `/etc` at run time.",
-        fix: "Add the account in the final stage (`RUN adduser …`), or use a number: `USER 10001:10001`.",
+        why: "The runtime looks up the name in the image's own `/etc/passwd` and `/etc/group`. If it is missing, the \
+              container doesn't start.",
+        checks: "The config's `User` against `/etc/passwd` and `/etc/group` in the merged filesystem. A number needs \
+                 no entry, but must be from 0 to 2147483647.",
+        limits: "Files mounted over `/etc` at run time.",
+        fix: "Create the account in the final stage (`RUN useradd …`, `RUN adduser …`), or use a number: `USER \
+              10001:10001`.",
+        before: "FROM python:3.13-slim AS build\n\
+                 RUN useradd --uid 10001 app\n\
+                 RUN pip install --no-cache-dir --target=/deps fastapi\n\
+                 FROM python:3.13-slim\n\
+                 COPY --from=build /deps /deps\n\
+                 USER app",
+        after: "FROM python:3.13-slim AS build\n\
+                RUN pip install --no-cache-dir --target=/deps fastapi\n\
+                FROM python:3.13-slim\n\
+                RUN useradd --uid 10001 app\n\
+                COPY --from=build /deps /deps\n\
+                USER app",
         breaks: "config user=ghost   #! unknown-user",
         keeps: "config user=1000",
     },

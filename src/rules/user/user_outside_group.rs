@@ -1,4 +1,4 @@
-//! `user-outside-group`: the program does not run with the group that the policy names.
+//! `user-outside-group`: the user is not in the group that the policy names.
 
 use crate::facts::Facts;
 use crate::facts::accounts::UserProblem;
@@ -12,24 +12,33 @@ use crate::rules::Param;
 use crate::rules::ParamKind;
 use crate::rules::Rule;
 use crate::rules::Settings;
+use crate::rules::Topic;
 
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "user-outside-group",
-    title: "the user is not in the group that it was made for",
+    topic: Topic::User,
+    title: "the user is not in the group that the policy names",
     rows: &["F5"],
     params: &[Param {
         name: "group",
         kind: ParamKind::Text,
-        about: "The group that the program must run with, by name or number. Not set: the rule says nothing.",
+        about: "Group that the program must run with, by name or number. Default: not checked.",
     }],
     docs: Docs {
-        why: "A group that is made for the program and does not hold its user gives no rights: what is shared through it \
-              cannot be reached. `adduser -S nextjs` without `-G` leaves the user in nogroup, which others share.",
-        evidence: "The groups of the config's `User`, as the runtime gives them to the process: the one that it names, else \
-                   the one in `/etc/passwd` and those that list the name in `/etc/group`.",
-        blind: "Groups that are given at run time (`--group-add`, `supplementalGroups`). Root is `root-user`'s affair.",
-        fix: "Make the account in its group (`RUN adduser -S -u 1001 -G nodejs nextjs`), or name the group: `USER nextjs:nodejs`.",
+        why: "A user outside its program's group can't reach what is shared through that group. `adduser -S nextjs` \
+              without `-G` puts the user in nogroup, which other accounts share.",
+        checks: "The groups that the runtime gives the config's `User`: the group that it names, otherwise the primary \
+                 group in `/etc/passwd` and the groups in `/etc/group` that list the user.",
+        limits: "Groups given at run time (`--group-add`, `supplementalGroups`). For root, see `root-user`.",
+        fix: "Create the account in its group (`RUN adduser -S -u 1001 -G nodejs nextjs`), or name the group: `USER \
+              nextjs:nodejs`.",
+        before: "FROM node:22-alpine\n\
+                 RUN addgroup -S -g 1001 nodejs && adduser -S -u 1001 nextjs\n\
+                 USER nextjs",
+        after: "FROM node:22-alpine\n\
+                RUN addgroup -S -g 1001 nodejs && adduser -S -u 1001 -G nodejs nextjs\n\
+                USER nextjs",
         breaks: "# with user-outside-group = { level = \"error\", group = \"nodejs\" }\n\
                  config user=nextjs   #! user-outside-group\n\
                  layer RUN addgroup -g 1001 nodejs && adduser -S -u 1001 nextjs\n  \
