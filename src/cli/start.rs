@@ -178,7 +178,7 @@ fn text(document: &ImageDocument, examined: &Examined, width: usize, out: &mut d
     writeln!(out)?;
     let is_empty = document.start.command.is_empty();
     if is_empty {
-        writeln!(out, "start: the image names no command")?;
+        writeln!(out, "start: the image has no command")?;
     } else {
         part("start", &document.start, examined, width, out)?;
     }
@@ -225,10 +225,10 @@ fn part(title: &str, section: &Section, examined: &Examined, width: usize, out: 
         "yes" => "it can run",
         "no" => "it cannot run",
         "by-capabilities" => {
-            "it runs only where the runtime executes it with root's capabilities, as Docker 24 and later do; not from \
-             a shell, from a script, or with all capabilities dropped"
+            "it runs only where the runtime executes it with root's capabilities, as Docker 24 and later do; it doesn't \
+             run from a shell or a script, or with all capabilities dropped"
         }
-        _ => "it is not decided",
+        _ => "undecided",
     };
     wrapped("  → ", verdict, width, out)
 }

@@ -26,7 +26,7 @@ impl<'a> Facts<'a> {
     }
 
     fn read_serving(&'a self) -> Command {
-        self.begin();
+        self.reset_work();
         let mut command = self.command();
         let Ok(process) = self.process(Capabilities::Docker) else { return command };
         if let Some(form) = &command.shell_form {
@@ -66,7 +66,7 @@ impl<'a> Facts<'a> {
         let texts = command.shell_form.into_iter().map(|form| form.text).chain(script);
         texts.filter(|text| text.contains(subject)).any(|text| {
             let commands = shell::read(&text, &command.variables).commands;
-            commands.iter().any(|command| command.writes || known::brings(&command.words))
+            commands.iter().any(|command| command.writes || known::may_write_files(&command.words))
         })
     }
 
@@ -147,10 +147,10 @@ const QUESTIONS: &[&str] = &["[", "[[", "test", "command", "false", "grep", "has
 #[cfg(test)]
 mod tests {
     use crate::facts::shell::OPEN;
-    use crate::facts::testing::Made;
+    use crate::facts::testing::TestImage;
 
     /// The programs of a shell form, and after a bar the variable PORT.
-    fn told(made: Made, text: &str) -> String {
+    fn told(made: TestImage, text: &str) -> String {
         let made = made.cmd(&["/bin/sh", "-c", text]);
         let facts = made.facts();
         let command = facts.serving();
@@ -178,14 +178,14 @@ mod tests {
             ("exec \"$@\" --host ::", "? | -"),
             ("set -e; set -- \"$@\" -x; exec \"$@\"", "set -e; ? | -"),
         ] {
-            assert_eq!(told(Made::of("e 0755 0:0 bin/sh"), text), expected, "{text}");
+            assert_eq!(told(TestImage::new("e 0755 0:0 bin/sh"), text), expected, "{text}");
         }
     }
 
     #[test]
     fn scripts_of_package_json_are_read() {
         let image = "e 0755 0:0 bin/sh\nf 0644 0:0 package.json \"{\\\"scripts\\\":{\\\"start\\\":\\\"PORT=4 next start\\\"}}\"";
-        assert_eq!(told(Made::of(image), "npm start"), "next start | ?");
-        assert_eq!(told(Made::of(image), "npm test"), "npm test | -");
+        assert_eq!(told(TestImage::new(image), "npm start"), "next start | ?");
+        assert_eq!(told(TestImage::new(image), "npm test"), "npm test | -");
     }
 }

@@ -102,7 +102,7 @@ impl<'a> Glibc<'a> {
         }
         let unknown = |why: &str| Err(Undecided::unknowable(shown_bytes(text), why));
         if std::str::from_utf8(text).is_ok_and(|text| text.contains(OPEN)) {
-            return unknown("the variable's value is not known");
+            return unknown("the variable's value is unknown");
         }
         let mut out = Vec::new();
         let mut must_be_trusted = false;
@@ -127,9 +127,9 @@ impl<'a> Glibc<'a> {
                 }
                 b"LIB" => match &self.defaults.lib {
                     Some(lib) => out.extend_from_slice(lib),
-                    None => return unknown("what this loader puts for $LIB is not known"),
+                    None => return unknown("what this loader substitutes for $LIB is unknown"),
                 },
-                _ => return unknown("what a loader puts for $PLATFORM hangs on the CPU"),
+                _ => return unknown("what a loader substitutes for $PLATFORM depends on the CPU"),
             }
         }
         // `is_trusted_path_normalize`
@@ -186,7 +186,7 @@ impl<'a> Glibc<'a> {
             let has = |child: &NodeId| view.child(*child, name).is_some();
             if let Some(child) = view.children(node).filter(has).min() {
                 let directory = linker.process.name(child);
-                search.doubts.push(Undecided::unknowable(directory, "only some CPUs are given the libraries in there"));
+                search.doubts.push(Undecided::unknowable(directory, "only some CPUs use the libraries in it"));
             }
         }
         self.try_path(linker, in_directory(directory, name), search)
@@ -228,7 +228,7 @@ impl<'a> Glibc<'a> {
             if listed.is_for_some_cpus {
                 if let Reach::Found(_) = linker.process.reach(listed.path) {
                     let path = shown_bytes(listed.path);
-                    search.doubts.push(Undecided::unknowable(path, "only some CPUs are given this library"));
+                    search.doubts.push(Undecided::unknowable(path, "only some CPUs use this library"));
                 }
                 continue;
             }
@@ -292,12 +292,12 @@ impl<'g, 'a> Loader<'g, 'a> for Glibc<'a> {
         }
         for directory in &self.defaults.perhaps {
             if let Tried::Elf(_, true) = linker.open(&in_directory(directory, name), search) {
-                let why = "whether this loader looks there hangs on how it was built";
+                let why = "whether this loader searches it depends on how it was built";
                 search.doubts.push(Undecided::unknowable(shown_bytes(directory), why));
             }
         }
         if self.defaults.directories.is_empty() {
-            let why = "the directories that are built into this loader are not known";
+            let why = "this loader's built-in directories are unknown";
             search.doubts.push(Undecided::unknowable("ld.so", why));
         }
         Sought::Nowhere
@@ -355,7 +355,7 @@ fn content<'a>(process: &ProcessContext<'a>, path: &[u8]) -> Result<Option<&'a [
                 Access::Unknown => Err(process.unknown_rights(node)),
             }
         }
-        Reach::Open(doubt) => Err(process.doubt(shown_bytes(path), doubt)),
+        Reach::Unknown(doubt) => Err(process.unknown_reach(shown_bytes(path), doubt)),
         _ => Ok(None),
     }
 }

@@ -179,11 +179,15 @@ impl<'g, 'a> Linker<'g, 'a> {
                 }
                 Dynamic::Broken(why) => {
                     let name = self.process.name(object.node);
-                    self.loaded.open.push(Undecided::unknowable(name, format!("which libraries it needs: {why}")));
+                    self.loaded
+                        .open
+                        .push(Undecided::unknowable(name, format!("the libraries it needs are unknown: {why}")));
                 }
                 Dynamic::Unread(why) => {
                     let name = self.process.name(object.node);
-                    self.loaded.open.push(Undecided::denied(name, format!("which libraries it needs: {why}")));
+                    self.loaded
+                        .open
+                        .push(Undecided::denied(name, format!("the libraries it needs are unknown: {why}")));
                 }
                 Dynamic::None => {}
             }
@@ -212,7 +216,8 @@ impl<'g, 'a> Linker<'g, 'a> {
             Sought::Nowhere => match search.doubts.into_iter().next() {
                 Some(doubt) => {
                     self.failed.insert(name.to_vec());
-                    let reason = format!("where {} is found: {}: {}", shown_bytes(name), doubt.subject, doubt.reason);
+                    let reason =
+                        format!("where {} is found is unknown: {}: {}", shown_bytes(name), doubt.subject, doubt.reason);
                     let asker = self.process.name(self.objects[asker].node);
                     self.loaded.open.push(Undecided { subject: asker, reason, cause: doubt.cause });
                 }
@@ -260,7 +265,10 @@ impl<'g, 'a> Linker<'g, 'a> {
         self.tries += 1;
         let is_left = self.tries <= limits::LOADER_TRIES && self.objects.len() <= limits::LOADER_OBJECTS;
         if !is_left {
-            search.doubts.push(Undecided::denied(shown_bytes(what), "over the limit (loader tries, loader objects)"));
+            search.doubts.push(Undecided::denied(
+                shown_bytes(what),
+                "the search is over the limit (loader tries, loader objects)",
+            ));
         }
         is_left
     }
@@ -274,15 +282,15 @@ impl<'g, 'a> Linker<'g, 'a> {
         }
         let node = match process.reach(path) {
             Reach::Found(node) => node,
-            Reach::Open(doubt) => {
-                search.doubts.push(process.doubt(subject(), doubt));
+            Reach::Unknown(doubt) => {
+                search.doubts.push(process.unknown_reach(subject(), doubt));
                 return Tried::Absent;
             }
-            Reach::Closed(directory) => {
+            Reach::Blocked(directory) => {
                 // Whether it lies there at all is for the eyes of root.
                 if let Resolved::Found(_) = process.view.resolve(&process.absolute(path), true) {
                     let why =
-                        format!("lies behind {}, which {} may not enter", process.describe(directory), process.who());
+                        format!("is unreachable: {} can't traverse {}", process.who(), process.describe(directory));
                     search.passed.push((path.to_vec(), directory, why));
                 }
                 return Tried::Absent;
@@ -294,7 +302,7 @@ impl<'g, 'a> Linker<'g, 'a> {
             Access::No => {
                 let stat = process.view.stat(node);
                 let mode = stat.map_or(0, |stat| stat.mode);
-                let why = format!("may not be read by {} (mode {mode:04o})", process.who());
+                let why = format!("can't be read by {} (mode {mode:04o})", process.who());
                 search.passed.push((path.to_vec(), node, why));
                 return Tried::Absent;
             }
@@ -305,21 +313,21 @@ impl<'g, 'a> Linker<'g, 'a> {
         }
         let no_library = |what: &str| Tried::NoLibrary(node, format!("{} {what}", subject()));
         if process.view.stat(node).is_none_or(|stat| stat.kind != Kind::File) {
-            return no_library("is no regular file");
+            return no_library("is not a regular file");
         }
         match process.view.head(node) {
             Some(Head::Elf(elf)) if !fits(self.objects[PROGRAM].elf, elf) => {
                 search.passed.push((path.to_vec(), node, format!("is for {}", machine_name(elf))));
                 Tried::Elf(node, false)
             }
-            Some(Head::Elf(elf)) if elf.dynamic == Dynamic::None => no_library("is no shared library"),
+            Some(Head::Elf(elf)) if elf.dynamic == Dynamic::None => no_library("is not a shared library"),
             Some(Head::Elf(_)) => Tried::Elf(node, true),
             Some(Head::BrokenElf(why)) => {
                 // It ends the search only where its header is sound enough to be for this machine.
                 search.passed.push((path.to_vec(), node, format!("is a broken ELF file: {why}")));
                 Tried::Absent
             }
-            Some(Head::Script(_)) | None => no_library("is no ELF file"),
+            Some(Head::Script(_)) | None => no_library("is not an ELF file"),
             Some(Head::Unread(why)) => {
                 search.doubts.push(Undecided::denied(subject(), *why));
                 Tried::Absent

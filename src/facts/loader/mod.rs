@@ -89,7 +89,7 @@ pub fn load(process: &ProcessContext<'_>, program: NodeId, kernel: &Actor, secur
         Some(Libc::Musl) => musl::load(Linker::new(process, secure, loaded, program, elf), path, interpreter),
         None => {
             let loader = format!("/{}", shown_bytes(path.strip_prefix(b"/").unwrap_or(path)));
-            loaded.open.push(Undecided::unknowable(loader, "where this loader looks for libraries is not known here"));
+            loaded.open.push(Undecided::unknowable(loader, "where this loader looks for libraries is unknown"));
             loaded
         }
     }
@@ -160,13 +160,10 @@ fn interpreter(
     let lack = |what: String, place| Stop::Missing(Missing { subject: name.clone(), what, place });
     let node = match process.reach_as(kernel, path) {
         Reach::Found(node) => node,
-        Reach::Open(doubt) => return Err(Stop::Open(process.doubt(name, doubt))),
-        Reach::Closed(directory) => {
-            let what = format!(
-                "the loader {name} lies behind {}, which {} may not enter",
-                process.describe(directory),
-                who(kernel)
-            );
+        Reach::Unknown(doubt) => return Err(Stop::Open(process.unknown_reach(name, doubt))),
+        Reach::Blocked(directory) => {
+            let blocking = process.describe(directory);
+            let what = format!("{} can't reach the loader {name}: it can't traverse {blocking}", who(kernel));
             return Err(lack(what, Some(directory)));
         }
         Reach::Missing(_) | Reach::Loop | Reach::NotDirectory | Reach::TooLong => {
@@ -175,12 +172,12 @@ fn interpreter(
     };
     let stat = process.view.stat(node);
     if stat.is_none_or(|stat| stat.kind != Kind::File) {
-        return Err(lack(format!("the loader {name} is no regular file"), Some(node)));
+        return Err(lack(format!("the loader {name} is not a regular file"), Some(node)));
     }
     match access::access(process.view, node, kernel, Want::Execute) {
         Access::Yes => {}
         Access::No => {
-            let what = format!("the loader {} may not be executed by {}", process.describe(node), who(kernel));
+            let what = format!("{} can't execute the loader {}", who(kernel), process.describe(node));
             return Err(lack(what, Some(node)));
         }
         Access::Unknown => return Err(Stop::Open(process.unknown_rights(node))),
@@ -189,7 +186,7 @@ fn interpreter(
         Some(Head::Elf(loader)) if fits(elf, loader) => Ok(node),
         Some(Head::Elf(loader)) => {
             let what = format!(
-                "the loader {name} is for {}, {} for {}",
+                "the loader {name} is for {}, but {} is for {}",
                 machine_name(loader),
                 process.name(program),
                 machine_name(elf)
@@ -198,13 +195,13 @@ fn interpreter(
         }
         Some(Head::BrokenElf(why)) => Err(lack(format!("the loader {name} is a broken ELF file: {why}"), Some(node))),
         Some(Head::Unread(why)) => Err(Stop::Open(Undecided::denied(name, *why))),
-        Some(Head::Script(_)) | None => Err(lack(format!("the loader {name} is no ELF file"), Some(node))),
+        Some(Head::Script(_)) | None => Err(lack(format!("the loader {name} is not an ELF file"), Some(node))),
     }
 }
 
 /// Says that a loader is not there, and which one is instead.
 fn missing(process: &ProcessContext<'_>, program: NodeId, path: &[u8], name: &str) -> String {
-    let what = format!("the loader {name} does not exist");
+    let what = format!("the loader {name} doesn't exist");
     let has = |libc: Libc| {
         [&b"lib"[..], b"lib64", b"usr/lib", b"usr/lib64"].iter().any(|directory| {
             match process.view.resolve(directory, true) {
@@ -222,7 +219,7 @@ fn missing(process: &ProcessContext<'_>, program: NodeId, path: &[u8], name: &st
                 return what;
             }
             format!(
-                "{what}: {} is linked for {}, and this image has {} only",
+                "{what}: {} is linked against {}, but this image has only {}",
                 process.name(program),
                 wanted.name(),
                 other.name()

@@ -103,7 +103,7 @@ impl<'g, 'a> Loader<'g, 'a> for Musl {
             return self.try_path(linker, name.to_vec(), search).unwrap_or(Sought::Nowhere);
         }
         if self.environment.contains(OPEN) {
-            search.doubts.push(Undecided::unknowable("LD_LIBRARY_PATH", "the variable's value is not known"));
+            search.doubts.push(Undecided::unknowable("LD_LIBRARY_PATH", "the variable's value is unknown"));
         } else if let Some(sought) = self.try_list(linker, self.environment.as_bytes(), name, search) {
             return sought;
         }
@@ -161,7 +161,7 @@ fn system(process: &ProcessContext<'_>, loader: &[u8]) -> Result<Vec<u8>, Undeci
             Access::Unknown => Err(process.unknown_rights(node)),
         },
         Reach::Missing(_) => Ok(DEFAULTS.to_vec()),
-        Reach::Open(doubt) => Err(process.doubt(shown_bytes(&file), doubt)),
-        Reach::Loop | Reach::NotDirectory | Reach::TooLong | Reach::Closed(_) => Ok(Vec::new()),
+        Reach::Unknown(doubt) => Err(process.unknown_reach(shown_bytes(&file), doubt)),
+        Reach::Loop | Reach::NotDirectory | Reach::TooLong | Reach::Blocked(_) => Ok(Vec::new()),
     }
 }

@@ -38,12 +38,12 @@ pub fn check(linker: &mut Linker<'_, '_>) {
         let defines = versions(library).map_or(&[][..], |versions| &versions.defines);
         let (name, version) = (shown_bytes(&need.library), shown_bytes(&need.version));
         let what = format!(
-            "{} needs {version} of {name}, and {} defines {}",
+            "{} needs {version} of {name}, but {} {}",
             process.name(object.node),
             process.name(library.node),
             match latest(defines, &need.version) {
-                Some(latest) => format!("up to {}", shown_bytes(latest)),
-                None => "no such version".to_string(),
+                Some(latest) => format!("goes only up to {}", shown_bytes(latest)),
+                None => "doesn't define it".to_string(),
             }
         );
         Missing { subject: format!("{name} {version}"), what, place: Some(library.node) }

@@ -26,8 +26,8 @@ pub fn nowhere(
     let asker = linker.process.name(linker.objects[asker].node);
     let library = shown_bytes(name);
     let what = match name.contains(&b'/') {
-        true => format!("{asker} needs {library}, which does not exist"),
-        false => format!("{asker} needs {library}, which is in no directory that its loader searches"),
+        true => format!("{asker} needs {library}, which doesn't exist"),
+        false => format!("{asker} needs {library}, which is not in any directory that its loader searches"),
     };
     // What stands in the way says more than what is for another machine.
     let worst = passed.iter().find(|(.., why)| !why.starts_with("is for")).or(passed.first());
@@ -41,14 +41,14 @@ pub fn nowhere(
     let why = if configured(linker, directory) {
         match linker.process.view.resolve(b"etc/ld.so.cache", true) {
             Resolved::Found(_) => {
-                "ld.so.conf names its directory, but the cache is stale: /etc/ld.so.cache does not list it"
+                "the cache is stale: /etc/ld.so.cache doesn't list it, although ld.so.conf names its directory"
             }
-            _ => "ld.so.conf names its directory, but there is no /etc/ld.so.cache",
+            _ => "there is no /etc/ld.so.cache, although ld.so.conf names its directory",
         }
     } else {
-        "nothing names that directory"
+        "the loader is not configured to search that directory"
     };
-    (format!("{what}; there is {place}, but {why}"), Some(elsewhere))
+    (format!("{what}; {place} exists, but {why}"), Some(elsewhere))
 }
 
 /// A library of that name anywhere; the first by its path.

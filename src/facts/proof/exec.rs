@@ -57,7 +57,7 @@ pub fn exec(
         match process.view.head(current.node) {
             None if scripts.is_empty() => return Executed::Plain(current.node),
             None => {
-                let what = format!("the interpreter {} is no program", process.name(current.node));
+                let what = format!("the interpreter {} is not a program", process.name(current.node));
                 proof.fault(process, broken(what, current.node));
                 return Executed::Stopped;
             }
@@ -84,7 +84,7 @@ pub fn exec(
                         let fix = is_directory.then(|| lookup::enter(process, place));
                         proof.fault(process, Fault { what, fix, ..broken(String::new(), place) });
                         return Executed::Unread(Started { argv, path: current.path, program: current.node });
-                    } else if let Need::Open(question) = need {
+                    } else if let Need::Undecided(question) = need {
                         proof.open(question);
                     }
                 }
@@ -99,7 +99,7 @@ pub fn exec(
                         return Executed::Stopped;
                     }
                     Err(Bad::NoText) => {
-                        let reason = "its #! line names an interpreter in bytes that are no text";
+                        let reason = "the interpreter in its #! line is not valid UTF-8";
                         proof.open(Undecided::unknowable(process.name(current.node), reason));
                         return Executed::Stopped;
                     }
@@ -110,8 +110,10 @@ pub fn exec(
                     layer,
                 );
                 if scripts.len() == SCRIPTS {
-                    let what =
-                        format!("{} is the sixth script in a row, and Linux takes five", process.name(current.node));
+                    let what = format!(
+                        "{} is the sixth script in a chain of #! lines; Linux allows five",
+                        process.name(current.node)
+                    );
                     proof.fault(process, broken(what, current.node));
                     return Executed::Stopped;
                 }
@@ -128,11 +130,10 @@ pub fn exec(
                     }
                     Err(Miss::Fault(fault)) => {
                         let script = scripts.last().map_or(0, |script| script.node);
-                        let what = format!("the interpreter of {} is missing: {}", process.name(script), fault.what);
+                        let what = format!("the interpreter of {} can't be run: {}", process.name(script), fault.what);
                         let has_cr = line.program.ends_with('\r');
-                        let fix = has_cr.then(|| {
-                            format!("Store it with LF line ends: RUN sed -i 's/\\r$//' {}", process.name(script))
-                        });
+                        let fix = has_cr
+                            .then(|| format!("Use LF line endings: RUN sed -i 's/\\r$//' {}", process.name(script)));
                         proof.fault(process, Fault { what, fix, ..broken(String::new(), script) });
                         return Executed::Stopped;
                     }
@@ -185,7 +186,7 @@ fn interpreter(head: &[u8]) -> Result<Line, Bad> {
     }
     let (name, rest) = line.split_at(name_end.unwrap_or(line.len()));
     if name.is_empty() {
-        return Err(Bad::Refused("names no interpreter".to_string()));
+        return Err(Bad::Refused("doesn't name an interpreter".to_string()));
     }
     let rest = rest.split(|&b| b == 0).next().unwrap_or_default();
     let rest = &rest[rest.iter().position(|b| !is_blank(b)).unwrap_or(rest.len())..];

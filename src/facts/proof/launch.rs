@@ -9,7 +9,7 @@ use crate::facts::loader;
 use crate::facts::process::DEFAULT_PATH;
 use crate::facts::process::Missing;
 use crate::facts::process::ProcessContext;
-use crate::facts::process::fits;
+use crate::facts::process::fits_argument_limits;
 use crate::facts::proof::Fault;
 use crate::facts::proof::Proof;
 use crate::facts::proof::Started;
@@ -81,7 +81,7 @@ impl Prover {
         let limit = match () {
             () if left == 0 => Some("there are more commands than the limit (commands proved)"),
             () if self.depth.get() >= limits::COMMAND_DEPTH => {
-                Some("more commands start each other than the limit (command depth)")
+                Some("commands are nested deeper than the limit (command depth)")
             }
             () => None,
         };
@@ -90,8 +90,8 @@ impl Prover {
             proof.open(Undecided::denied(quoted(word), limit));
             return proof;
         }
-        if !fits(argv) {
-            let what = format!("{} is given longer words than Linux hands to a program", quoted(word));
+        if !fits_argument_limits(argv) {
+            let what = format!("{} is given longer arguments than Linux passes to a program", quoted(word));
             proof.fault(process, Fault::new(shown(word), what, None));
             return proof;
         }
@@ -123,7 +123,7 @@ impl Prover {
         match exec::exec(process, &kernel, program, argv, proof) {
             // Where the kernel says that something is not there, dash, busybox ash and execvp(3) go on to the next directory.
             Executed::Stopped if by != By::Runtime && lookup::has_another(process, &kernel, word, &path) => {
-                proof.soften_all("a later directory of PATH has one too, and some programs go on to it");
+                proof.soften_all("a later PATH directory has one too, and some programs go on to try it");
             }
             Executed::Stopped => {}
             // What the script would need may be out of reach too: one look, one repair.
@@ -142,7 +142,7 @@ impl Prover {
             }
             Executed::Plain(_) if by == By::Program => {
                 let reason = format!(
-                    "{} has no #! line and is no ELF file, and not every program hands such a file to a shell",
+                    "{} has no #! line and is not an ELF file, and not every program passes such a file to a shell",
                     process.name(node)
                 );
                 proof.open(Undecided::unknowable(quoted(word), reason));
@@ -151,11 +151,11 @@ impl Prover {
                 let what = match process.view.stat(node).map_or(0, |stat| stat.size) {
                     0 => format!("{} is empty", process.name(node)),
                     _ => format!(
-                        "{} has no #! line and is no ELF program, so only a shell could run it",
+                        "{} has no #! line and is not an ELF program, so only a shell could run it",
                         process.name(node)
                     ),
                 };
-                let fix = "Begin the script with a line that names its interpreter: #!/bin/sh";
+                let fix = "Start the script with a line that names its interpreter: #!/bin/sh";
                 proof.fault(process, Fault::new(shown(word), what, Some(node)).fix(fix));
             }
         }
@@ -178,7 +178,7 @@ impl Prover {
         let applet = argv.iter().take(argv.len() - 1).take_while(|word| is_busybox(word)).count();
         let argv = &argv[applet..];
         if applet > 0 && !has_applet(process, started.program, &argv[0]) {
-            let reason = "no link of that name leads to this busybox, and only running it tells which applets it has";
+            let reason = "no link of that name leads to this busybox, and only running it shows which applets it has";
             proof.open(Undecided::unknowable(quoted(&argv[0]), reason));
         }
         let name = file_name(&argv[0]);
@@ -200,7 +200,7 @@ impl Prover {
         let fault = |what: String, place| Fault::new(shown(file_name(&started.path)), what, place);
         if loader::machine_fits(elf, architecture) == Some(false) {
             let what = format!(
-                "{} is made for {}, and the image for {}",
+                "{} is built for {}, but the image is for {}",
                 process.name(started.program),
                 loader::machine_name(elf),
                 shown(architecture)
@@ -213,7 +213,7 @@ impl Prover {
             && self.told.borrow_mut().insert(started.program)
         {
             let libraries = match loaded.libraries.len() {
-                0 => "no library".to_string(),
+                0 => "no libraries".to_string(),
                 1 => "1 library".to_string(),
                 many => format!("{many} libraries"),
             };

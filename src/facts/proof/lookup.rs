@@ -63,13 +63,13 @@ impl ProcessContext<'_> {
 /// Finds the program of a word as `actor`.
 pub fn find(process: &ProcessContext<'_>, actor: &Actor, word: &str, by: By) -> Result<Program, Miss> {
     if !shell::is_decided(word) {
-        let reason = "which program it is depends on what the config does not set";
+        let reason = "which program it is depends on something the config doesn't set";
         return Err(Miss::Open(Undecided::unknowable(quoted(word), reason)));
     }
     if by == By::Shell
         && (word.starts_with('~') || word.contains(['*', '?', '{']) || word.contains('[') && word.contains(']'))
     {
-        return Err(Miss::Open(Undecided::unknowable(quoted(word), "the shell puts in what it stands for")));
+        return Err(Miss::Open(Undecided::unknowable(quoted(word), "the shell expands it")));
     }
     if word.is_empty() {
         return Err(Miss::Fault(fault(word, "the program's name is empty".to_string(), None)));
@@ -88,7 +88,7 @@ pub fn find(process: &ProcessContext<'_>, actor: &Actor, word: &str, by: By) -> 
         }
         // bash puts in the home directory for a tilde.
         if !shell::is_decided(directory) || directory.starts_with('~') {
-            open.get_or_insert(Undecided::unknowable("PATH", "a script sets it to what is not known here"));
+            open.get_or_insert(Undecided::unknowable("PATH", "a script sets it to an unknown value"));
             continue;
         }
         let candidate =
@@ -96,7 +96,7 @@ pub fn find(process: &ProcessContext<'_>, actor: &Actor, word: &str, by: By) -> 
         match process.reach_as(actor, candidate.as_bytes()) {
             Reach::Found(_) if by == By::Runtime && !directory.starts_with('/') => {
                 let reason = format!(
-                    "PATH finds it as {}, and not every runtime takes a relative directory",
+                    "PATH finds it as {}, and not every runtime accepts a relative directory",
                     quoted(&candidate)
                 );
                 return Err(Miss::Open(Undecided::unknowable(quoted(word), reason)));
@@ -106,8 +106,8 @@ pub fn find(process: &ProcessContext<'_>, actor: &Actor, word: &str, by: By) -> 
                 Err(Miss::Fault(fault)) => _ = refused.get_or_insert(fault),
                 Err(Miss::Open(question)) => _ = open.get_or_insert(question),
             },
-            Reach::Closed(blocking) => closed.push((directory.to_string(), blocking)),
-            Reach::Open(doubt) => _ = open.get_or_insert(process.doubt(quoted(&candidate), doubt)),
+            Reach::Blocked(blocking) => closed.push((directory.to_string(), blocking)),
+            Reach::Unknown(doubt) => _ = open.get_or_insert(process.unknown_reach(quoted(&candidate), doubt)),
             Reach::Missing(Some(link)) if process.view.name(link) == word.as_bytes() => {
                 if let Err(Miss::Fault(fault)) = file(process, actor, word, &candidate) {
                     refused.get_or_insert(fault);
@@ -126,13 +126,12 @@ pub fn find(process: &ProcessContext<'_>, actor: &Actor, word: &str, by: By) -> 
     };
     let mut passed = String::new();
     for (directory, blocking) in closed.iter().take(FOLDERS_SHOWN) {
-        passed.push_str(&format!(
-            "; {}{} was passed over, for {} may not enter {}",
-            shown(directory),
-            if lies_in(directory) { ", where it lies," } else { "" },
-            process.who(),
-            process.describe(*blocking)
-        ));
+        let (directory, has_it) = (shown(directory), lies_in(directory));
+        let (who, blocking) = (process.who(), process.describe(*blocking));
+        passed.push_str(&match has_it {
+            true => format!("; {directory} has it, but {who} can't traverse {blocking}"),
+            false => format!("; {who} can't look in {directory}: it can't traverse {blocking}"),
+        });
     }
     if let Some(mut fault) = refused {
         fault.what.push_str(&passed);
@@ -148,7 +147,10 @@ pub fn find(process: &ProcessContext<'_>, actor: &Actor, word: &str, by: By) -> 
     let hidden =
         closed.iter().take(FOLDERS_SHOWN).find(|(directory, _)| lies_in(directory)).map(|(_, blocking)| *blocking);
     let place = hidden.or(closed.first().map(|(_, blocking)| *blocking));
-    let fault = fault(word, format!("no directory of PATH has {} ({listed}){passed}", quoted(word)), place);
+    if !listed.is_empty() {
+        listed = format!(" ({listed})");
+    }
+    let fault = fault(word, format!("{} is not on PATH{listed}{passed}", quoted(word)), place);
     Err(Miss::Fault(match hidden {
         Some(directory) => fault.fix(enter(process, directory)),
         None => fault,
@@ -169,7 +171,7 @@ pub fn file(process: &ProcessContext<'_>, actor: &Actor, word: &str, path: &str)
     let kind = |node| process.view.stat(node).map(|stat| stat.kind);
     let node = match process.find_as(actor, path.as_bytes(), &quoted(path)) {
         Need::Met(node) => node,
-        Need::Open(question) => return Err(Miss::Open(question)),
+        Need::Undecided(question) => return Err(Miss::Open(question)),
         Need::Unmet(Missing { what, place, .. }) => {
             let fault = fault(word, what, place);
             let closed = place.filter(|&place| kind(place) == Some(Kind::Dir));
@@ -181,7 +183,7 @@ pub fn file(process: &ProcessContext<'_>, actor: &Actor, word: &str, path: &str)
     };
     let kind = kind(node);
     if kind != Some(Kind::File) {
-        let is = if kind == Some(Kind::Dir) { "a directory" } else { "no regular file" };
+        let is = if kind == Some(Kind::Dir) { "a directory" } else { "not a regular file" };
         return lack(format!("{} is {is}", quoted(path)), Some(node));
     }
     match access::access(process.view, node, actor, Want::Execute) {
@@ -189,7 +191,7 @@ pub fn file(process: &ProcessContext<'_>, actor: &Actor, word: &str, path: &str)
         Access::Unknown => Err(Miss::Open(process.unknown_rights(node))),
         Access::No => {
             let mut fault =
-                fault(word, format!("{} may not be executed by {}", process.describe(node), process.who()), Some(node));
+                fault(word, format!("{} can't execute {}", process.who(), process.describe(node)), Some(node));
             fault.fix =
                 Some(format!("Make it executable: RUN chmod 0755 {0}, or COPY --chmod=0755 … {0}", process.name(node)));
             Err(Miss::Fault(fault))
@@ -200,8 +202,8 @@ pub fn file(process: &ProcessContext<'_>, actor: &Actor, word: &str, path: &str)
 /// What to do about a directory that may not be entered.
 pub fn enter(process: &ProcessContext<'_>, directory: NodeId) -> String {
     format!(
-        "Put it where {} gets to, such as /opt, /usr/local or the user's own home, and name that place in PATH. RUN chmod a+x {} \
-         would do too, and open the directory to everybody.",
+        "Move it somewhere {} can reach, such as /opt, /usr/local or the user's home directory, and put that directory \
+         on PATH. RUN chmod a+x {} also works, but lets every user traverse it.",
         process.who(),
         process.name(directory)
     )
@@ -209,9 +211,9 @@ pub fn enter(process: &ProcessContext<'_>, directory: NodeId) -> String {
 
 fn fault(word: &str, mut what: String, place: Option<NodeId>) -> Fault {
     if word.ends_with('\r') {
-        what.push_str(": its lines end in CR LF, and the CR is taken for a part of the name");
+        what.push_str(": its lines end in CR LF, and the CR becomes part of the name");
     } else if word.contains(' ') {
-        what.push_str(": it is one word with blanks in it, and no shell takes it apart");
+        what.push_str(": it is one word that contains spaces, and no shell splits it");
     }
     Fault::new(shown(word), what, place)
 }

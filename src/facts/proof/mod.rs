@@ -145,7 +145,7 @@ impl Proof {
             Need::Unmet(Missing { subject, what, place }) => {
                 self.fault(process, Fault::new(subject, what, place));
             }
-            Need::Open(question) => self.open(question),
+            Need::Undecided(question) => self.open(question),
         }
     }
 
@@ -203,7 +203,7 @@ impl<'a> Facts<'a> {
     }
 
     fn prove_start(&'a self, capabilities: Capabilities) -> Result<Proof, Undecided> {
-        self.begin();
+        self.reset_work();
         let process = self.process(capabilities)?;
         let run = &self.image().config.run;
         let argv: Vec<String> = run.entrypoint.iter().chain(&run.cmd).cloned().collect();
@@ -219,7 +219,7 @@ impl<'a> Facts<'a> {
     }
 
     fn prove_health(&'a self, check: &Check<'_>, capabilities: Capabilities) -> Result<Proof, Undecided> {
-        self.begin();
+        self.reset_work();
         let process = self.process(capabilities)?;
         let argv = match check.probe {
             Probe::Exec(words) => words.to_vec(),
@@ -235,7 +235,7 @@ impl<'a> Facts<'a> {
         // The check runs beside the command, which may have brought what it needs.
         for fault in std::mem::take(&mut proof.faults) {
             match self.start_may_bring(&fault.subject) {
-                true if !fault.is_overridden => proof.soften(fault, "the command names it too, and may bring it"),
+                true if !fault.is_overridden => proof.soften(fault, "the command names it too, and may create it"),
                 _ => proof.faults.push(fault),
             }
         }
@@ -247,8 +247,8 @@ impl<'a> Facts<'a> {
 fn workdir_fault(process: &ProcessContext<'_>) -> Option<Fault> {
     let workdir = format!("WORKDIR {}", shown(&String::from_utf8_lossy(&process.cwd)));
     let (what, place) = match process.view.resolve(&process.cwd, true) {
-        Resolved::Found(node) if process.view.stat(node)?.kind != Kind::Dir => ("is no directory", Some(node)),
-        Resolved::NotDirectory => ("leads through something that is no directory", None),
+        Resolved::Found(node) if process.view.stat(node)?.kind != Kind::Dir => ("is not a directory", Some(node)),
+        Resolved::NotDirectory => ("leads through something that is not a directory", None),
         Resolved::Loop => ("is a loop of symbolic links", None),
         _ => return None,
     };

@@ -72,7 +72,7 @@ fn may_name_shell(process: &ProcessContext<'_>) -> bool {
     let says = |file: &&str| match process.readable(file.as_bytes(), "the file") {
         Need::Met(node) => process.facts.content(node).map_or(true, |text| bytes::contains(text, b"script-shell")),
         Need::Unmet(_) => false,
-        Need::Open(_) => true,
+        Need::Undecided(_) => true,
     };
     let variables = ["npm_config_script_shell", "NPM_CONFIG_SCRIPT_SHELL"];
     variables.iter().any(|name| process.variables.get(name).is_some()) || files.iter().any(says)
@@ -108,7 +108,7 @@ fn scripts(prover: &Prover, process: &ProcessContext<'_>, program: &str, words: 
         let argv = ["sh", "-c", &script.text].map(String::from);
         let mut found = prover.launch(&inner, &argv, By::Program);
         if found.fails() && may_name_shell(&inner) {
-            found.soften_all("the package manager may be told another shell (script-shell)");
+            found.soften_all("the package manager may be configured with another shell (script-shell)");
         }
         // What runs when a server has ended keeps none from running.
         let is_after = script.name.strip_prefix("post").is_some_and(|name| run.scripts.iter().any(|s| s.name == name));
@@ -124,9 +124,10 @@ fn scripts(prover: &Prover, process: &ProcessContext<'_>, program: &str, words: 
             break;
         }
         let mut commands = shell::commands(&script.text, &inner.variables).into_iter();
-        if commands.any(|words| words.first().is_some_and(|word| !known::is_passing(word) || known::brings(&words))) {
-            doubt
-                .get_or_insert_with(|| format!("the script {} runs before, and may change files", shown(&script.name)));
+        if commands.any(|words| {
+            words.first().is_some_and(|word| !known::ends_by_itself(word) || known::may_write_files(&words))
+        }) {
+            doubt.get_or_insert_with(|| format!("the script {} runs first and may change files", shown(&script.name)));
         }
     }
     true

@@ -66,8 +66,8 @@ pub fn shell(prover: &Prover, process: &ProcessContext<'_>, program: NodeId, arg
     let options = Options {
         switches: Switches { errexit: call.errexit, pipefail: call.pipefail },
         doubt: match () {
-            () if reads_env => Some("bash reads the file of BASH_ENV first"),
-            () if call.reads_profiles => Some("a login shell or an interactive one reads its profiles first"),
+            () if reads_env => Some("bash first reads the file that BASH_ENV names"),
+            () if call.reads_profiles => Some("a login or interactive shell first reads its profiles"),
             () => None,
         },
         shell: match process.view.name(program) {
@@ -107,7 +107,7 @@ pub fn file(
     proof: &mut Proof,
 ) {
     if !shell::is_decided(&String::from_utf8_lossy(path)) {
-        let reason = "which script it is depends on what the config does not set";
+        let reason = "which script it is depends on something the config doesn't set";
         return proof.open(Undecided::unknowable(quoted(&String::from_utf8_lossy(path)), reason));
     }
     let need = process.readable(path, "the script");
@@ -185,7 +185,7 @@ fn text(
         inner: Vec::new(),
     };
     if text.functions.iter().any(|name| name.starts_with("command_not_found")) {
-        run.doubts("a function takes the place of commands that are missing");
+        run.doubts("a function handles missing commands");
     }
     let can_succeed =
         flow::can_succeed(&text.commands, |command, piped| run.command(command, piped), || switches.get());
@@ -198,7 +198,7 @@ fn text(
         }
     }
     if is_open && !arguments.is_empty() && !proof.fails() {
-        let reason = "whether and how the script hands on to it is its own affair";
+        let reason = "whether and how the script runs it is unknown";
         proof.open(Undecided::unknowable(quoted(&arguments[0]), reason));
     }
 }
@@ -220,7 +220,7 @@ impl Run<'_, '_> {
         if command.connects && command.depth == 0 && self.shell != Shell::Other {
             let mut inner = Proof::default();
             let shell = if self.shell == Shell::Dash { "dash" } else { "busybox" };
-            let what = format!("only bash connects where it is told /dev/tcp, and this shell is {shell}");
+            let what = format!("only bash supports /dev/tcp, and this shell is {shell}");
             inner.fault(&self.process, Fault::new("/dev/tcp", what, None));
             self.inner.push(inner);
             self.is_silent = !command.merges;
@@ -241,20 +241,20 @@ impl Run<'_, '_> {
             }
             Some(_) if command.depth > 0 => self.nested(words),
             // What it changes is gone with its subshell.
-            Some(name) if is_lost && known::CHANGES.contains(&name.as_str()) => Outcome::ANY,
+            Some(name) if is_lost && known::SHELL_STATE_BUILTINS.contains(&name.as_str()) => Outcome::ANY,
             Some(name) => match self.builtin(assigned, name, &words[1..], is_conditional) {
                 Some(outcome) => outcome,
                 None => self.program(assigned, words),
             },
         };
         if command.writes {
-            self.doubts(&format!("{} writes a file before", quoted(words.first().map_or("a command", |word| word))));
+            self.doubts(&format!("{} writes a file first", quoted(words.first().map_or("a command", |word| word))));
         }
-        self.is_silent = match known::of_nothing(words) {
+        self.is_silent = match known::status_on_empty_input(words) {
             Some(_) if lacks_input => true,
             _ => self.is_silent && !command.merges,
         };
-        let finds_nothing = lacks_input && known::of_nothing(words) == Some(false);
+        let finds_nothing = lacks_input && known::status_on_empty_input(words) == Some(false);
         if lacks_output || finds_nothing { Outcome::FAILS } else { outcome }
     }
 
@@ -316,18 +316,18 @@ impl Run<'_, '_> {
     /// The commands of a substitution may bring files like any others.
     fn substitutes(&mut self, text: &str, depth: usize) {
         if self.process.facts.spend(text.len()).is_err() {
-            return self.doubts("more work than the limit (proof work) had to be done before");
+            return self.doubts("what runs first takes more work than the limit (proof work)");
         }
         let text = shell::read(text, &self.process.variables);
         // Then the next one is too much.
         let _ = self.process.facts.spend(text.bytes());
         if text.is_cut {
-            self.doubts("a substitution has more commands than the limit (shell commands, shell nesting) before");
+            self.doubts("a substitution before it has more commands than the limit (shell commands, shell nesting)");
         }
         for command in &text.commands {
             self.passes(&command.words);
             if command.writes {
-                self.doubts("a substitution writes a file before");
+                self.doubts("a substitution writes a file first");
             }
             for inner in command.substitutions.iter().filter(|_| depth > 0) {
                 self.substitutes(&inner.text, depth - 1);
@@ -353,7 +353,7 @@ impl Run<'_, '_> {
                 return if fails { Outcome::ANY } else { Outcome::ANY.ending() };
             }
             "exec" if words.len() > 1 => return Outcome::ANY.ending(),
-            "cd" | "pushd" | "popd" => self.doubts("it may change its directory before"),
+            "cd" | "pushd" | "popd" => self.doubts("the script may change its directory first"),
             _ => match self.builtin(&[], name, &words[1..], true) {
                 Some(outcome) => return Outcome { ends: outcome.ends && outcome.succeeds, ..Outcome::ANY },
                 None => self.passes(words),
@@ -384,7 +384,7 @@ impl Run<'_, '_> {
             let may_be_made = self.is_likely && fault.place.is_none() && !is_program;
             match (&doubt, may_be_made) {
                 (Some(doubt), _) if !fault.is_overridden => inner.soften(fault, doubt),
-                (None, true) => inner.soften(fault, "a program that is not known here runs before"),
+                (None, true) => inner.soften(fault, "an unknown program runs first"),
                 _ => {
                     fault.is_likely |= self.is_likely;
                     inner.faults.push(fault);
@@ -401,8 +401,8 @@ impl Run<'_, '_> {
     /// What a program that ran may have changed.
     fn passes(&mut self, words: &[String]) {
         let Some(name) = words.first().map(|word| file_name(word)) else { return };
-        if known::brings(words) {
-            self.doubts(&format!("{} runs before, and may change files", quoted(&words[0])));
+        if known::may_write_files(words) {
+            self.doubts(&format!("{} runs first and may change files", quoted(&words[0])));
         }
         self.is_likely |= !known::HARMLESS.contains(&name) && !known::BUILTINS.contains(&name);
     }

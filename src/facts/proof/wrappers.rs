@@ -40,12 +40,12 @@ pub fn next<'a>(process: &ProcessContext<'a>, program: NodeId, argv: &[String]) 
         // What they run is looked for in node_modules; `programs` knows how.
         "npx" | "bunx" | "pnpm" | "yarn" => Next::None,
         "uv" | "poetry" | "pipenv" | "pdm" | "hatch" | "rye" | "pixi" | "conda" | "mamba" | "micromamba" => Next::Open(
-            Undecided::unknowable(quoted(&argv[0]), "it starts its command in an environment that it makes or finds"),
+            Undecided::unknowable(quoted(&argv[0]), "it runs its command in an environment that it creates or finds"),
         ),
         "su" | "runuser" | "sudo" | "doas" | "setpriv" | "chpst" | "s6-setuidgid" | "unshare" | "nsenter"
         | "chroot" => Next::Open(Undecided::unknowable(
             quoted(&argv[0]),
-            "it starts its command in another place or as somebody else",
+            "it runs its command in another environment or as another user",
         )),
         _ => match start::behind(argv) {
             Some([]) | None => Next::None,
@@ -106,17 +106,14 @@ fn as_user<'a>(process: &ProcessContext<'a>, file: NodeId, argv: &[String]) -> N
     }
     if process.actor.uid != 0 {
         if process.view.stat(file).is_some_and(|stat| stat.mode & 0o4000 != 0) {
-            return Next::Open(Undecided::unknowable(quoted(program), "its file lets it change the user (setuid)"));
+            return Next::Open(Undecided::unknowable(quoted(program), "its file is setuid, so it may change the user"));
         }
-        let what = format!("{} may not change the user: {} is not root", quoted(program), process.who());
-        let fix = "Start the command itself: USER has chosen the user already.";
+        let what = format!("{} can't change the user: {} is not root", quoted(program), process.who());
+        let fix = "Start the command directly: USER already sets the user.";
         return Next::Fault(Fault::new(shown(program), what, None).fix(fix));
     }
     if !shell::is_decided(user) {
-        return Next::Open(Undecided::unknowable(
-            quoted(program),
-            "as which user it starts its command is not known here",
-        ));
+        return Next::Open(Undecided::unknowable(quoted(program), "the user it runs its command as is unknown"));
     }
     let accounts = ["/etc/passwd", "/etc/group"].map(|path| match process.view.resolve(path.as_bytes(), true) {
         Resolved::Found(node) => process.view.stat(node).map_or(0, |stat| stat.size as usize),

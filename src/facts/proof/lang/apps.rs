@@ -7,7 +7,7 @@
 
 use crate::facts::access::Reach;
 use crate::facts::options::Order;
-use crate::facts::options::Sorted;
+use crate::facts::options::ParsedOptions;
 use crate::facts::process::Missing;
 use crate::facts::process::Need;
 use crate::facts::process::ProcessContext;
@@ -92,7 +92,7 @@ type Reader<'g, 'a> = fn(&mut Server<'g, 'a>, &[String]) -> Vec<Need>;
 
 impl<'g> Server<'g, '_> {
     fn open(&self, reason: &str) -> Need {
-        Need::Open(Undecided::unknowable(self.name, reason))
+        Need::Undecided(Undecided::unknowable(self.name, reason))
     }
 
     fn lack(&self, what: String) -> Need {
@@ -111,7 +111,7 @@ impl<'g> Server<'g, '_> {
     fn module(&self, name: &str) -> Need {
         match shell::is_decided(name) {
             true => self.python.module(self.process, name, &self.first),
-            false => self.open("its application is named when the container starts"),
+            false => self.open("its application is only known when the container starts"),
         }
     }
 
@@ -120,23 +120,23 @@ impl<'g> Server<'g, '_> {
         match app.split_once(':') {
             Some((module, attribute)) if !module.is_empty() && !attribute.is_empty() => self.module(module),
             _ if !shell::is_decided(app) => self.module(app),
-            _ => self.lack(format!("{} wants its application as module:attribute, not {}", self.name, shown(app))),
+            _ => self.lack(format!("{} expects its application as module:attribute, not {}", self.name, shown(app))),
         }
     }
 
     /// The one word that names the application.
-    fn only<'w>(&self, options: &Sorted<'w>) -> Result<&'w str, Need> {
+    fn only<'w>(&self, options: &ParsedOptions<'w>) -> Result<&'w str, Need> {
         match options.rest[..] {
             [app] => Ok(app),
-            [] if !options.took_words => {
-                Err(self.lack(format!("{} is not told which application it is to run", self.name)))
+            [] if !options.consumed_words => {
+                Err(self.lack(format!("{} is not given an application to run", self.name)))
             }
-            _ => Err(self.open("it is not certain which of its words names the application")),
+            _ => Err(self.open("it is unclear which of its arguments names the application")),
         }
     }
 
     fn uvicorn(&mut self, words: &[String]) -> Vec<Need> {
-        let options = Sorted::read(words, UVICORN, Order::Mixed);
+        let options = ParsedOptions::parse(words, UVICORN, Order::Mixed);
         let app = match self.variable("UVICORN_APP").filter(|_| options.rest.is_empty()) {
             Some(app) => app,
             None => match self.only(&options) {
@@ -146,12 +146,12 @@ impl<'g> Server<'g, '_> {
         };
         let directory = options.last(&["--app-dir"]).or(self.variable("UVICORN_APP_DIR")).unwrap_or("");
         if !shell::is_decided(directory) {
-            return vec![self.open("the directory of its application is named when the container starts")];
+            return vec![self.open("the directory of its application is only known when the container starts")];
         }
         let mut needs = Vec::new();
         for (option, variable, what) in [
-            ("--env-file", "UVICORN_ENV_FILE", "the file of --env-file"),
-            ("--log-config", "UVICORN_LOG_CONFIG", "the file of --log-config"),
+            ("--env-file", "UVICORN_ENV_FILE", "the --env-file"),
+            ("--log-config", "UVICORN_LOG_CONFIG", "the --log-config file"),
         ] {
             if let Some(path) = options.last(&[option]).or(self.variable(variable)) {
                 needs.push(lang::file(self.process, path, what));
@@ -165,22 +165,23 @@ impl<'g> Server<'g, '_> {
     fn gunicorn(&mut self, words: &[String]) -> Vec<Need> {
         let variable = self.variable("GUNICORN_CMD_ARGS").unwrap_or("");
         if variable.contains(['\'', '"', '\\', shell::OPEN]) {
-            return vec![self.open("GUNICORN_CMD_ARGS is not read where it is quoted")];
+            return vec![self.open("GUNICORN_CMD_ARGS has quotes, which plimsoll doesn't parse")];
         }
         let more: Vec<String> = variable.split_whitespace().map(str::to_string).collect();
-        let (own, more) = (Sorted::read(words, GUNICORN, Order::Mixed), Sorted::read(&more, GUNICORN, Order::Mixed));
+        let (own, more) =
+            (ParsedOptions::parse(words, GUNICORN, Order::Mixed), ParsedOptions::parse(&more, GUNICORN, Order::Mixed));
         let long = ["--config", "--chdir", "--pythonpath", "--paste", "--paster", "--worker-class"];
         // With an optional value it is not certain which word is the application.
-        let is_unclear = |options: &Sorted<'_>| {
-            options.has_short_of(&long) || options.has(&["--paste", "--paster", "--proxy-protocol"])
+        let is_unclear = |options: &ParsedOptions<'_>| {
+            options.has_abbreviation_of(&long) || options.has(&["--paste", "--paster", "--proxy-protocol"])
         };
         if is_unclear(&own) || is_unclear(&more) {
-            return vec![self.open("its options do not tell which application it runs")];
+            return vec![self.open("its options don't determine which application it runs")];
         }
         let option = |names: &[&str]| own.last(names).or(more.last(names)).map(str::to_string);
         let directories = [option(&["--chdir"]), option(&["--pythonpath"])];
         if directories.iter().flatten().any(|directory| !shell::is_decided(directory)) {
-            return vec![self.open("the directory of its application is named when the container starts")];
+            return vec![self.open("the directory of its application is only known when the container starts")];
         }
         let mut needs = Vec::new();
         let [directory, paths] = directories;
@@ -188,7 +189,7 @@ impl<'g> Server<'g, '_> {
         if let Some(directory) = directory {
             process.cwd = process.absolute(directory.as_bytes());
             if process.cwd_node().is_none() {
-                needs.push(self.lack(format!("the directory {} of --chdir does not exist", shown(&directory))));
+                needs.push(self.lack(format!("the --chdir directory {} doesn't exist", shown(&directory))));
                 return needs;
             }
         }
@@ -196,14 +197,14 @@ impl<'g> Server<'g, '_> {
         let paths: Vec<&str> = paths.iter().flat_map(|paths| paths.split(',')).collect();
         if paths.len() > limits::SEARCH_PATHS {
             let reason = "--pythonpath has more directories than the limit (search paths)";
-            return vec![Need::Open(Undecided::denied(self.name, reason))];
+            return vec![Need::Undecided(Undecided::denied(self.name, reason))];
         }
         for directory in paths {
             self.put_first(process.absolute(directory.as_bytes()));
         }
         let doubt = self.gunicorn_config(option(&["-c", "--config"]), &mut needs);
         let soften = |need: Need| match (need, &doubt) {
-            (Need::Unmet(_), Some(doubt)) => Need::Open(doubt.clone()),
+            (Need::Unmet(_), Some(doubt)) => Need::Undecided(doubt.clone()),
             (need, _) => need,
         };
         if let Some(class) = option(&["-k", "--worker-class"]) {
@@ -219,7 +220,7 @@ impl<'g> Server<'g, '_> {
 
     /// The configuration file of gunicorn is needed where it is named; what it may change comes back.
     fn gunicorn_config(&self, named: Option<String>, needs: &mut Vec<Need>) -> Option<Undecided> {
-        let open = || Undecided::unknowable(self.name, "its configuration file may say which application it runs");
+        let open = || Undecided::unknowable(self.name, "its configuration file may change which application it runs");
         let (node, named) = match named.as_deref() {
             Some(module) if module.starts_with("python:") => {
                 needs.push(self.module(&module["python:".len()..]));
@@ -262,7 +263,7 @@ impl<'g> Server<'g, '_> {
     }
 
     fn hypercorn(&mut self, words: &[String]) -> Vec<Need> {
-        let options = Sorted::read(words, HYPERCORN, Order::Mixed);
+        let options = ParsedOptions::parse(words, HYPERCORN, Order::Mixed);
         let mut needs = Vec::new();
         match options.last(&["-c", "--config"]) {
             Some(module) if module.starts_with("python:") => {}
@@ -299,13 +300,13 @@ impl<'g> Server<'g, '_> {
     }
 
     fn daphne(&mut self, words: &[String]) -> Vec<Need> {
-        let options = Sorted::read(words, DAPHNE, Order::Mixed);
+        let options = ParsedOptions::parse(words, DAPHNE, Order::Mixed);
         self.put_first(self.process.cwd.clone());
         vec![self.only(&options).map_or_else(|need| need, |app| self.with_attribute(app))]
     }
 
     fn waitress(&mut self, words: &[String]) -> Vec<Need> {
-        let options = Sorted::read(words, WAITRESS, Order::First);
+        let options = ParsedOptions::parse(words, WAITRESS, Order::OptionsFirst);
         self.put_first(self.process.cwd.clone());
         let module = |app: &str| match app.split_once(':') {
             Some((module, _)) => self.module(module),
@@ -316,7 +317,7 @@ impl<'g> Server<'g, '_> {
     }
 
     fn granian(&mut self, words: &[String]) -> Vec<Need> {
-        let options = Sorted::read(words, GRANIAN, Order::Mixed);
+        let options = ParsedOptions::parse(words, GRANIAN, Order::Mixed);
         let app = match self.only(&options) {
             Ok(app) => app,
             Err(need) => return vec![need],
@@ -328,7 +329,7 @@ impl<'g> Server<'g, '_> {
     }
 
     fn flask(&mut self, words: &[String]) -> Vec<Need> {
-        let options = Sorted::read(words, "--debug --no-debug", Order::First);
+        let options = ParsedOptions::parse(words, "--debug --no-debug", Order::OptionsFirst);
         if options.rest.first() != Some(&"run") {
             return Vec::new();
         }
@@ -336,12 +337,12 @@ impl<'g> Server<'g, '_> {
             return vec![self.by_path(app)];
         }
         if options.has(&["-e", "--env-file"]) || self.has_dotenv() {
-            return vec![self.open("a file of variables may say which application it runs")];
+            return vec![self.open("an env file may set which application it runs")];
         }
         let [wsgi, app] = ["wsgi.py", "app.py"].map(|file| self.by_path(file));
         match (wsgi, app) {
             (met @ Need::Met(_), _) | (Need::Unmet(_), met @ Need::Met(_)) => vec![met],
-            (open @ Need::Open(_), _) | (_, open @ Need::Open(_)) => vec![open],
+            (open @ Need::Undecided(_), _) | (_, open @ Need::Undecided(_)) => vec![open],
             _ => {
                 let directory = shown(&String::from_utf8_lossy(&self.process.cwd));
                 vec![
@@ -402,7 +403,7 @@ impl<'g> Server<'g, '_> {
         let Some((verb, words)) = words.split_first().filter(|(verb, _)| matches!(verb.as_str(), "run" | "dev")) else {
             return Vec::new();
         };
-        let options = Sorted::read(words, FASTAPI, Order::Mixed);
+        let options = ParsedOptions::parse(words, FASTAPI, Order::Mixed);
         // The command is only a front for these; `fastapi` alone does not bring them.
         let mut needs = vec![self.module("fastapi_cli"), self.module("uvicorn")];
         self.name = if verb == "run" { "fastapi run" } else { "fastapi dev" };
@@ -417,8 +418,8 @@ impl<'g> Server<'g, '_> {
         }
         let known = "--host --port --workers --root-path --app --forwarded-allow-ips --reload-dir";
         match self.fastapi_default() {
-            Need::Unmet(_) if !options.are_among(&format!("{known} {FASTAPI}")) => {
-                needs.push(self.open("it is not certain which of its words names the application"));
+            Need::Unmet(_) if !options.only_has(&format!("{known} {FASTAPI}")) => {
+                needs.push(self.open("it is unclear which of its arguments names the application"));
             }
             need => needs.push(need),
         }
@@ -430,8 +431,8 @@ impl<'g> Server<'g, '_> {
         if let Reach::Found(project) = self.process.reach(b"pyproject.toml") {
             match self.process.facts.content(project) {
                 Ok(content) if !bytes::contains(content, b"tool.fastapi") => {}
-                Ok(_) => return self.open("pyproject.toml names its application"),
-                Err(undecided) => return Need::Open(undecided),
+                Ok(_) => return self.open("pyproject.toml sets its application"),
+                Err(undecided) => return Need::Undecided(undecided),
             }
         }
         let files = ["main.py", "app.py", "api.py", "app/main.py", "app/app.py", "app/api.py"];
@@ -441,7 +442,7 @@ impl<'g> Server<'g, '_> {
             None => {
                 let directory = shown(&String::from_utf8_lossy(&self.process.cwd));
                 self.lack(format!(
-                    "{} finds no application in {directory}: there is none of {}",
+                    "{} finds no application in {directory}: none of {} exists",
                     self.name,
                     files.join(", ")
                 ))
@@ -450,11 +451,11 @@ impl<'g> Server<'g, '_> {
     }
 
     fn celery(&mut self, words: &[String]) -> Vec<Need> {
-        let options = Sorted::read(words, "-C --no-color -q --quiet --skip-checks", Order::First);
+        let options = ParsedOptions::parse(words, "-C --no-color -q --quiet --skip-checks", Order::OptionsFirst);
         let Some(app) = options.last(&["-A", "--app"]).or(self.variable("APP")) else { return Vec::new() };
         let directory = options.last(&["--workdir"]).unwrap_or("");
         if !shell::is_decided(directory) {
-            return vec![self.open("the directory of its application is named when the container starts")];
+            return vec![self.open("the directory of its application is only known when the container starts")];
         }
         // The last part of a dotted name may be an attribute.
         let module = app.split_once(':').or_else(|| app.rsplit_once('.')).map_or(app, |(module, _)| module);

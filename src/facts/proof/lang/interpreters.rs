@@ -74,7 +74,7 @@ pub fn needs(process: &ProcessContext<'_>, program: &str, words: &[String]) -> V
         File::Named(word) => vec![lang::file(process, word, "the script")],
         File::None => Vec::new(),
         File::Open => {
-            vec![Need::Open(Undecided::unknowable(program, "its words do not tell for certain what it runs"))]
+            vec![Need::Undecided(Undecided::unknowable(program, "its arguments don't determine what it runs"))]
         }
     }
 }
@@ -184,11 +184,11 @@ fn bun(words: &[String]) -> File<'_> {
 mod tests {
     use super::*;
     use crate::facts::access::Capabilities;
-    use crate::facts::testing::Made;
+    use crate::facts::testing::TestImage;
 
     #[test]
     fn the_file_is_found_among_the_words() {
-        let made = Made::of("u 0644 0:0 app/x 1").workdir("/app");
+        let made = TestImage::new("u 0644 0:0 app/x 1").workdir("/app");
         let facts = made.facts();
         let process = ProcessContext::of(&facts, Capabilities::Docker).expect("a process");
         for (text, expected) in [
@@ -220,7 +220,7 @@ mod tests {
             let told = needs(&process, &words[0], &words[1..]).into_iter().map(|need| match need {
                 Need::Met(_) => "x",
                 Need::Unmet(_) => "NO",
-                Need::Open(_) => "?",
+                Need::Undecided(_) => "?",
             });
             assert_eq!(told.collect::<String>(), expected, "{text}");
         }

@@ -21,16 +21,16 @@ use crate::model::text::shown;
 /// Why a word of a command does not tell which file it names: only a running shell knows.
 pub fn undecided(word: &str) -> Option<Undecided> {
     if !shell::is_decided(word) {
-        return Some(Undecided::unknowable("command", "a file is named when the container starts"));
+        return Some(Undecided::unknowable("command", "the name of a file is only known when the container starts"));
     }
     // In a shell's text these stand for names that are there.
     let is_pattern = word.contains(['*', '?', '[']) || word.starts_with('~');
-    is_pattern.then(|| Undecided::unknowable(shown(word), "a shell may take it for a pattern"))
+    is_pattern.then(|| Undecided::unknowable(shown(word), "a shell may expand it as a pattern"))
 }
 
 /// A file that a word of a command names must be there and may be read.
 pub fn file(process: &ProcessContext<'_>, word: &str, what: &str) -> Need {
-    undecided(word).map_or_else(|| process.readable(&path_of(process, word), what), Need::Open)
+    undecided(word).map_or_else(|| process.readable(&path_of(process, word), what), Need::Undecided)
 }
 
 /// The path that a word names, without the dots that shells ask for in front of it.

@@ -160,13 +160,15 @@ impl NodeCall<'_> {
 
     /// What it needs of the image, in the order in which it is asked for.
     pub fn needs(&self, process: &ProcessContext<'_>) -> Vec<Need> {
-        let files = self.env_files.iter().map(|file| lang::file(process, file, "the file of --env-file"));
+        let files = self.env_files.iter().map(|file| lang::file(process, file, "the --env-file"));
         let preloads = self.preloads.iter().map(|preload| preload.need(process));
         let mut needs: Vec<Need> = files.chain(preloads).collect();
         match &self.runs {
             Runs::Entry(word) => needs.push(entry(process, word)),
             Runs::Nothing => {}
-            Runs::Open => needs.push(Need::Open(Undecided::unknowable("node", "its words do not tell what it runs"))),
+            Runs::Open => {
+                needs.push(Need::Undecided(Undecided::unknowable("node", "its arguments don't determine what it runs")))
+            }
         }
         needs
     }
@@ -183,7 +185,7 @@ fn entry_word(word: &str) -> Runs {
 /// The file that `node word` runs.
 pub fn entry(process: &ProcessContext<'_>, word: &str) -> Need {
     match lang::undecided(word) {
-        Some(undecided) => Need::Open(undecided),
+        Some(undecided) => Need::Undecided(undecided),
         None => file_of(process, &lang::path_of(process, word), "the script"),
     }
 }
@@ -192,20 +194,20 @@ impl Preload {
     fn need(&self, process: &ProcessContext<'_>) -> Need {
         let name = &self.name;
         if let Some(undecided) = lang::undecided(name) {
-            return Need::Open(undecided);
+            return Need::Undecided(undecided);
         }
         let is_path = name.starts_with(['/', '.']);
         if !is_path {
             return self.package(process);
         }
         if !self.is_import {
-            return file_of(process, &lang::path_of(process, name), "the module of --require");
+            return file_of(process, &lang::path_of(process, name), "the --require module");
         }
         // A path is part of an address there.
         if name.contains(['%', '#', '?']) {
-            return Need::Open(Undecided::unknowable(shown(name), "it is an address"));
+            return Need::Undecided(Undecided::unknowable(shown(name), "it is a URL"));
         }
-        process.readable(&lang::path_of(process, name), "the module of --import")
+        process.readable(&lang::path_of(process, name), "the --import module")
     }
 
     /// A package, which a `node_modules` directory of the working directory or above it must hold. What the package loads is
@@ -220,7 +222,7 @@ impl Preload {
         let subject = shown(&self.name);
         // Node's own modules, addresses, and directories beyond the project.
         if package.contains(':') || is_own(&package) || process.variables.get("NODE_PATH").is_some() {
-            return Need::Open(Undecided::unknowable(subject, "it may lie outside of the project"));
+            return Need::Undecided(Undecided::unknowable(subject, "it may be outside the project"));
         }
         let is_there = |path: &[u8]| matches!(process.view.resolve(path, true), Resolved::Found(_));
         let mut closed = None;
@@ -231,8 +233,8 @@ impl Preload {
                 let path = [&place[..], end.as_bytes()].concat();
                 match process.reach(&path) {
                     Reach::Found(node) => return Need::Met(node),
-                    Reach::Open(doubt) => return Need::Open(process.doubt(subject, doubt)),
-                    Reach::Closed(directory) if is_there(&path) => closed = Some(directory),
+                    Reach::Unknown(doubt) => return Need::Undecided(process.unknown_reach(subject, doubt)),
+                    Reach::Blocked(directory) if is_there(&path) => closed = Some(directory),
                     _ => {}
                 }
             }
@@ -241,15 +243,15 @@ impl Preload {
         let others = [format!("{home}/.node_modules"), format!("{home}/.node_libraries")];
         let others = others.iter().map(String::as_str).chain(["/usr/lib/node", "/usr/local/lib/node"]);
         if others.map(str::as_bytes).any(|directory| matches!(process.reach(directory), Reach::Found(_))) {
-            return Need::Open(Undecided::unknowable(subject, "it may lie outside of the project"));
+            return Need::Undecided(Undecided::unknowable(subject, "it may be outside the project"));
         }
         let cwd = shown_bytes(&process.cwd);
         let what = match closed {
             Some(directory) => {
-                let closed = process.describe(directory);
-                format!("the package {subject} is out of reach: {} may not enter {closed}", process.who())
+                let blocking = process.describe(directory);
+                format!("{} can't reach the package {subject}: it can't traverse {blocking}", process.who())
             }
-            None => format!("there is no package {subject} in node_modules of {cwd} or above"),
+            None => format!("there is no package {subject} in node_modules of {cwd} or of a parent directory"),
         };
         Need::Unmet(Missing { subject, what, place: closed })
     }
@@ -332,8 +334,8 @@ pub fn package(process: &ProcessContext<'_>, path: &[u8]) -> Result<(NodeId, ser
         Need::Met(node) => node,
         need => return Err(need),
     };
-    let content = process.facts.content(node).map_err(Need::Open)?;
-    process.facts.spend(content.len()).map_err(Need::Open)?;
+    let content = process.facts.content(node).map_err(Need::Undecided)?;
+    process.facts.spend(content.len()).map_err(Need::Undecided)?;
     match json::read(content) {
         Json::Value(value) => Ok((node, value)),
         Json::Invalid => {
@@ -341,6 +343,8 @@ pub fn package(process: &ProcessContext<'_>, path: &[u8]) -> Result<(NodeId, ser
             let what = format!("{subject} is not valid JSON");
             Err(Need::Unmet(Missing { subject, what, place: Some(node) }))
         }
-        Json::Unread => Err(Need::Open(Undecided::unknowable(process.name(node), "it is not read here"))),
+        Json::Unread => {
+            Err(Need::Undecided(Undecided::unknowable(process.name(node), "plimsoll can't parse this JSON")))
+        }
     }
 }

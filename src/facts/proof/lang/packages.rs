@@ -89,11 +89,11 @@ pub fn run(process: &ProcessContext<'_>, program: &str, words: &[String]) -> Opt
 }
 
 fn open(subject: &str, reason: &str) -> Need {
-    Need::Open(Undecided::unknowable(subject, reason))
+    Need::Undecided(Undecided::unknowable(subject, reason))
 }
 
-const ELSEWHERE: &str = "it is in no node_modules/.bin, and would be looked for elsewhere";
-const UNCLEAR: &str = "its options do not tell which script it runs";
+const ELSEWHERE: &str = "it is not in any node_modules/.bin, and would be looked up elsewhere";
+const UNCLEAR: &str = "its options don't determine which script it runs";
 /// Options of all of them that say only how much is told, or matter to installing.
 const QUIET: &str = " -s --silent -q --quiet -d --verbose --no-fund --no-audit --no-update-notifier --no-progress \
     --no-color --color --production --prod --offline --prefer-offline --non-interactive --frozen-lockfile --foreground-scripts \
@@ -299,7 +299,7 @@ impl Asked {
     fn run(&self, process: &ProcessContext<'_>) -> Result<PackageRun, Need> {
         let named = [Some(&self.name), self.directory.as_ref()];
         if let Some(undecided) = named.into_iter().flatten().find_map(|word| lang::undecided(word)) {
-            return Err(Need::Open(undecided));
+            return Err(Need::Undecided(undecided));
         }
         let mut process = process.clone();
         if let Some(directory) = &self.directory {
@@ -322,7 +322,7 @@ impl Asked {
             Ok(package) => package,
             Err(Need::Unmet(_)) if self.manager == Manager::Bun => return Err(open(&self.name, ELSEWHERE)),
             Err(Need::Unmet(lack)) if self.manager == Manager::Pnpm && self.has_other_form(&process, &directory) => {
-                return Err(open(&lack.subject, "the package is described in another form"));
+                return Err(open(&lack.subject, "the package is described in another format"));
             }
             Err(Need::Unmet(lack)) if matches!(process.reach(&file), Reach::Missing(_)) => {
                 let what = format!("there is no package.json in {}", shown_bytes(&run.directory));
@@ -346,10 +346,10 @@ impl Asked {
             (None, "restart") if self.manager == Manager::Npm => "npm stop --if-present && npm start",
             (Some(_), _) => return Err(open(&self.name, "the script is empty")),
             _ if self.manager != Manager::Npm && scripts.is_some_and(|scripts| scripts.get(&self.name).is_some()) => {
-                return Err(open(&self.name, "the script is no text"));
+                return Err(open(&self.name, "the script is not a string"));
             }
             _ if !self.is_script => return self.program(&process, run).map_err(|need| self.soften(need, berry)),
-            _ if self.if_present => return Err(open(&self.name, "it is run only where it is there")),
+            _ if self.if_present => return Err(open(&self.name, "it runs only if it exists (--if-present)")),
             _ => return Err(self.soften(self.missing(&process, node, scripts), berry)),
         };
         // Whether pnpm and later Yarns run what surrounds a script hangs on their version and settings.
@@ -403,7 +403,7 @@ impl Asked {
         {
             return Err(open(name, ELSEWHERE));
         }
-        let what = format!("there is neither a script {} in package.json nor a program of that name", shown(name));
+        let what = format!("there is neither a script {} in package.json nor a program with that name", shown(name));
         Err(Need::Unmet(Missing { subject: shown(name), what, place: run.package }))
     }
 

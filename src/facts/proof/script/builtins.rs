@@ -45,7 +45,7 @@ impl Run<'_, '_> {
                     Some("--" | "-c" | "-l") => &words[1..],
                     // An option that came with the arguments, and that exec refuses.
                     Some(option) if option.starts_with('-') => {
-                        self.doubts("exec is given an option");
+                        self.doubts("exec is given an unknown option");
                         return Some(Outcome::ANY.ending());
                     }
                     _ => words,
@@ -60,21 +60,21 @@ impl Run<'_, '_> {
                 self.behind_command(assigned, &words[again..], is_conditional)
             }
             "." | "source" | "eval" | "alias" | "builtin" | "enable" => {
-                self.doubts(&format!("{} runs before, and may change what follows", quoted(name)));
+                self.doubts(&format!("{} runs first and may change what follows", quoted(name)));
                 Outcome::ANY.ending_perhaps()
             }
             "shopt" if words.iter().any(|word| word == "execfail") => {
-                self.doubts("what exec cannot run does not end the shell");
+                self.doubts("with execfail set, a failed exec doesn't end the shell");
                 Outcome::ANY
             }
             // What it traps may end the text well.
             "trap" if words.len() > 1 && words[0] != "-" && !words[0].is_empty() => {
-                self.doubts("a trap is set before");
+                self.doubts("a trap is set first");
                 Outcome::ANY
             }
             "cd" => self.cd(words, is_conditional),
             "pushd" | "popd" => {
-                self.doubts("the directory it changes to is not known here");
+                self.doubts("the directory it changes to is unknown");
                 Outcome::ANY
             }
             "set" => {
@@ -90,7 +90,7 @@ impl Run<'_, '_> {
                 for word in words.iter().filter(|word| !word.starts_with('-')) {
                     match shell::is_decided(word.split('=').next().unwrap_or(word)) {
                         true => self.assign(word, is_conditional),
-                        false => self.doubts("it sets variables that are not known here"),
+                        false => self.doubts("it sets variables whose names are unknown"),
                     }
                 }
                 Outcome::ANY
@@ -106,7 +106,7 @@ impl Run<'_, '_> {
             "true" | ":" => Outcome::SUCCEEDS,
             "false" => Outcome::FAILS,
             _ if self.functions.contains(name) => {
-                self.doubts(&format!("the function {} runs before", quoted(name)));
+                self.doubts(&format!("the function {} runs first", quoted(name)));
                 Outcome::ANY.ending_perhaps()
             }
             _ if known::BUILTINS.contains(&name) => Outcome::ANY,
@@ -122,7 +122,7 @@ impl Run<'_, '_> {
         let Some(directory) =
             directory.filter(|directory| !is_conditional && (!searched || directory.starts_with(['/', '.'])))
         else {
-            self.doubts("the directory it changes to is not known here");
+            self.doubts("the directory it changes to is unknown");
             return Outcome::ANY;
         };
         let view = self.process.view;
@@ -132,7 +132,7 @@ impl Run<'_, '_> {
             }
             // The runtime makes these, or mounts something there.
             Reach::Missing(_) if self.is_made_by_runtime(directory) => Access::Yes,
-            Reach::Open(_) => Access::Unknown,
+            Reach::Unknown(_) => Access::Unknown,
             _ => Access::No,
         };
         match enters {
@@ -143,13 +143,13 @@ impl Run<'_, '_> {
             // It stays where it is, unless something has made the directory by now.
             Access::No if self.doubt.is_none() && !self.is_likely => {
                 let mut inner = Proof::default();
-                let what = format!("{} is no directory that {} may change to", quoted(directory), self.process.who());
+                let what = format!("{} can't cd to {}", self.process.who(), quoted(directory));
                 inner.fault(&self.process, Fault::new(shown(directory), what, None));
                 self.inner.push(inner);
                 Outcome::FAILS
             }
             _ => {
-                self.doubts("the directory it changes to is not known here");
+                self.doubts("the directory it changes to is unknown");
                 Outcome::ANY
             }
         }

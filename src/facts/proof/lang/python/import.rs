@@ -7,8 +7,8 @@
 
 use crate::facts::access;
 use crate::facts::access::Access;
-use crate::facts::access::Doubt;
 use crate::facts::access::Reach;
+use crate::facts::access::Uncertainty;
 use crate::facts::access::Want;
 use crate::facts::process::Missing;
 use crate::facts::process::Need;
@@ -70,7 +70,7 @@ pub(super) struct Search {
 
 impl Search {
     fn pass(&mut self, process: &ProcessContext<'_>, item: Item, verb: &str, place: NodeId) {
-        let why = || format!("{} may not {verb} {}", process.who(), process.describe(place));
+        let why = || format!("{} can't {verb} {}", process.who(), process.describe(place));
         self.passed.get_or_insert_with(|| Passed { item: item.node(), why: why(), place });
     }
 }
@@ -101,7 +101,7 @@ impl Python {
             Err(need) => need,
             Ok(imported) if is_package(&imported) => {
                 let subject = shown(name);
-                let what = format!("{} is a directory, and -m {subject} wants a file", process.name(imported.node));
+                let what = format!("{} is a directory, but -m {subject} needs a file", process.name(imported.node));
                 Need::Unmet(Missing { subject, what, place: Some(imported.node) })
             }
             Ok(imported) => Need::Met(imported.node),
@@ -112,16 +112,16 @@ impl Python {
         let parts: Vec<&str> = dotted.split('.').collect();
         if parts.len() > limits::MODULE_DEPTH {
             let reason = "its name has more parts than the limit (module depth)";
-            return Err(Need::Open(Undecided::denied(shown(dotted), reason)));
+            return Err(Need::Undecided(Undecided::denied(shown(dotted), reason)));
         }
         if parts.iter().any(|part| part.is_empty() || part.contains('/')) {
-            let what = format!("{} is no name of a module", shown(dotted));
+            let what = format!("{} is not a module name", shown(dotted));
             return Err(Need::Unmet(Missing { subject: shown(dotted), what, place: None }));
         }
         if stdlib::is_core(parts[0]) {
             return match parts.len() {
                 1 => Ok(Imported { node: self.program, item: None }),
-                _ => Err(Need::Open(Undecided::unknowable(shown(dotted), "it is part of the interpreter"))),
+                _ => Err(Need::Undecided(Undecided::unknowable(shown(dotted), "it is part of the interpreter"))),
             };
         }
         let mut name = parts[0].to_string();
@@ -182,14 +182,14 @@ impl Python {
             Some(Kind::Dir) => {
                 let gate = match process.reach(path) {
                     Reach::Found(directory) => Gate::of(process, directory),
-                    Reach::Closed(directory) => Gate::Closed("enter", directory),
-                    Reach::Open(doubt) => Gate::Unknown(doubt),
+                    Reach::Blocked(directory) => Gate::Closed("traverse", directory),
+                    Reach::Unknown(doubt) => Gate::Unknown(doubt),
                     _ => return,
                 };
                 self.look(process, gate, node, name, search);
             }
             Some(Kind::File) if search.hit.is_none() => {
-                let reason = format!("the archive {} is not looked into", shown_bytes(path));
+                let reason = format!("plimsoll doesn't search the archive {}", shown_bytes(path));
                 search.doubts.push(Undecided::unknowable(shown(name), reason));
             }
             _ => {}
@@ -209,18 +209,18 @@ impl Python {
         match gate {
             Gate::Open => {}
             Gate::Closed(verb, place) => return search.pass(process, item, verb, place),
-            Gate::Unknown(doubt) => return search.doubts.push(process.doubt(shown(name), doubt)),
+            Gate::Unknown(doubt) => return search.doubts.push(process.unknown_reach(shown(name), doubt)),
         }
         match (access::reach(process.view, &process.actor, directory, &file), item) {
             (Reach::Found(_), Item::Portion(portion)) => search.portions.push(portion),
             (Reach::Found(_), item) => search.hit = Some(item),
             // Its `__init__` cannot be seen: to Python it is a directory like others.
-            (Reach::Closed(place), Item::Package { directory, .. }) if place == directory => {
-                search.pass(process, item, "enter", place);
+            (Reach::Blocked(place), Item::Package { directory, .. }) if place == directory => {
+                search.pass(process, item, "traverse", place);
                 search.portions.push(directory);
             }
-            (Reach::Closed(place), _) => search.pass(process, item, "enter", place),
-            (Reach::Open(doubt), _) => search.doubts.push(process.doubt(shown(name), doubt)),
+            (Reach::Blocked(place), _) => search.pass(process, item, "traverse", place),
+            (Reach::Unknown(doubt), _) => search.doubts.push(process.unknown_reach(shown(name), doubt)),
             _ => {}
         }
     }
@@ -278,15 +278,14 @@ impl Python {
         };
         match access::access(process.view, file, &process.actor, Want::Read) {
             Access::Yes => return Ok(file),
-            Access::Unknown => return Err(Need::Open(process.unknown_rights(file))),
+            Access::Unknown => return Err(Need::Undecided(process.unknown_rights(file))),
             Access::No if self.is_cached(process, file) => {
-                let reason = "its source may not be read, but a compiled copy of it may serve";
-                return Err(Need::Open(Undecided::unknowable(shown(name), reason)));
+                let reason = "its source can't be read, but Python may use a compiled copy";
+                return Err(Need::Undecided(Undecided::unknowable(shown(name), reason)));
             }
             Access::No => {}
         }
-        let what =
-            format!("the module {} is {}, which {} may not read", shown(name), process.describe(file), process.who());
+        let what = format!("{} can't read the module {}: {}", process.who(), shown(name), process.describe(file));
         Err(Need::Unmet(Missing { subject: shown(name), what, place: Some(file) }))
     }
 
@@ -307,17 +306,17 @@ enum Gate {
     Open,
     /// What may not be done with which directory.
     Closed(&'static str, NodeId),
-    Unknown(Doubt),
+    Unknown(Uncertainty),
 }
 
 impl Gate {
     /// The gate of a directory that was reached.
     fn of(process: &ProcessContext<'_>, directory: NodeId) -> Gate {
-        for (want, verb) in [(Want::Read, "list"), (Want::Execute, "enter")] {
+        for (want, verb) in [(Want::Read, "list"), (Want::Execute, "traverse")] {
             match access::access(process.view, directory, &process.actor, want) {
                 Access::Yes => {}
                 Access::No => return Gate::Closed(verb, directory),
-                Access::Unknown => return Gate::Unknown(Doubt::Rights(directory)),
+                Access::Unknown => return Gate::Unknown(Uncertainty::Permissions(directory)),
             }
         }
         Gate::Open
@@ -327,17 +326,17 @@ impl Gate {
 /// What is missing inside a package that was found.
 fn missing_part(process: &ProcessContext<'_>, name: &str, is_package: bool, search: Search) -> Need {
     if let Some(doubt) = search.doubts.into_iter().next() {
-        return Need::Open(doubt);
+        return Need::Undecided(doubt);
     }
     let subject = shown(name);
     let (package, part) = subject.rsplit_once('.').unwrap_or(("", &subject));
     let what = match &search.passed {
         Some(passed) => {
             let item = process.name(passed.item);
-            format!("there is no module {subject} to be seen: {item} is there, but {}", passed.why)
+            format!("the module {subject} is unreachable: {item} exists, but {}", passed.why)
         }
-        None if !is_package => format!("there is no module {subject}: {package} is a module, and no package"),
-        None => format!("there is no module {subject}: {package} is there, and holds no {part}"),
+        None if !is_package => format!("there is no module {subject}: {package} is a module, not a package"),
+        None => format!("there is no module {subject}: {package} exists, but has no {part}"),
     };
     let place = search.passed.map(|passed| passed.place);
     Need::Unmet(Missing { what, place, subject })
@@ -355,7 +354,7 @@ fn doubt(process: &ProcessContext<'_>, item: Item) -> Option<Undecided> {
     if size == 0 {
         return None;
     }
-    let open = || Undecided::unknowable(process.name(file), "its code may say where its modules lie");
+    let open = || Undecided::unknowable(process.name(file), "its code may change where its modules are found");
     if size > limits::INIT_BYTES || !process.view.name(file).ends_with(b".py") {
         return Some(open());
     }

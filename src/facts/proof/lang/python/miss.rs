@@ -25,26 +25,23 @@ impl Python {
     pub(super) fn nowhere(&self, process: &ProcessContext<'_>, name: &str, search: Search, first: &[Vec<u8>]) -> Need {
         let doubt = self.doubts.iter().cloned().chain(search.doubts).next().or_else(|| self.customized(process));
         if let Some(doubt) = doubt {
-            return Need::Open(doubt);
+            return Need::Undecided(doubt);
         }
         let subject = shown(name);
         if stdlib::is_compiled(name) {
-            return Need::Open(Undecided::unknowable(subject, "it may be built into the interpreter"));
+            return Need::Undecided(Undecided::unknowable(subject, "it may be built into the interpreter"));
         }
         let (what, place) = if let Some(passed) = search.passed {
             let item = process.name(passed.item);
-            (
-                format!("there is no module {subject} to be seen: {item} is there, but {}", passed.why),
-                Some(passed.place),
-            )
+            (format!("the module {subject} is unreachable: {item} exists, but {}", passed.why), Some(passed.place))
         } else if let Some(item) = elsewhere(process, name) {
             let (why, place) = self.why_not(process, item);
             let item = process.name(item);
-            (format!("there is no module {subject} on sys.path: {item} is there, but {why}"), Some(place))
+            (format!("there is no module {subject} on sys.path: {item} exists, but {why}"), Some(place))
         } else {
             let python = self.name();
-            let first = first.first().map_or(String::new(), |directory| format!(" in {}, nor", shown_bytes(directory)));
-            (format!("there is no module {subject}{first} where {python} looks for modules"), None)
+            let first = first.first().map_or(String::new(), |directory| format!(" in {} or", shown_bytes(directory)));
+            (format!("there is no module {subject}{first} anywhere {python} looks for modules"), None)
         };
         Need::Unmet(Missing { subject, what, place })
     }
@@ -56,24 +53,24 @@ impl Python {
         let is_user_site = bytes::contains(&path, b"/.local/lib/");
         let absolute = [b"/", &path[..]].concat();
         let closed = match access::reach(process.view, &process.actor, PathTable::ROOT, &absolute) {
-            Reach::Closed(directory) => Some(directory),
+            Reach::Blocked(directory) => Some(directory),
             _ => None,
         };
-        let may_not = closed.map(|directory| format!("may not enter {}", process.describe(directory)));
-        let why = match (&self.user_site, may_not) {
-            (UserSite::On(_), may_not) if is_user_site => {
+        let blocked = closed.map(|directory| format!("can't traverse {}", process.describe(directory)));
+        let why = match (&self.user_site, blocked) {
+            (UserSite::On(_), blocked) if is_user_site => {
                 let (name, directory) = match process.variables.get("PYTHONUSERBASE").filter(|value| !value.is_empty())
                 {
                     Some(base) => ("PYTHONUSERBASE", base),
                     None => ("HOME", process.variables.get("HOME").unwrap_or("/")),
                 };
-                let also = may_not.map_or(String::new(), |may_not| format!(" and who {may_not}"));
-                format!("that is not on sys.path of {who}, whose {name} is {}{also}", shown(directory))
+                let also = blocked.map_or(String::new(), |blocked| format!(" and who {blocked}"));
+                format!("it is not on the sys.path of {who}, whose {name} is {}{also}", shown(directory))
             }
             (UserSite::Off(why), None) if is_user_site => why.to_string(),
-            (UserSite::Off(why), Some(may_not)) if is_user_site => format!("{why}, and {who} {may_not}"),
-            (_, None) => format!("{python} does not look there"),
-            (_, Some(may_not)) => format!("{python} does not look there, and {who} {may_not}"),
+            (UserSite::Off(why), Some(blocked)) if is_user_site => format!("{why}, and {who} {blocked}"),
+            (_, None) => format!("{python} doesn't look there"),
+            (_, Some(blocked)) => format!("{python} doesn't look there, and {who} {blocked}"),
         };
         (why, closed.unwrap_or(item))
     }

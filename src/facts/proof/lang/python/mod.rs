@@ -89,7 +89,7 @@ impl Python {
         };
         let name = process.view.name(program);
         if !name.starts_with(b"python") || name.starts_with(b"python2") {
-            return Err(open("it is no Python that is known here"));
+            return Err(open("it is an unknown kind of Python"));
         }
         let mut doubts = Vec::new();
         for variable in ["PYTHONHOME", "PYTHONPLATLIBDIR"] {
@@ -107,13 +107,13 @@ impl Python {
         let base = match home.as_deref().map(|home| (home, base(process, home, version.as_deref()))) {
             Some((_, Some(base))) => Some(base),
             Some((home, None)) => {
-                let reason = format!("its home {} (pyvenv.cfg) holds no standard library", shown_bytes(home));
+                let reason = format!("its home {} (pyvenv.cfg) has no standard library", shown_bytes(home));
                 doubts.push(open(&reason));
                 base(process, &real, version.as_deref())
             }
             None => base(process, &real, version.as_deref()),
         };
-        let base = base.ok_or_else(|| open("its standard library was not found beside it"))?;
+        let base = base.ok_or_else(|| open("its standard library was not found"))?;
         let mut python = Python {
             invoked: invoked.to_vec(),
             program,

@@ -41,7 +41,8 @@ impl Python {
         };
         if let Some(value) = variable("PYTHONPATH") {
             if !shell::is_decided(value) {
-                self.doubts.push(Undecided::unknowable("PYTHONPATH", "it is set when the container starts"));
+                self.doubts
+                    .push(Undecided::unknowable("PYTHONPATH", "its value is only known when the container starts"));
             }
             if value.split(':').count() > limits::SEARCH_PATHS {
                 self.doubts
@@ -62,11 +63,11 @@ impl Python {
         self.add(at(&stdlib, &["lib-dynload"]), false);
         self.extension = extension(process, &at(&stdlib, &["lib-dynload"]), &base.version);
         self.user_site = match () {
-            () if flags.no_site => UserSite::Off("-S turns site off"),
-            () if flags.no_user_site => UserSite::Off("-s or -I turns the user site off"),
+            () if flags.no_site => UserSite::Off("-S turns off the site module"),
+            () if flags.no_user_site => UserSite::Off("-s or -I turns off the user site"),
             () if venv.is_some_and(|venv| !venv.shares) => UserSite::Off("a virtual environment has no user site"),
             () if variable("PYTHONNOUSERSITE").is_some_and(|value| value.parse::<i64>() != Ok(0)) => {
-                UserSite::Off("PYTHONNOUSERSITE turns the user site off")
+                UserSite::Off("PYTHONNOUSERSITE turns off the user site")
             }
             () => {
                 let home = process.variables.get("HOME").unwrap_or("/");
@@ -75,7 +76,8 @@ impl Python {
                     None => process.absolute(&at(home.trim_end_matches('/').as_bytes(), &[".local"])),
                 };
                 if !shell::is_decided(&String::from_utf8_lossy(&directory)) {
-                    self.doubts.push(Undecided::unknowable("HOME", "it is set when the container starts"));
+                    self.doubts
+                        .push(Undecided::unknowable("HOME", "its value is only known when the container starts"));
                 }
                 UserSite::On(at(&directory, &["lib", &version, "site-packages"]))
             }

@@ -25,7 +25,7 @@ pub fn script(process: &ProcessContext<'_>, path: &[u8]) -> Need {
         }
     }
     let subject = process.name(node);
-    let what = format!("{subject} is a directory without __main__.py, and cannot be run");
+    let what = format!("{subject} is a directory without __main__.py, so Python can't run it");
     Need::Unmet(Missing { subject, what, place: Some(node) })
 }
 
