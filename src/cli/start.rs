@@ -1,4 +1,4 @@
-//! `plimsoll inspect --start`: what becomes of the command and of the health check, step by step.
+//! `plimsoll inspect --start`: how the command and the health check would start, step by step.
 //!
 //! In: examined images. Out: text for people, or JSON. Not here: the proof itself (`facts::proof`).
 
@@ -48,7 +48,7 @@ struct UserDocument {
 
 #[derive(Serialize)]
 struct Section {
-    /// As the config has it.
+    /// The command in the config.
     command: Vec<String>,
     /// `yes`, `no`, `by-capabilities` or `undecided`.
     runs: &'static str,
@@ -206,7 +206,7 @@ fn part(title: &str, section: &Section, examined: &Examined, width: usize, out: 
         };
         let instruction = step.layer.and_then(|layer| examined.image.instruction(layer));
         let by = match (step.layer, instruction) {
-            // Told once; the number is enough from then on.
+            // The instruction is shown once; after that, the number is enough.
             (Some(layer), Some(instruction)) if told.insert(layer) => {
                 let text = instruction.text.split_whitespace().collect::<Vec<_>>().join(" ");
                 format!(" [layer {layer}: {}]", wrap::shorten(&shown(&text), INSTRUCTION_COLUMNS))
@@ -233,14 +233,14 @@ fn part(title: &str, section: &Section, examined: &Examined, width: usize, out: 
     wrapped("  → ", verdict, width, out)
 }
 
-/// Words of a command that are shown to people, and columns of each; JSON has them all.
+/// The most words of a command shown to people, and columns of each; JSON has them all.
 const WORDS_SHOWN: usize = 100;
 const WORD_COLUMNS: usize = 2000;
 
 /// Columns of an instruction beside a step.
 const INSTRUCTION_COLUMNS: usize = 40;
 
-/// Writes words behind a lead, later lines under the first.
+/// Writes text after a lead, with later lines indented to match.
 fn wrapped(lead: &str, text: &str, width: usize, out: &mut dyn Write) -> io::Result<()> {
     let indent = wrap::width(lead);
     for (at, line) in wrap::lines(text, width.saturating_sub(indent).max(20)).iter().enumerate() {
@@ -252,7 +252,7 @@ fn wrapped(lead: &str, text: &str, width: usize, out: &mut dyn Write) -> io::Res
     Ok(())
 }
 
-/// A word as a shell would take it.
+/// Quotes a word for a shell.
 fn quote(word: &str) -> String {
     let word = wrap::shorten(&shown(word), WORD_COLUMNS);
     match word.is_empty() || word.contains([' ', '\'', '"', '$', '|', '&', ';']) {

@@ -1,8 +1,8 @@
 //! Linux's permission checks for one process, along whole paths.
 //!
-//! path_resolution(7), "Permissions": only one class applies: the owner's, else the group's, else the others'. A process
-//! with CAP_DAC_OVERRIDE (capabilities(7)) passes every check, but can only execute files that have an x bit. Access
-//! control lists aren't read: they make the answer unknown. Not here: who the process is (`accounts`).
+//! path_resolution(7), "Permissions": only one class applies: the owner's, else the group's, else the others'. A
+//! process with CAP_DAC_OVERRIDE (capabilities(7)) passes every check, but can only execute files that have an x bit.
+//! Access control lists aren't read: they make the answer unknown. Not here: who the process is (`accounts`).
 
 use crate::facts::accounts::User;
 use crate::limits;

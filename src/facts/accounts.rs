@@ -172,8 +172,8 @@ impl Facts<'_> {
         }
     }
 
-    /// The lines of an account file as runc reads them: trimmed, without empty ones. None if the path is missing or not a
-    /// regular file.
+    /// The lines of an account file as runc reads them: trimmed, without empty ones. None if the path is missing or not
+    /// a regular file.
     fn account_lines(&self, path: &[u8]) -> Result<Vec<&[u8]>, Undecided> {
         let view = self.view()?;
         let Some(node) = regular_file(view, path) else { return Ok(Vec::new()) };

@@ -1,7 +1,7 @@
 //! Shell commands that are known by name: builtins, programs that write files, programs that only read.
 //!
-//! dash(1), bash(1), busybox ash; POSIX.1-2024, "Utilities". A command that isn't listed may do anything. Not here: what
-//! the commands do to a script (`script`).
+//! dash(1), bash(1), busybox ash; POSIX.1-2024, "Utilities". A command that isn't listed may do anything. Not here:
+//! what the commands do to a script (`script`).
 
 use crate::facts::shell;
 use crate::facts::start;
@@ -43,8 +43,8 @@ pub fn may_write_files(words: &[String]) -> bool {
     }
 }
 
-/// Whether a filter succeeds on empty input, on which it also writes nothing. `None` for other commands: those that read
-/// files, and those that write something anyway.
+/// Whether a filter succeeds on empty input, on which it also writes nothing. `None` for other commands: those that
+/// read files, and those that write something anyway.
 pub fn status_on_empty_input(words: &[String]) -> Option<bool> {
     let (first, rest) = words.split_first()?;
     let (options, operands): (Vec<&String>, Vec<&String>) = rest.iter().partition(|word| word.starts_with('-'));

@@ -193,7 +193,8 @@ fn dpkg_list(view: &View, key: &PackageKey) -> Vec<Vec<u8>> {
 
 /// Files that dpkg-divert(1) moved: their new path, and the package whose own file stays in place.
 fn diversions(view: &View) -> HashMap<Vec<u8>, (Vec<u8>, Vec<u8>)> {
-    let Some(Kept::Whole(bytes)) = regular_file(view, b"var/lib/dpkg/diversions").and_then(|node| view.content(node)) else {
+    let Some(Kept::Whole(bytes)) = regular_file(view, b"var/lib/dpkg/diversions").and_then(|node| view.content(node))
+    else {
         return HashMap::new();
     };
     let lines: Vec<&[u8]> = bytes.split(|&b| b == b'\n').collect();

@@ -30,7 +30,8 @@ impl PortRange {
         (first <= last).then_some(PortRange { protocol, first, last })
     }
 
-    /// Sorts ranges and merges those that overlap. Adjacent ranges stay separate, so that they read as they were written.
+    /// Sorts ranges and merges those that overlap. Adjacent ranges stay separate, so that they read as they were
+    /// written.
     pub fn sorted(mut ranges: Vec<PortRange>) -> Vec<PortRange> {
         ranges.sort();
         let mut merged: Vec<PortRange> = Vec::with_capacity(ranges.len());

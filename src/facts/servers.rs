@@ -3,10 +3,10 @@
 //! uvicorn: settings, "Socket binding", and `UVICORN_…` variables (`127.0.0.1`, 8000). gunicorn: settings, "bind"
 //! (`0.0.0.0:$PORT` where PORT is set, else `127.0.0.1:8000`), `GUNICORN_CMD_ARGS`, `gunicorn.conf.py`. hypercorn:
 //! "Configuring" (`127.0.0.1:8000`). daphne: `-b`, `-p` (`127.0.0.1`, 8000). Flask: `flask run --host --port`,
-//! `FLASK_RUN_…`, `.flaskenv` (`127.0.0.1`, 5000). FastAPI CLI: `run` (`0.0.0.0`), `dev` (`127.0.0.1`), 8000, `PORT` since
-//! 2025. Django: `runserver [address:]port` (`127.0.0.1:8000`). granian: `--host`, `--port`, `GRANIAN_…` (`127.0.0.1`,
-//! 8000). waitress: `--host`, `--port`, `--listen` (`0.0.0.0`, 8080). Next.js CLI: `-H`, `-p`, `PORT` (all, 3000). Python's
-//! http.server: `--bind`, a port (all, 8000). PHP: `-S address:port`.
+//! `FLASK_RUN_…`, `.flaskenv` (`127.0.0.1`, 5000). FastAPI CLI: `run` (`0.0.0.0`), `dev` (`127.0.0.1`), 8000, `PORT`
+//! since 2025. Django: `runserver [address:]port` (`127.0.0.1:8000`). granian: `--host`, `--port`, `GRANIAN_…`
+//! (`127.0.0.1`, 8000). waitress: `--host`, `--port`, `--listen` (`0.0.0.0`, 8080). Next.js CLI: `-H`, `-p`, `PORT`
+//! (all, 3000). Python's http.server: `--bind`, a port (all, 8000). PHP: `-S address:port`.
 //!
 //! In: the words of a command, the image's variables. Out: the sockets. Not here: whether those are right.
 

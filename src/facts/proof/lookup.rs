@@ -1,7 +1,7 @@
-//! Programs looked up in PATH, as runtimes, shells and execvp(3) do.
+//! Looks up programs on PATH, as runtimes, shells and execvp(3) do.
 //!
-//! A name with a slash is a path. Any other is tried in each directory in turn; what is no file or may not be executed is passed
-//! over and remembered, for that is what the error will be about. Not here: executing what was found.
+//! A name with a slash is a path. Any other is tried in each directory in turn; a file that can't be executed is
+//! skipped but remembered, because the error will be about it. Not here: executing what was found.
 
 use crate::facts::access;
 use crate::facts::access::Access;
@@ -24,11 +24,11 @@ use std::collections::HashSet;
 /// Who executes a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
-    /// The runtime (runc, `libcontainer/standard_init_linux.go`), while it still holds the capabilities it was given.
+    /// The runtime (runc, `libcontainer/standard_init_linux.go`), while it still has its capabilities.
     Runtime,
-    /// A shell: it reads a file that is no program as a script.
+    /// A shell, which reads a file that is not a program as a script.
     Shell,
-    /// Another program, by execvp(3) or the like.
+    /// Another program, with execvp(3) or similar.
     Program,
 }
 
@@ -46,21 +46,21 @@ pub struct Program {
 pub enum Miss {
     /// Certainly none.
     Fault(Fault),
-    /// The bytes do not say.
+    /// Undecided.
     Open(Undecided),
 }
 
-/// Directories that a message lists.
-const FOLDERS_SHOWN: usize = 8;
+/// The most directories that a message lists.
+const DIRECTORIES_SHOWN: usize = 8;
 
 impl ProcessContext<'_> {
-    /// The file that a command's first word names for the process itself, if there is one that it may execute.
+    /// The program that a command's first word names, if the process can execute it.
     pub fn program(&self, word: &str) -> Option<NodeId> {
         Some(find(self, &self.actor, word, By::Program).ok()?.node)
     }
 }
 
-/// Finds the program of a word as `actor`.
+/// Finds the program that a word names, as `actor`.
 pub fn find(process: &ProcessContext<'_>, actor: &Actor, word: &str, by: By) -> Result<Program, Miss> {
     if !shell::is_decided(word) {
         let reason = "which program it is depends on something the config doesn't set";
@@ -86,7 +86,7 @@ pub fn find(process: &ProcessContext<'_>, actor: &Actor, word: &str, by: By) -> 
         if directory.is_empty() && path.is_empty() && by == By::Runtime {
             continue;
         }
-        // bash puts in the home directory for a tilde.
+        // bash expands a tilde to the home directory.
         if !shell::is_decided(directory) || directory.starts_with('~') {
             open.get_or_insert(Undecided::unknowable("PATH", "a script sets it to an unknown value"));
             continue;
@@ -119,13 +119,13 @@ pub fn find(process: &ProcessContext<'_>, actor: &Actor, word: &str, by: By) -> 
     if let Some(question) = open {
         return Err(Miss::Open(question));
     }
-    // For the eyes of root.
+    // Ignore permissions, as root would.
     let lies_in = |directory: &str| {
         let path = format!("{}/{word}", directory.trim_end_matches('/'));
         matches!(process.view.resolve(path.as_bytes(), true), Resolved::Found(_))
     };
     let mut passed = String::new();
-    for (directory, blocking) in closed.iter().take(FOLDERS_SHOWN) {
+    for (directory, blocking) in closed.iter().take(DIRECTORIES_SHOWN) {
         let (directory, has_it) = (shown(directory), lies_in(directory));
         let (who, blocking) = (process.who(), process.describe(*blocking));
         passed.push_str(&match has_it {
@@ -140,12 +140,12 @@ pub fn find(process: &ProcessContext<'_>, actor: &Actor, word: &str, by: By) -> 
     let passed_over: HashSet<&str> = closed.iter().map(|(directory, _)| directory.as_str()).collect();
     let directories: Vec<&str> = unique(path.split(':').filter(|directory| !passed_over.contains(directory)));
     let mut listed =
-        directories.iter().take(FOLDERS_SHOWN).map(|directory| shown(directory)).collect::<Vec<_>>().join(", ");
-    if directories.len() > FOLDERS_SHOWN {
+        directories.iter().take(DIRECTORIES_SHOWN).map(|directory| shown(directory)).collect::<Vec<_>>().join(", ");
+    if directories.len() > DIRECTORIES_SHOWN {
         listed.push_str(", …");
     }
     let hidden =
-        closed.iter().take(FOLDERS_SHOWN).find(|(directory, _)| lies_in(directory)).map(|(_, blocking)| *blocking);
+        closed.iter().take(DIRECTORIES_SHOWN).find(|(directory, _)| lies_in(directory)).map(|(_, blocking)| *blocking);
     let place = hidden.or(closed.first().map(|(_, blocking)| *blocking));
     if !listed.is_empty() {
         listed = format!(" ({listed})");
@@ -157,7 +157,7 @@ pub fn find(process: &ProcessContext<'_>, actor: &Actor, word: &str, by: By) -> 
     }))
 }
 
-/// Whether PATH leads to a word in a directory behind the one in which it was found.
+/// Whether a directory later on PATH than the one where a program was found has it too.
 pub fn has_another(process: &ProcessContext<'_>, actor: &Actor, word: &str, found: &str) -> bool {
     let path = process.variables.get("PATH").filter(|_| !word.contains('/')).unwrap_or_default();
     let candidates = path.split(':').map(|directory| format!("{}/{word}", directory.trim_end_matches('/')));
@@ -165,7 +165,7 @@ pub fn has_another(process: &ProcessContext<'_>, actor: &Actor, word: &str, foun
     behind.any(|candidate| matches!(process.reach_as(actor, candidate.as_bytes()), Reach::Found(_)))
 }
 
-/// The file at a path, if `actor` may execute it.
+/// The program at a path, if `actor` can execute it.
 pub fn file(process: &ProcessContext<'_>, actor: &Actor, word: &str, path: &str) -> Result<Program, Miss> {
     let lack = |what: String, place| Err(Miss::Fault(fault(word, what, place)));
     let kind = |node| process.view.stat(node).map(|stat| stat.kind);
@@ -199,7 +199,7 @@ pub fn file(process: &ProcessContext<'_>, actor: &Actor, word: &str, path: &str)
     }
 }
 
-/// What to do about a directory that may not be entered.
+/// The fix for a directory that the process can't traverse.
 pub fn enter(process: &ProcessContext<'_>, directory: NodeId) -> String {
     format!(
         "Move it somewhere {} can reach, such as /opt, /usr/local or the user's home directory, and put that directory \
@@ -218,7 +218,7 @@ fn fault(word: &str, mut what: String, place: Option<NodeId>) -> Fault {
     Fault::new(shown(word), what, place)
 }
 
-/// The same without repetitions.
+/// Removes duplicates.
 fn unique<'t>(directories: impl Iterator<Item = &'t str>) -> Vec<&'t str> {
     let mut seen = HashSet::new();
     directories.filter(|directory| seen.insert(*directory)).collect()

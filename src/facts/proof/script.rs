@@ -1,8 +1,8 @@
-//! Shells and what they are given to read: the text behind `-c`, a script, an entry script that ends in `exec "$@"`.
+//! What shells run: the text of `-c`, a script, an entry script that ends in `exec "$@"`.
 //!
-//! In: a shell's words. Out: what becomes of the commands in its text. A command that cannot run is a fault where the text
-//! cannot end well without it. What a text does on the way counts too: a directory it changes to, a PATH it sets, files it may
-//! bring. Not here: taking a text apart (`shell`), which of its commands are reached (`flow`).
+//! In: a shell's words. Out: the proofs of the commands in its text. A command that cannot run is a fault if the text
+//! can't succeed without it. What a text does on the way counts too: directories it changes to, a PATH it sets, files
+//! it may write. Not here: parsing a text (`shell`), which of its commands are reached (`flow`).
 
 mod builtins;
 
@@ -35,30 +35,30 @@ use std::cell::Cell;
 use std::collections::HashSet;
 use std::rc::Rc;
 
-/// Options of a shell that matter here.
+/// The options of a shell that affect the proof.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// Those that a text can change.
+    /// Options that a text can change.
     pub switches: Switches,
-    /// Why what it runs may differ from what is known: it reads profiles first.
+    /// Why it may run something else than the text: it reads profiles first.
     pub doubt: Option<&'static str>,
     /// Which shell it is.
     pub shell: Shell,
 }
 
-/// Shells that differ in what they understand.
+/// The kinds of shells that differ in the syntax they support.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Shell {
     /// dash, which has none of bash's own commands.
     Dash,
     /// busybox ash.
     Busybox,
-    /// bash, or one that is not known here.
+    /// bash, or an unknown shell.
     #[default]
     Other,
 }
 
-/// What a shell of these words runs.
+/// Proves what a shell with these words runs.
 pub fn shell(prover: &Prover, process: &ProcessContext<'_>, program: NodeId, argv: &[String], proof: &mut Proof) {
     let call = Call::of(argv);
     let reads_env =
@@ -86,7 +86,8 @@ pub fn shell(prover: &Prover, process: &ProcessContext<'_>, program: NodeId, arg
     }
 }
 
-/// The script that a shell reads; bash looks in PATH for one that is not in its directory (bash(1), "Arguments").
+/// The path of the script that a shell reads; bash looks on PATH if it is not in the working directory (bash(1),
+/// "Arguments").
 fn script_path(process: &ProcessContext<'_>, shell: &str, operand: &str) -> String {
     let is_there = |path: &str| matches!(process.reach(path.as_bytes()), Reach::Found(_));
     if file_name(shell) != "bash" || operand.contains('/') || is_there(operand) {
@@ -97,7 +98,7 @@ fn script_path(process: &ProcessContext<'_>, shell: &str, operand: &str) -> Stri
     candidates.find(|path| is_there(path)).unwrap_or_else(|| operand.to_string())
 }
 
-/// What a shell does with a script.
+/// Proves what a shell does with a script.
 pub fn file(
     prover: &Prover,
     process: &ProcessContext<'_>,
@@ -118,7 +119,7 @@ pub fn file(
     }
 }
 
-/// A text on its way.
+/// The state of a text while its commands are followed.
 struct Run<'r, 'a> {
     prover: &'r Prover,
     process: ProcessContext<'a>,
@@ -126,25 +127,25 @@ struct Run<'r, 'a> {
     arguments: &'r [String],
     switches: &'r Cell<Switches>,
     shell: Shell,
-    /// Why what comes may differ from what is known: a file that may have been brought, a directory, a variable.
+    /// Why later commands are uncertain: a file that may have been written, a directory, a variable.
     doubt: Option<Rc<str>>,
-    /// A program ran that is not known here.
+    /// An unknown program ran.
     is_likely: bool,
     /// The arguments were changed, or may have been.
     shifted: bool,
-    /// They were changed for certain: what is handed on is not what came.
+    /// They were changed for certain.
     is_other: bool,
-    /// They are handed on as a command, here or in a way that is not known.
+    /// They are run as a command, here or in an unknown way.
     hands_on: bool,
-    /// They were handed on for certain.
+    /// They were run as a command for certain.
     handed: bool,
-    /// The command before wrote nothing: it did not run.
+    /// The previous command wrote nothing, because it did not run.
     is_silent: bool,
     /// Proofs of the commands that were reached.
     inner: Vec<Proof>,
 }
 
-/// What becomes of a text.
+/// Proves a text.
 fn text(
     prover: &Prover,
     process: &ProcessContext<'_>,
@@ -204,12 +205,12 @@ fn text(
 }
 
 impl Run<'_, '_> {
-    /// From here on what is missing may be there all the same.
+    /// From here on, missing files may exist after all.
     fn doubts(&mut self, why: &str) {
         self.doubt.get_or_insert_with(|| why.into());
     }
 
-    /// What a command that is reached does. What it does to the shell itself is lost behind a pipe and in the background.
+    /// Proves a command that is reached. Changes to the shell's own state are lost in a pipe and in the background.
     fn command(&mut self, command: &Simple, is_piped: bool) -> Outcome {
         if self.prover.is_exhausted() {
             return Outcome::ANY;
@@ -232,7 +233,7 @@ impl Run<'_, '_> {
         let assignments = words.iter().take_while(|word| start::is_assignment(word)).count();
         let (assigned, words) = words.split_at(assignments);
         let is_lost = is_piped || command.is_background;
-        // It may run or not, and what follows runs all the same.
+        // It may run or not, and what follows runs either way.
         let is_conditional = command.depth > 0 || matches!(command.join, Join::And | Join::Or);
         let outcome = match words.first() {
             None => {
@@ -240,7 +241,7 @@ impl Run<'_, '_> {
                 Outcome::ANY
             }
             Some(_) if command.depth > 0 => self.nested(words),
-            // What it changes is gone with its subshell.
+            // Its changes are lost with its subshell.
             Some(name) if is_lost && known::SHELL_STATE_BUILTINS.contains(&name.as_str()) => Outcome::ANY,
             Some(name) => match self.builtin(assigned, name, &words[1..], is_conditional) {
                 Some(outcome) => outcome,
@@ -258,7 +259,7 @@ impl Run<'_, '_> {
         if lacks_output || finds_nothing { Outcome::FAILS } else { outcome }
     }
 
-    /// A command's words, `"$@"` put in.
+    /// A command's words, with `"$@"` expanded.
     fn words(&mut self, command: &Simple) -> Vec<String> {
         let mut words = Vec::new();
         let is_all = |word: &String| *word == ARGUMENTS.to_string();
@@ -282,8 +283,8 @@ impl Run<'_, '_> {
         words
     }
 
-    /// Whether a command fails because the text whose output it takes does: an assignment has that text's status
-    /// (POSIX.1-2024, Shell Command Language, section 2.9.1), and where nothing was written nothing equals a word.
+    /// Whether a command fails because its command substitution fails: an assignment has the substitution's status
+    /// (POSIX.1-2024, Shell Command Language, section 2.9.1), and an empty output doesn't equal a word.
     fn lacks_output(&mut self, command: &Simple, words: &[String]) -> bool {
         let is_certain = self.doubt.is_none() && !self.is_likely && !self.shifted && self.functions.is_empty();
         let Some(last) = command.substitutions.last().filter(|last| last.is_value && command.depth == 0 && is_certain)
@@ -313,13 +314,13 @@ impl Run<'_, '_> {
         lacks
     }
 
-    /// The commands of a substitution may bring files like any others.
+    /// Notes the effects of the commands in a substitution.
     fn substitutes(&mut self, text: &str, depth: usize) {
         if self.process.facts.spend(text.len()).is_err() {
             return self.doubts("what runs first takes more work than the limit (proof work)");
         }
         let text = shell::read(text, &self.process.variables);
-        // Then the next one is too much.
+        // If this exceeds the limit, the next call reports it.
         let _ = self.process.facts.spend(text.bytes());
         if text.is_cut {
             self.doubts("a substitution before it has more commands than the limit (shell commands, shell nesting)");
@@ -343,7 +344,7 @@ impl Run<'_, '_> {
         self.process.variables.set(name, if is_plain { value } else { OPEN_TEXT });
     }
 
-    /// A command inside a compound one: it may run or not, and so may what follows.
+    /// A command inside a compound command: it and what follows may run or not.
     fn nested(&mut self, words: &[String]) -> Outcome {
         let name = words[0].as_str();
         match name {
@@ -362,7 +363,7 @@ impl Run<'_, '_> {
         Outcome::ANY
     }
 
-    /// What a program that the shell starts does.
+    /// Proves a program that the shell starts.
     fn program(&mut self, assigned: &[String], words: &[String]) -> Outcome {
         let mut inner = if assigned.is_empty() {
             self.prover.launch(&self.process, words, By::Shell)
@@ -378,7 +379,7 @@ impl Run<'_, '_> {
             false => self.doubt.clone(),
         };
         for mut fault in std::mem::take(&mut inner.faults) {
-            // A file that a program wrote just before is not in the image.
+            // A program may just have written the file, so it need not be in the image.
             let is_program =
                 words.first().is_some_and(|word| shown(word) == fault.subject) && !fault.subject.contains('/');
             let may_be_made = self.is_likely && fault.place.is_none() && !is_program;
@@ -398,7 +399,7 @@ impl Run<'_, '_> {
         if fails { Outcome::FAILS } else { Outcome::ANY }
     }
 
-    /// What a program that ran may have changed.
+    /// Notes what a program that ran may have changed.
     fn passes(&mut self, words: &[String]) {
         let Some(name) = words.first().map(|word| file_name(word)) else { return };
         if known::may_write_files(words) {

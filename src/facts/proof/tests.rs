@@ -1,4 +1,4 @@
-//! What is said of commands in small images.
+//! Proofs of commands in small images.
 
 use crate::facts::access::Capabilities;
 use crate::facts::health::Health;
@@ -47,7 +47,7 @@ fn system(lines: &str) -> TestImage {
 }
 
 #[test]
-fn programs_are_found_or_it_is_said_why_not() {
+fn reports_why_a_program_cannot_start() {
     for (lines, cmd, expected) in [
         ("", &["server"][..], "runs"),
         ("", &["/usr/local/bin/server"], "runs"),
@@ -89,7 +89,7 @@ fn programs_are_found_or_it_is_said_why_not() {
 }
 
 #[test]
-fn a_working_directory_must_be_one() {
+fn rejects_a_workdir_that_is_not_a_directory() {
     assert_eq!(starts(&system("f 0644 0:0 w \"\"").workdir("/w").cmd(&["server"])), "WORKDIR /w is not a directory");
     assert_eq!(starts(&system("l w -> w").workdir("/w").cmd(&["server"])), "WORKDIR /w is a loop of symbolic links");
     assert_eq!(starts(&system("").workdir("/not/there").cmd(&["server"])), "runs");
@@ -98,7 +98,7 @@ fn a_working_directory_must_be_one() {
 }
 
 #[test]
-fn groups_that_are_not_known_decide_little() {
+fn unknown_groups_only_matter_for_the_group_class() {
     let made = |mode: &str, user: &str| {
         let lines = format!("u 0644 0:0 etc/passwd 2000000000\ne {mode} 0:7 bin/server");
         starts(&TestImage::new(&lines).user(user).cmd(&["/bin/server"]))
@@ -111,7 +111,7 @@ fn groups_that_are_not_known_decide_little() {
 }
 
 #[test]
-fn six_scripts_in_a_row_are_one_too_many() {
+fn rejects_a_chain_of_six_scripts() {
     let chain = |length: usize| {
         let mut lines = "f 0755 0:0 app/s1 \"#!/bin/sh\\n\"\n".to_string();
         for i in 2..=length {
@@ -124,7 +124,7 @@ fn six_scripts_in_a_row_are_one_too_many() {
 }
 
 #[test]
-fn behind_a_closed_directory_only_the_runtime_reaches_a_program() {
+fn only_the_runtime_reaches_a_program_in_a_blocked_directory() {
     let lines = "d 0700 0:0 root\ne 0755 0:0 root/bin/prog\nf 0755 0:0 root/bin/script \"#!/bin/sh\\n\"";
     let made = |cmd: &[&str]| system(lines).env("PATH=/root/bin:/usr/bin:/bin").cmd(cmd);
     let overridden =
@@ -150,7 +150,7 @@ fn behind_a_closed_directory_only_the_runtime_reaches_a_program() {
 }
 
 #[test]
-fn texts_fail_where_they_cannot_end_well() {
+fn scripts_fail_if_they_cannot_succeed() {
     let missing = "`nope` is not on PATH (/usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin)";
     let likely = format!("likely: {missing}");
     for (text, expected) in [
@@ -249,7 +249,7 @@ fn texts_fail_where_they_cannot_end_well() {
 }
 
 #[test]
-fn directories_that_the_runtime_makes_are_there() {
+fn directories_that_the_runtime_creates_exist() {
     let says = |text: &str| {
         let mut made = system("").workdir("/srv/app/x");
         made.image.config.run.volumes = vec!["/data/".to_string()];
@@ -267,7 +267,7 @@ fn directories_that_the_runtime_makes_are_there() {
 }
 
 #[test]
-fn shells_may_go_on_where_an_interpreter_is_missing() {
+fn shells_may_try_the_next_directory_if_an_interpreter_is_missing() {
     let files = "f 0755 0:0 a/prog \"#!/nope\\n\"\nf 0755 0:0 b/prog \"#!/bin/sh\\n\"";
     let made = |path: &str, cmd: &[&str]| starts(&system(files).env(&format!("PATH={path}:/usr/bin:/bin")).cmd(cmd));
     assert!(made("/a:/b", &["prog"]).starts_with("the interpreter of /a/prog can't be run"));
@@ -278,7 +278,7 @@ fn shells_may_go_on_where_an_interpreter_is_missing() {
 }
 
 #[test]
-fn scripts_of_a_package_run_one_after_the_other() {
+fn package_scripts_run_in_order() {
     let says = |scripts: &str| {
         let package =
             format!("f 0644 0:0 app/package.json \"{{\\\"scripts\\\": {{{}}}}}\"", scripts.replace('\'', "\\\""));
@@ -301,7 +301,7 @@ fn scripts_of_a_package_run_one_after_the_other() {
 }
 
 #[test]
-fn what_the_command_brings_its_health_check_may_use() {
+fn health_checks_may_use_what_the_command_creates() {
     let says = |text: &str| checks(system("").cmd(&["sh", "-c", text]), &["CMD-SHELL", "nope"]);
     assert!(says("apk add nope; server").starts_with("? nope"));
     assert!(says("echo x > /bin/nope; server").starts_with("? nope"));
@@ -310,7 +310,7 @@ fn what_the_command_brings_its_health_check_may_use() {
 }
 
 #[test]
-fn dash_has_no_commands_of_bash() {
+fn dash_has_no_bash_builtins() {
     let made =
         |shell: &str| TestImage::new(&format!("e 0755 0:0 bin/{shell}\nl bin/sh -> {shell}\ne 0755 0:0 bin/server"));
     let says = |shell: &str, text: &str| starts(&made(shell).cmd(&["/bin/sh", "-c", text]));
@@ -327,7 +327,7 @@ fn dash_has_no_commands_of_bash() {
 }
 
 #[test]
-fn entry_scripts_hand_on_to_the_command() {
+fn entry_scripts_run_the_command() {
     let entry = |script: &str, cmd: &[&str]| {
         let mut made = system(&format!("f 0755 0:0 entry.sh {script:?}")).cmd(cmd);
         made.image.config.run.entrypoint = vec!["/entry.sh".to_string()];

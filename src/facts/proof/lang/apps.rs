@@ -3,7 +3,7 @@
 //! uvicorn: "Settings", `UVICORN_…` variables. gunicorn: "Running Gunicorn" and "Settings" (`chdir`, `pythonpath`,
 //! `worker_class`, `wsgi_app`, `GUNICORN_CMD_ARGS`). hypercorn: "How to configure". daphne: its README. granian: its
 //! README. waitress: "waitress-serve". Flask: "Application Discovery". FastAPI CLI: "FastAPI CLI". Celery: "Command
-//! Line Interface". Not here: on which address they listen (`rules`), and their own modules.
+//! Line Interface". Not here: where they listen (`servers`), and their own modules.
 
 use crate::facts::access::Reach;
 use crate::facts::options::Order;
@@ -25,7 +25,7 @@ use crate::view::Resolved;
 #[cfg(test)]
 mod tests;
 
-// The options of each that take no value.
+// Each server's options without a value.
 const UVICORN: &str = "\
     --reload --http2 --access-log --no-access-log --use-colors --no-use-colors --proxy-headers --no-proxy-headers \
     --server-header --no-server-header --date-header --no-date-header --reset-contextvars --factory";
@@ -53,13 +53,13 @@ const FASTAPI: &str = "--reload --no-reload --proxy-headers --no-proxy-headers -
 struct Server<'g, 'a> {
     process: &'g ProcessContext<'a>,
     python: &'g Python,
-    /// Directories at the front of `sys.path`.
+    /// The first directories on `sys.path`.
     first: Vec<Vec<u8>>,
     name: &'static str,
 }
 
-/// What an application server loads, as its own words say; nothing for programs that are not known here. `program`: its
-/// name as a command or behind `-m`; `words`: those behind it; `first`: what comes first on `sys.path` when it starts.
+/// What an application server loads according to its arguments; nothing for unknown programs. `program`: its name as a
+/// command or after `-m`; `words`: its arguments; `first`: the first directories on `sys.path` when it starts.
 pub fn needs(
     process: &ProcessContext<'_>,
     python: &Python,
@@ -67,7 +67,7 @@ pub fn needs(
     program: &str,
     words: &[String],
 ) -> Vec<Need> {
-    // It shows its help or its version, and ends.
+    // It prints its help or version, and exits.
     if words.iter().any(|word| matches!(word.as_str(), "--help" | "--version")) {
         return Vec::new();
     }
@@ -103,7 +103,7 @@ impl<'g> Server<'g, '_> {
         self.process.variables.get(name).filter(|value| !value.is_empty())
     }
 
-    /// A directory comes before all others.
+    /// Puts a directory first on `sys.path`.
     fn put_first(&mut self, directory: Vec<u8>) {
         self.first.insert(0, directory);
     }
@@ -171,7 +171,7 @@ impl<'g> Server<'g, '_> {
         let (own, more) =
             (ParsedOptions::parse(words, GUNICORN, Order::Mixed), ParsedOptions::parse(&more, GUNICORN, Order::Mixed));
         let long = ["--config", "--chdir", "--pythonpath", "--paste", "--paster", "--worker-class"];
-        // With an optional value it is not certain which word is the application.
+        // Some options have an optional value, so it is unclear which word is the application.
         let is_unclear = |options: &ParsedOptions<'_>| {
             options.has_abbreviation_of(&long) || options.has(&["--paste", "--paster", "--proxy-protocol"])
         };
@@ -211,14 +211,14 @@ impl<'g> Server<'g, '_> {
             needs.extend(self.worker(&class).map(soften));
         }
         needs.push(soften(match self.only(&own) {
-            // Without a colon it is called `application`.
+            // Without a colon, the attribute is `application`.
             Ok(app) => self.module(app.split_once(':').map_or(app, |(module, _)| module)),
             Err(need) => need,
         }));
         needs
     }
 
-    /// The configuration file of gunicorn is needed where it is named; what it may change comes back.
+    /// Adds the need for gunicorn's configuration file if it is named; returns why the file may change the application.
     fn gunicorn_config(&self, named: Option<String>, needs: &mut Vec<Need>) -> Option<Undecided> {
         let open = || Undecided::unknowable(self.name, "its configuration file may change which application it runs");
         let (node, named) = match named.as_deref() {
@@ -286,7 +286,7 @@ impl<'g> Server<'g, '_> {
             needs.push(self.module(module));
             return needs;
         }
-        // A path: its directory comes first, its name is the module's.
+        // A path: its directory comes first, and its name is the module.
         let real = real_path(self.process, &in_directory(self.process, module));
         let name = String::from_utf8_lossy(path::base(&real)).into_owned();
         let is_file = self.process.view.at(&real[1..]).and_then(|node| self.process.view.stat(node));
@@ -310,7 +310,7 @@ impl<'g> Server<'g, '_> {
         self.put_first(self.process.cwd.clone());
         let module = |app: &str| match app.split_once(':') {
             Some((module, _)) => self.module(module),
-            // How much of the name is a module shows only when it is imported.
+            // How much of the dotted name is a module only shows on import.
             None => self.module(app.split('.').next().unwrap_or(app)),
         };
         vec![self.only(&options).map_or_else(|need| need, module)]
@@ -354,7 +354,7 @@ impl<'g> Server<'g, '_> {
         }
     }
 
-    /// Whether a `.env` or `.flaskenv` lies in the working directory or above it.
+    /// Whether the working directory or a parent has a `.env` or `.flaskenv`.
     fn has_dotenv(&self) -> bool {
         let mut directory = &self.process.cwd[..];
         loop {
@@ -370,7 +370,8 @@ impl<'g> Server<'g, '_> {
         }
     }
 
-    /// Flask's and granian's way: a path or a dotted name; the directory above the outermost package comes first.
+    /// An application given by path or dotted name, as for Flask and granian: the parent of the outermost package comes
+    /// first.
     fn by_path(&mut self, app: &str) -> Need {
         if !shell::is_decided(app) {
             return self.module(app);
@@ -404,7 +405,7 @@ impl<'g> Server<'g, '_> {
             return Vec::new();
         };
         let options = ParsedOptions::parse(words, FASTAPI, Order::Mixed);
-        // The command is only a front for these; `fastapi` alone does not bring them.
+        // The command needs both; installing `fastapi` alone doesn't install them.
         let mut needs = vec![self.module("fastapi_cli"), self.module("uvicorn")];
         self.name = if verb == "run" { "fastapi run" } else { "fastapi dev" };
         if let Some(entry) = options.last(&["-e", "--entrypoint"]) {
@@ -426,7 +427,7 @@ impl<'g> Server<'g, '_> {
         needs
     }
 
-    /// What `fastapi run` finds by itself: what pyproject.toml names, or the first of six files.
+    /// The application that `fastapi run` finds by default: the one in pyproject.toml, or the first of six files.
     fn fastapi_default(&self) -> Need {
         if let Reach::Found(project) = self.process.reach(b"pyproject.toml") {
             match self.process.facts.content(project) {
@@ -464,12 +465,12 @@ impl<'g> Server<'g, '_> {
     }
 }
 
-/// A path from the working directory; the working directory itself where it is empty.
+/// A path relative to the working directory; an empty path is the working directory.
 fn in_directory(process: &ProcessContext<'_>, path: &str) -> Vec<u8> {
     if path.is_empty() { process.cwd.clone() } else { process.absolute(path.as_bytes()) }
 }
 
-/// A path with its links followed as far as it leads, absolute and without dots.
+/// An absolute path with symbolic links followed as far as they lead, without dots.
 fn real_path(process: &ProcessContext<'_>, path: &[u8]) -> Vec<u8> {
     let clean = path::clean(path).0;
     let real = |path: &[u8]| match process.view.resolve(path, true) {

@@ -1,7 +1,7 @@
-//! Java: the archive that is run, and the agents that are loaded before.
+//! Java: the archive that is run, and the agents that are loaded first.
 //!
 //! "The java Command" of the JDK's tool specifications; java.lang.instrument for `-javaagent`, JVM TI for
-//! `JAVA_TOOL_OPTIONS`. Entries of a class path need not be there. Not here: what is in the archive.
+//! `JAVA_TOOL_OPTIONS`. Entries of a class path need not exist. Not here: what is in the archive.
 
 use crate::facts::process::Missing;
 use crate::facts::process::Need;
@@ -11,11 +11,11 @@ use crate::facts::shell;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
 
-/// Options that take the next word for a value.
+/// Options that take the next word as their value.
 const VALUED: &str = " -cp -classpath --class-path -p --module-path --upgrade-module-path --add-modules --limit-modules \
     --enable-native-access --add-reads --add-exports --add-opens --patch-module --describe-module -d --source ";
 
-/// What `java` needs; `words` are those behind its name.
+/// What `java` needs; `words` are its arguments.
 pub fn needs(process: &ProcessContext<'_>, words: &[String]) -> Vec<Need> {
     let mut needs = Vec::new();
     let variable = process.variables.get("JAVA_TOOL_OPTIONS").unwrap_or("");
@@ -30,7 +30,7 @@ pub fn needs(process: &ProcessContext<'_>, words: &[String]) -> Vec<Need> {
                 return needs;
             }
             "-m" | "--module" | "--version" | "-help" | "--help" | "-h" | "-?" | "--list-modules" => return needs,
-            // A file of words, and words that may begin with one.
+            // An argument file, or a word that may turn out to be one.
             word if word.starts_with('@') || word.starts_with(shell::OPEN) => {
                 needs.push(Need::Undecided(Undecided::unknowable("java", "an argument file determines what it runs")));
                 return needs;
@@ -39,7 +39,7 @@ pub fn needs(process: &ProcessContext<'_>, words: &[String]) -> Vec<Need> {
                 words.next();
             }
             word if word.starts_with('-') => needs.extend(agent(process, word)),
-            // A class, or a file of source.
+            // A class, or a source file.
             word => {
                 if word.ends_with(".java") {
                     needs.push(lang::file(process, word, "the source file"));
@@ -62,7 +62,7 @@ fn archive(process: &ProcessContext<'_>, word: &str) -> Need {
     Need::Unmet(Missing { subject, what, place: Some(node) })
 }
 
-/// The archive of an agent, whose absence ends the virtual machine.
+/// The archive of an agent; the virtual machine exits if it is missing.
 fn agent(process: &ProcessContext<'_>, word: &str) -> Option<Need> {
     let archive = word.strip_prefix("-javaagent:")?;
     let archive = archive.split_once('=').map_or(archive, |(archive, _)| archive);
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn archives_and_agents_must_be_there() {
+    fn archives_and_agents_must_exist() {
         let made = TestImage::new(
             "u 0644 0:0 app/app.jar 10\nu 0600 0:0 app/mine.jar 10\nu 0644 0:0 app/Main.java 10\nd 0755 0:0 app/d.jar",
         );

@@ -1,6 +1,6 @@
 //! Next.js: the build that `next start` serves.
 //!
-//! Next.js documentation, "next CLI" and "distDir". Not here: standalone builds, which are scripts of Node.js.
+//! Next.js documentation, "next CLI" and "distDir". Not here: standalone builds, which are Node.js scripts.
 
 use crate::facts::access::Reach;
 use crate::facts::options::Order;
@@ -13,7 +13,7 @@ use crate::model::bytes;
 use crate::model::finding::Undecided;
 use crate::model::text::shown_bytes;
 
-/// What `next` needs; `words` are those behind its name. Only `start` needs a build.
+/// What `next` needs; `words` are its arguments. Only `start` needs a build.
 pub fn needs(process: &ProcessContext<'_>, words: &[String]) -> Vec<Need> {
     let Some((_, words)) = words.split_first().filter(|(verb, _)| *verb == "start") else { return Vec::new() };
     let options = ParsedOptions::parse(words, "--turbo --turbopack --help", Order::Mixed);
@@ -34,7 +34,7 @@ pub fn needs(process: &ProcessContext<'_>, words: &[String]) -> Vec<Need> {
     let directory = directory.strip_suffix(b"/").unwrap_or(&directory);
     let need = process.readable(&[directory, b"/.next/BUILD_ID"].concat(), "the build file");
     let Need::Unmet(lack) = need else { return vec![need] };
-    // An option that is not known here may have taken the directory for its value.
+    // An unknown option may have taken the directory as its value.
     if !options.only_has("-p --port -H --hostname --keepAliveTimeout --turbo --turbopack") {
         return vec![Need::Undecided(Undecided::unknowable(
             "next",
@@ -54,7 +54,7 @@ pub fn needs(process: &ProcessContext<'_>, words: &[String]) -> Vec<Need> {
     vec![Need::Unmet(Missing { what, ..lack })]
 }
 
-/// Whether the project's settings may keep the build in another directory. Nx's plugin does so by itself.
+/// Whether the project's settings may put the build in another directory. Nx's plugin does so by default.
 fn elsewhere(process: &ProcessContext<'_>, directory: &[u8]) -> Option<Undecided> {
     for name in ["next.config.js", "next.config.mjs", "next.config.ts", "next.config.mts", "next.config.cjs"] {
         let Reach::Found(node) = process.reach(&[directory, b"/", name.as_bytes()].concat()) else { continue };

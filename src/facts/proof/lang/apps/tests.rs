@@ -1,4 +1,4 @@
-//! Application servers on images made by hand.
+//! Application servers in test images.
 
 use super::*;
 use crate::facts::access::Capabilities;
@@ -40,7 +40,7 @@ fn asked(made: &TestImage, text: &str) -> String {
 const NO_GONE: &str = "NO there is no module gone in /app or anywhere /usr/local/bin/python3.13 looks for modules";
 
 #[test]
-fn each_server_loads_what_its_words_name() {
+fn finds_the_application_that_each_server_loads() {
     let made = made("");
     for (text, expected) in [
         ("uvicorn main:app --host 0.0.0.0 --port 8000", "/app/main.py"),
@@ -99,7 +99,7 @@ fn each_server_loads_what_its_words_name() {
 }
 
 #[test]
-fn variables_name_applications_too() {
+fn finds_applications_named_by_variables() {
     let made = made("f 0644 0:0 app/fine.py \"workers = 2\\n\"\nf 0644 0:0 app/bad.py \"chdir = '/srv'\\n\"");
     assert_eq!(asked(&made, "gunicorn -c fine.py gone:app"), format!("/app/fine.py; {NO_GONE}"));
     assert_eq!(
@@ -123,12 +123,12 @@ fn variables_name_applications_too() {
 }
 
 #[test]
-fn flask_and_fastapi_look_for_themselves() {
+fn flask_and_fastapi_find_default_applications() {
     let none = "NO flask finds no application: there is neither wsgi.py nor app.py in /app";
     assert_eq!(asked(&made(""), "flask run --host 0.0.0.0"), none);
     assert_eq!(asked(&made("u 0644 0:0 app/app.py 1"), "flask --debug run"), "/app/app.py");
     assert_eq!(asked(&made("u 0644 0:0 .flaskenv 1"), "flask run"), "? an env file may set which application it runs");
-    // A working directory that is a package itself is imported by its own name.
+    // A working directory that is itself a package is imported by its name.
     let package = made("u 0644 0:0 app/__init__.py 0");
     assert_eq!(asked(&package, "flask --app main run"), "/app/main.py");
     let cli = "/usr/local/lib/python3.13/site-packages/fastapi_cli/__init__.py; \

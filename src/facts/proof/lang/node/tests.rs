@@ -1,4 +1,4 @@
-//! Node.js and Next.js on images made by hand.
+//! Node.js and Next.js in test images.
 
 use super::*;
 use crate::facts::access::Capabilities;
@@ -54,7 +54,7 @@ fn node(made: &TestImage, text: &str) -> String {
 }
 
 #[test]
-fn a_path_becomes_a_file() {
+fn resolves_paths_to_files() {
     for (text, expected) in [
         ("node dist/main.js", "/app/dist/main.js"),
         ("node dist/main", "/app/dist/main.js"),
@@ -88,7 +88,7 @@ fn a_path_becomes_a_file() {
 }
 
 #[test]
-fn options_are_read_as_node_reads_them() {
+fn reads_options_as_node_does() {
     for (text, expected) in [
         ("node --enable-source-maps --max-old-space-size=4096 dist/main", "/app/dist/main.js"),
         ("node --inspect=0.0.0.0:9229 --no-warnings --title x -C y dist/main", "/app/dist/main.js"),
@@ -126,7 +126,7 @@ fn options_are_read_as_node_reads_them() {
 }
 
 #[test]
-fn next_serves_a_build() {
+fn next_start_needs_a_build() {
     let told = |text: &str| {
         let words: Vec<String> = text.split(' ').map(str::to_string).collect();
         told(&made(), |process| next::needs(process, &words))

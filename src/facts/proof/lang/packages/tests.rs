@@ -1,4 +1,4 @@
-//! Scripts of package.json on images made by hand.
+//! Scripts of package.json in test images.
 
 use super::*;
 use crate::facts::access::Capabilities;
@@ -41,7 +41,7 @@ fn told_in(directory: &str, text: &str) -> String {
 const START: &str = "/app: echo pre ; next start ; echo post";
 
 #[test]
-fn scripts_are_found_as_each_manager_finds_them() {
+fn finds_scripts_as_each_manager_does() {
     for (text, expected) in [
         ("npm start", START),
         ("npm run start", START),
@@ -102,7 +102,7 @@ fn scripts_are_found_as_each_manager_finds_them() {
 }
 
 #[test]
-fn the_nearest_package_counts() {
+fn uses_the_nearest_package() {
     for (directory, text, expected) in [
         ("/app/src/deep", "npm start", START),
         ("/app/src/deep", "yarn start", START),
@@ -128,7 +128,7 @@ fn the_nearest_package_counts() {
 }
 
 #[test]
-fn programs_of_all_directories_above_are_on_the_path() {
+fn programs_of_all_parent_directories_are_on_path() {
     let made = TestImage::new(PROJECT).workdir("/app/src");
     let facts = made.facts();
     let process = ProcessContext::of(&facts, Capabilities::Docker).expect("a process");

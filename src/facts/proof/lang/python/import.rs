@@ -1,9 +1,9 @@
-//! Whether a module can be imported, and a program run with `-m`.
+//! Whether a module can be imported, or run with `-m`.
 //!
 //! The Python Language Reference, "The import system"; PEP 420 for packages that are only directories; importlib's
-//! FileFinder: a directory on the path must be one that may be listed, else it is passed over in silence; in it a package
-//! comes before a module, a compiled module before a source, a source before a `.pyc`. What is found and may not be
-//! read ends the import. Not here: which directories there are (`paths`), and how a miss is told (`miss`).
+//! FileFinder: it silently skips directories that it can't list; in a directory, a package comes before a module, a
+//! compiled module before a source, a source before a `.pyc`. A file that is found but unreadable ends the import. Not
+//! here: which directories there are (`paths`), and the messages for missing modules (`miss`).
 
 use crate::facts::access;
 use crate::facts::access::Access;
@@ -37,7 +37,7 @@ pub(super) enum Item {
     },
     /// A file.
     Module(NodeId),
-    /// A directory without: part of a namespace package.
+    /// A directory without `__init__`: part of a namespace package.
     Portion(NodeId),
 }
 
@@ -50,19 +50,19 @@ impl Item {
     }
 }
 
-/// Something that would have been found, had it been in reach.
+/// A module that would have been found if it were reachable.
 pub(super) struct Passed {
     pub(super) item: NodeId,
-    /// Why it was passed over, a clause.
+    /// Why it was skipped, as a clause.
     pub(super) why: String,
     pub(super) place: NodeId,
 }
 
-/// What a search over several directories came to.
+/// The result of a search over several directories.
 #[derive(Default)]
 pub(super) struct Search {
     pub(super) hit: Option<Item>,
-    /// Directories that together are a namespace package.
+    /// The directories that together are a namespace package.
     pub(super) portions: Vec<NodeId>,
     pub(super) passed: Option<Passed>,
     pub(super) doubts: Vec<Undecided>,
@@ -148,7 +148,7 @@ impl Python {
             for directory in directories {
                 self.look(process, Gate::of(process, directory), directory, part, &mut inner);
             }
-            // Only what is not found depends on what the code does.
+            // The code only matters if the part isn't found.
             if inner.hit.is_none() && inner.portions.is_empty() {
                 inner.doubts.extend(doubt(process, item));
             }
@@ -175,7 +175,7 @@ impl Python {
         search
     }
 
-    /// Looks for a name at one place of the path.
+    /// Looks for a name at one entry of the path.
     pub(super) fn look_at(&self, process: &ProcessContext<'_>, path: &[u8], name: &str, search: &mut Search) {
         let Resolved::Found(node) = process.view.resolve(path, true) else { return };
         match process.view.stat(node).map(|stat| stat.kind) {
@@ -198,7 +198,7 @@ impl Python {
 
     /// Looks for a name in one directory.
     fn look(&self, process: &ProcessContext<'_>, gate: Gate, directory: NodeId, name: &str, search: &mut Search) {
-        // Without a known ending every name in the directory is looked at.
+        // Without a known file name ending, every name in the directory is examined.
         let names = if self.extension.is_none() { process.view.children(directory).count() } else { 1 };
         if let Err(question) = process.facts.spend(names) {
             return search.doubts.push(question);
@@ -214,7 +214,7 @@ impl Python {
         match (access::reach(process.view, &process.actor, directory, &file), item) {
             (Reach::Found(_), Item::Portion(portion)) => search.portions.push(portion),
             (Reach::Found(_), item) => search.hit = Some(item),
-            // Its `__init__` cannot be seen: to Python it is a directory like others.
+            // Python can't see its `__init__`, so it is a plain directory.
             (Reach::Blocked(place), Item::Package { directory, .. }) if place == directory => {
                 search.pass(process, item, "traverse", place);
                 search.portions.push(directory);
@@ -225,8 +225,7 @@ impl Python {
         }
     }
 
-    /// What a name is in a directory for somebody who may see everything, and the path from the directory that must be in
-    /// reach.
+    /// What a name is in a directory, ignoring permissions, and the path from the directory that must be reachable.
     fn find(&self, view: &View, directory: NodeId, name: &str) -> Option<(Item, Vec<u8>)> {
         let follow = |from, name: &[u8], kind| match view.follow(from, name, true, |_| true).end {
             Ok(Resolved::Found(node)) if view.stat(node).is_some_and(|stat| stat.kind == kind) => Some(node),
@@ -248,7 +247,7 @@ impl Python {
         module.or(package.map(|package| (Item::Portion(package), name.as_bytes().to_vec())))
     }
 
-    /// The names of the files in a directory that are this module, the first that counts first.
+    /// The possible file names of a module in a directory, in order of precedence.
     fn file_names(&self, view: &View, directory: NodeId, module: &str) -> impl Iterator<Item = Vec<u8>> + use<> {
         let plain = [".py", ".pyc"].map(|end| format!("{module}{end}").into_bytes());
         let mut names: Vec<Vec<u8>> = match &self.extension {
@@ -269,7 +268,7 @@ impl Python {
         names.into_iter()
     }
 
-    /// The file of a module that was found, if it may be read.
+    /// The file of a module that was found, if it can be read.
     fn readable(&self, process: &ProcessContext<'_>, name: &str, item: Item) -> Result<NodeId, Need> {
         let file = match item {
             Item::Package { init, .. } => init,
@@ -289,7 +288,7 @@ impl Python {
         Err(Need::Unmet(Missing { subject: shown(name), what, place: Some(file) }))
     }
 
-    /// Whether Python may have a compiled copy that spares it the source.
+    /// Whether Python may use a compiled copy instead of the source.
     fn is_cached(&self, process: &ProcessContext<'_>, source: NodeId) -> bool {
         if process.variables.get("PYTHONPYCACHEPREFIX").is_some() {
             return true;
@@ -301,10 +300,10 @@ impl Python {
     }
 }
 
-/// Whether a directory's names may be read.
+/// Whether a directory can be searched.
 enum Gate {
     Open,
-    /// What may not be done with which directory.
+    /// What the process can't do, and with which directory.
     Closed(&'static str, NodeId),
     Unknown(Uncertainty),
 }
@@ -323,7 +322,7 @@ impl Gate {
     }
 }
 
-/// What is missing inside a package that was found.
+/// The missing part of a package that was found.
 fn missing_part(process: &ProcessContext<'_>, name: &str, is_package: bool, search: Search) -> Need {
     if let Some(doubt) = search.doubts.into_iter().next() {
         return Need::Undecided(doubt);
@@ -342,8 +341,8 @@ fn missing_part(process: &ProcessContext<'_>, name: &str, is_package: bool, sear
     Need::Unmet(Missing { what, place, subject })
 }
 
-/// Why a part that is not there may be importable all the same: the code of what it is part of can say where its parts
-/// are, or be them.
+/// Why a missing part of a package or module may be importable anyway: the code of its parent may define it or change
+/// where it is found.
 fn doubt(process: &ProcessContext<'_>, item: Item) -> Option<Undecided> {
     let file = match item {
         Item::Package { init, .. } => init,
@@ -365,7 +364,7 @@ fn doubt(process: &ProcessContext<'_>, item: Item) -> Option<Undecided> {
     }
 }
 
-/// Whether code neither imports nor calls anything: it cannot change where modules are found then.
+/// Whether code neither imports nor calls anything, so that it can't change where modules are found.
 fn is_inert(code: &[u8]) -> bool {
     let says = |word: &[u8]| bytes::contains(code, word);
     !code.contains(&b'(') && !says(b"import") && !says(b"__path__")

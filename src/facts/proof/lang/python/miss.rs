@@ -1,4 +1,4 @@
-//! A module that is nowhere on the path: whether that is certain, and what is said of it.
+//! A module that isn't found: whether that is certain, and the message.
 //!
 //! The site module's documentation for `sitecustomize`. Not here: the search (`import`).
 
@@ -46,7 +46,7 @@ impl Python {
         Need::Unmet(Missing { subject, what, place })
     }
 
-    /// Why a module that some site-packages holds is not found, and what is to blame.
+    /// Why a module in some site-packages isn't found, and the file or directory responsible.
     fn why_not(&self, process: &ProcessContext<'_>, item: NodeId) -> (String, NodeId) {
         let path = process.view.path(item);
         let (who, python) = (process.who(), self.name());
@@ -91,7 +91,7 @@ impl Python {
             };
             let Item::Module(file) = item else { return open(item.node()) };
             match process.facts.content(file) {
-                // Debian's own only asks for a hook that reports crashes.
+                // Debian's own only installs a crash reporter.
                 Ok(code) if is_harmless(code) => {}
                 Ok(_) => return open(file),
                 Err(undecided) => return Some(undecided),
@@ -101,15 +101,15 @@ impl Python {
     }
 }
 
-/// Whether code says nothing of what tells where modules are: `sys.path`, `sys.modules`, finders, other code.
+/// Whether code mentions nothing that changes where modules are found: `sys.path`, `sys.modules`, finders, other code.
 fn is_harmless(code: &[u8]) -> bool {
     let words: [&[u8]; 6] = [b"path", b"modules", b"site", b"exec", b"eval", b"__import__"];
     !words.iter().any(|word| bytes::contains(code, word))
 }
 
-/// The module in the site-packages of whomever, the first by its path.
+/// The module in any site-packages directory; the first by path.
 fn elsewhere(process: &ProcessContext<'_>, name: &str) -> Option<NodeId> {
-    // An explanation is not worth the whole budget.
+    // An explanation must not use up the whole work limit.
     process.facts.spend(process.view.places()).ok()?;
     let file = format!("{name}.py");
     let is_it = |node: NodeId, kind| match kind {

@@ -1,4 +1,4 @@
-//! Python on images made by hand.
+//! Python in test images.
 
 use crate::facts::access::Capabilities;
 use crate::facts::process::Need;
@@ -12,7 +12,7 @@ use crate::facts::proof::lang::python::scripts::is_entry_point_of;
 use crate::facts::proof::lang::python::scripts::script;
 use crate::facts::testing::TestImage;
 
-/// A Python below `/usr/local`, as the official images have it.
+/// Python under `/usr/local`, as in the official images.
 const OFFICIAL: &str = r#"
     e 0755 0:0 usr/local/bin/python3.13 interp=/lib64/ld-linux-x86-64.so.2 needs=libpython3.13.so.1.0,libc.so.6
     l usr/local/bin/python3 -> python3.13
@@ -56,7 +56,7 @@ fn import(made: &TestImage, module: &str) -> String {
 }
 
 #[test]
-fn modules_are_found_where_python_looks() {
+fn finds_modules_where_python_looks() {
     let made = made(
         r#"
         f 0644 0:0 app/main.py "import sys\n"
@@ -111,7 +111,7 @@ fn modules_are_found_where_python_looks() {
 }
 
 #[test]
-fn what_is_run_by_name_needs_a_main() {
+fn packages_run_by_name_need_a_main_module() {
     let made = made(
         r#"
         f 0644 0:0 app/pkg/__init__.py ""
@@ -133,7 +133,7 @@ fn what_is_run_by_name_needs_a_main() {
 }
 
 #[test]
-fn what_is_out_of_reach_is_passed_over_and_named() {
+fn skips_and_reports_unreachable_modules() {
     let made = made(
         r#"
         d 0700 0:0 root
@@ -207,7 +207,7 @@ fn what_is_out_of_reach_is_passed_over_and_named() {
 }
 
 #[test]
-fn the_same_user_site_in_a_closed_home() {
+fn reports_a_user_site_in_an_unreachable_home() {
     let made = made(
         r#"
         d 0700 0:0 root
@@ -233,7 +233,7 @@ const VENV: &str = r#"
 "#;
 
 #[test]
-fn a_virtual_environment_is_told_by_the_path_as_invoked() {
+fn detects_a_virtual_environment_by_the_invoked_path() {
     let private = made(VENV);
     for (invoked, module, expected) in [
         ("/opt/venv/bin/python", "uvicorn", "/opt/venv/lib/python3.13/site-packages/uvicorn/__init__.py"),
@@ -251,7 +251,7 @@ fn a_virtual_environment_is_told_by_the_path_as_invoked() {
             "NO there is no module pip on sys.path: /usr/local/lib/python3.13/site-packages/pip exists, but \
              /opt/venv/bin/python doesn't look there",
         ),
-        // A link to its interpreter is not in it.
+        // A link to the interpreter is outside the environment.
         (
             "/usr/bin/python",
             "uvicorn",
@@ -268,7 +268,7 @@ fn a_virtual_environment_is_told_by_the_path_as_invoked() {
 }
 
 #[test]
-fn a_copied_interpreter_and_one_whose_home_is_gone() {
+fn handles_copied_interpreters_and_missing_homes() {
     let copied = made(
         r#"
         f 0644 0:0 app/.venv/pyvenv.cfg "home = /usr/local/bin\n"
@@ -289,7 +289,7 @@ fn a_copied_interpreter_and_one_whose_home_is_gone() {
 }
 
 #[test]
-fn debian_keeps_its_packages_elsewhere() {
+fn finds_debian_packages() {
     let made = TestImage::new(
         r##"
         e 0755 0:0 usr/bin/python3.11 interp=/lib64/ld-linux-x86-64.so.2
@@ -311,7 +311,7 @@ fn debian_keeps_its_packages_elsewhere() {
 }
 
 #[test]
-fn path_files_add_directories_and_doubts() {
+fn pth_files_add_directories_and_uncertainty() {
     let site = "usr/local/lib/python3.13/site-packages";
     let files =
         |content: &str| made(&format!("f 0644 0:0 {site}/x.pth \"{content}\"\nu 0644 0:0 srv/src/mine/__init__.py 10"));
@@ -340,7 +340,7 @@ fn path_files_add_directories_and_doubts() {
 }
 
 #[test]
-fn options_and_variables_count() {
+fn options_and_variables_change_the_search() {
     let files = "u 0644 0:0 opt/lib/extra.py 10\nu 0644 0:0 home/app/.local/lib/python3.13/site-packages/mine.py 10";
     let ask = |made: &TestImage, flags, name| {
         asked(made, "/usr/local/bin/python3", flags, |process, python| python.module(process, name, &[]))
@@ -366,7 +366,7 @@ fn words(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_command_line_is_read_as_python_reads_it() {
+fn reads_the_command_line_as_python_does() {
     let module = |name: &str| Runs::Module(name.to_string());
     let script = |name: &str| Runs::Script(name.to_string());
     for (text, runs, rest) in [
@@ -415,7 +415,7 @@ fn a_scripts_directory_comes_first() {
 }
 
 #[test]
-fn imports_are_those_that_happen_for_certain() {
+fn finds_only_imports_that_certainly_happen() {
     let pip = "#!/usr/bin/python3\n# -*- coding: utf-8 -*-\nimport re\nimport sys\nfrom uvicorn.main import main\n\
                if __name__ == '__main__':\n    import never\n";
     assert_eq!(console_script_imports(pip), ["re", "sys", "uvicorn.main"]);
