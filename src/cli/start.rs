@@ -225,8 +225,8 @@ fn part(title: &str, section: &Section, examined: &Examined, width: usize, out: 
         "yes" => "it can run",
         "no" => "it cannot run",
         "by-capabilities" => {
-            "it runs only where the runtime executes it with root's capabilities, as Docker 24 and later do; it doesn't \
-             run from a shell or a script, or with all capabilities dropped"
+            "it runs only where the runtime executes it with root's capabilities, as Docker 24 and later do; it \
+             doesn't run from a shell or a script, or with all capabilities dropped"
         }
         _ => "undecided",
     };

@@ -148,7 +148,7 @@ fn a_glibc_that_is_too_old() {
     debian("needs=libc.so.6 version=libc.so.6:GLIBC_2.36", "").all();
     debian("needs=libc.so.6 version=libc.so.6:GLIBC_2.38", "").lacks(&[
         "/bin/server needs GLIBC_2.38 of libc.so.6",
-        "/lib/x86_64-linux-gnu/libc.so.6 goes only up to GLIBC_2.36",
+        "/lib/x86_64-linux-gnu/libc.so.6 only goes up to GLIBC_2.36",
     ]);
     debian("needs=libc.so.6 version=libc.so.6:GLIBC_PRIVATE", "").lacks(&["doesn't define it"]);
     let plain = "e 0644 0:0 usr/lib/liba.so.1 soname=liba.so.1";

@@ -216,8 +216,12 @@ impl<'g, 'a> Linker<'g, 'a> {
             Sought::Nowhere => match search.doubts.into_iter().next() {
                 Some(doubt) => {
                     self.failed.insert(name.to_vec());
-                    let reason =
-                        format!("where {} is found is unknown: {}: {}", shown_bytes(name), doubt.subject, doubt.reason);
+                    let reason = format!(
+                        "the location of {} is unknown: {}: {}",
+                        shown_bytes(name),
+                        doubt.subject,
+                        doubt.reason
+                    );
                     let asker = self.process.name(self.objects[asker].node);
                     self.loaded.open.push(Undecided { subject: asker, reason, cause: doubt.cause });
                 }

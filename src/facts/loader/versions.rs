@@ -42,7 +42,7 @@ pub fn check(linker: &mut Linker<'_, '_>) {
             process.name(object.node),
             process.name(library.node),
             match latest(defines, &need.version) {
-                Some(latest) => format!("goes only up to {}", shown_bytes(latest)),
+                Some(latest) => format!("only goes up to {}", shown_bytes(latest)),
                 None => "doesn't define it".to_string(),
             }
         );
