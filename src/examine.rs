@@ -239,9 +239,9 @@ fn bring_needed(
     view: &mut View,
     options: &Options,
 ) -> Result<(), ImageFault> {
-    bring(facts::needed(view), image, blobs, tasks, view, options)?;
+    bring(facts::database_files(view), image, blobs, tasks, view, options)?;
     for _ in 0..limits::SECOND_READINGS {
-        let wanted = Facts::new(image, Ok(view)).wanted();
+        let wanted = Facts::new(image, Ok(view)).contents_to_keep();
         if !bring(wanted, image, blobs, tasks, view, options)? {
             break;
         }

@@ -1,4 +1,4 @@
-//! `plimsoll inspect --start`: what becomes of the command and of the health check, step by step.
+//! `plimsoll inspect --start`: how the command and the health check would start, step by step.
 //!
 //! In: examined images. Out: text for people, or JSON. Not here: the proof itself (`facts::proof`).
 
@@ -49,7 +49,7 @@ struct UserDocument {
 
 #[derive(Serialize)]
 struct Section {
-    /// As the config has it.
+    /// The command in the config.
     command: Vec<String>,
     /// `yes`, `no`, `by-capabilities` or `undecided`.
     runs: &'static str,
@@ -179,7 +179,7 @@ fn text(document: &ImageDocument, examined: &Examined, width: usize, out: &mut d
     writeln!(out)?;
     let is_empty = document.start.command.is_empty();
     if is_empty {
-        writeln!(out, "start: the image names no command")?;
+        writeln!(out, "start: the image has no command")?;
     } else {
         part("start", &document.start, examined, width, out)?;
     }
@@ -207,7 +207,7 @@ fn part(title: &str, section: &Section, examined: &Examined, width: usize, out: 
         };
         let instruction = step.layer.and_then(|layer| examined.image.instruction(layer));
         let by = match (step.layer, instruction) {
-            // Told once; the number is enough from then on.
+            // The instruction is shown once; after that, the number is enough.
             (Some(layer), Some(instruction)) if told.insert(layer) => {
                 let text = instruction.text.split_whitespace().collect::<Vec<_>>().join(" ");
                 format!(" [layer {}: {}]", layer + 1, wrap::shorten(&shown(&text), INSTRUCTION_COLUMNS))
@@ -226,22 +226,22 @@ fn part(title: &str, section: &Section, examined: &Examined, width: usize, out: 
         "yes" => "it can run",
         "no" => "it cannot run",
         "by-capabilities" => {
-            "it runs only where the runtime executes it with root's capabilities, as Docker 24 and later do; not from \
-             a shell, from a script, or with all capabilities dropped"
+            "it runs only where the runtime executes it with root's capabilities, as Docker 24 and later do; it \
+             doesn't run from a shell or a script, or with all capabilities dropped"
         }
-        _ => "it is not decided",
+        _ => "undecided",
     };
     wrapped("  → ", verdict, width, out)
 }
 
-/// Words of a command that are shown to people, and columns of each; JSON has them all.
+/// The most words of a command shown to people, and columns of each; JSON has them all.
 const WORDS_SHOWN: usize = 100;
 const WORD_COLUMNS: usize = 2000;
 
 /// Columns of an instruction beside a step.
 const INSTRUCTION_COLUMNS: usize = 40;
 
-/// Writes words behind a lead, later lines under the first.
+/// Writes text after a lead, with later lines indented to match.
 fn wrapped(lead: &str, text: &str, width: usize, out: &mut dyn Write) -> io::Result<()> {
     let indent = wrap::width(lead);
     for (at, line) in wrap::lines(text, width.saturating_sub(indent).max(20)).iter().enumerate() {
@@ -253,7 +253,7 @@ fn wrapped(lead: &str, text: &str, width: usize, out: &mut dyn Write) -> io::Res
     Ok(())
 }
 
-/// A word as a shell would take it.
+/// Quotes a word for a shell.
 fn quote(word: &str) -> String {
     let word = wrap::shorten(&shown(word), WORD_COLUMNS);
     match word.is_empty() || word.contains([' ', '\'', '"', '$', '|', '&', ';']) {

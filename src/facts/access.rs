@@ -1,8 +1,8 @@
-//! Who may do what: Linux's permission check for one process, walked along whole paths.
+//! Linux's permission checks for one process, along whole paths.
 //!
-//! path_resolution(7), "Permissions": one class alone counts, the owner's, then the group's, then the others'; a process
-//! that may override them (CAP_DAC_OVERRIDE, capabilities(7)) passes everywhere, but executes only what has an x bit. What
-//! an access control list grants is not read: undecided. Not here: who the process is (`accounts`).
+//! path_resolution(7), "Permissions": only one class applies: the owner's, else the group's, else the others'. A
+//! process with CAP_DAC_OVERRIDE (capabilities(7)) passes every check, but can only execute files that have an x bit.
+//! Access control lists aren't read: they make the answer unknown. Not here: who the process is (`accounts`).
 
 use crate::facts::accounts::User;
 use crate::limits;
@@ -12,13 +12,13 @@ use crate::view::NodeId;
 use crate::view::Resolved;
 use crate::view::View;
 
-/// The capabilities that containers get.
+/// The capabilities that a container gets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Capabilities {
-    /// Docker's defaults: root, and the runtime until it has started the program, override permissions.
+    /// Docker's defaults: root overrides permissions, and so does the runtime until it has started the program.
     #[default]
     Docker,
-    /// None at all, as Kubernetes' restricted profile asks: nobody overrides permissions, root neither.
+    /// None, as Kubernetes' restricted profile requires: not even root overrides permissions.
     None,
 }
 
@@ -36,21 +36,21 @@ pub struct Actor {
     pub gid: u32,
     /// Its other groups.
     pub groups: Vec<u32>,
-    /// Which groups it is in is not known.
+    /// Whether it may be in groups that aren't in `groups`.
     pub has_unknown_groups: bool,
-    /// It holds CAP_DAC_OVERRIDE.
+    /// Whether it has CAP_DAC_OVERRIDE.
     pub overrides: bool,
 }
 
 impl Actor {
-    /// A process that runs as this user.
+    /// A process that runs as `user`.
     pub fn of(user: &User, capabilities: Capabilities) -> Actor {
         let overrides = user.uid == 0 && capabilities == Capabilities::Docker;
         Actor {
             uid: user.uid,
             gid: user.gid,
             groups: user.groups.clone(),
-            has_unknown_groups: user.groups_denied.is_some(),
+            has_unknown_groups: user.groups_unknown.is_some(),
             overrides,
         }
     }
@@ -61,29 +61,29 @@ impl Actor {
     }
 }
 
-/// What is asked for, as the bit of a class in a mode.
+/// The access that a process wants, as the bit in a class of the mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Want {
-    /// Its bytes, or a directory's names.
+    /// Read a file, or list a directory.
     Read = 4,
-    /// To change it; in a directory, its names.
+    /// Change a file, or the entries of a directory.
     Write = 2,
-    /// To execute it; for a directory, to enter it.
+    /// Execute a file, or traverse a directory.
     Execute = 1,
 }
 
-/// An answer.
+/// Whether access is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Allowed.
     Yes,
-    /// Refused.
+    /// Denied.
     No,
-    /// An access control list decides, or groups that are not known.
+    /// It depends on an access control list or on unknown groups.
     Unknown,
 }
 
-/// Whether the actor may do this to what is at a node.
+/// Whether `actor` has the access `want` to a node.
 pub fn access(view: &View, node: NodeId, actor: &Actor, want: Want) -> Access {
     let Some(stat) = view.stat(node) else { return Access::No };
     if actor.overrides {
@@ -93,7 +93,7 @@ pub fn access(view: &View, node: NodeId, actor: &Actor, want: Want) -> Access {
     let shift = if stat.uid == actor.uid {
         6
     } else if view.xattrs(node).iter().any(|xattr| &xattr.name[..] == b"system.posix_acl_access") {
-        // The owner's bits stand whatever the list says (acl(5)).
+        // The list never overrides the owner's bits (acl(5)).
         return Access::Unknown;
     } else if actor.has_unknown_groups && (stat.mode >> 3) & want as u16 != stat.mode & want as u16 {
         return Access::Unknown;
@@ -105,51 +105,51 @@ pub fn access(view: &View, node: NodeId, actor: &Actor, want: Want) -> Access {
     if (stat.mode >> shift) & want as u16 != 0 { Access::Yes } else { Access::No }
 }
 
-/// Where a path leads for one actor.
+/// Where a path leads for one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// To this, by directories that may be entered. What may be done with it is another question.
+    /// To this node; the process can traverse every directory on the way. Says nothing about access to the node itself.
     Found(NodeId),
-    /// To nothing; behind this symbolic link, if one was the last.
+    /// To nothing. The link is the last symbolic link on the way, if any.
     Missing(Option<NodeId>),
-    /// Round in circles, or through more links than Linux follows.
+    /// Through a loop of symbolic links, or more links than Linux follows.
     Loop,
-    /// Through something that is no directory.
+    /// Through something that is not a directory.
     NotDirectory,
-    /// Longer than any path that Linux takes.
+    /// The path is longer than Linux accepts.
     TooLong,
-    /// To this directory, which the actor may not enter.
-    Closed(NodeId),
-    /// Not known here.
-    Open(Doubt),
+    /// The process can't traverse this directory.
+    Blocked(NodeId),
+    /// Unknown.
+    Unknown(Uncertainty),
 }
 
-/// Why it is not known where a path leads.
+/// Why it is unknown where a path leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Doubt {
-    /// The access control list of this directory decides, or groups that are not known.
-    Rights(NodeId),
-    /// It lies in a directory that the runtime mounts over: `/proc`, `/sys`, `/dev`.
-    Mounted,
-    /// The bound on following links was hit ([`limits::LINK_STEPS`]).
-    Exhausted,
+pub enum Uncertainty {
+    /// Traversing this directory depends on an access control list or on unknown groups.
+    Permissions(NodeId),
+    /// The path is in a directory that the runtime mounts over: `/proc`, `/sys`, `/dev`.
+    RuntimeMount,
+    /// It goes through more links than the limit ([`limits::LINK_STEPS`]).
+    LinkLimit,
 }
 
-/// Follows a path for one actor, from the directory `from` where it has no leading slash.
+/// Follows a path as `actor`. A relative path starts at the directory `from`.
 pub fn reach(view: &View, actor: &Actor, from: NodeId, path: &[u8]) -> Reach {
     if path.len() > limits::LINK_BYTES {
         return Reach::TooLong;
     }
-    let mut why = Reach::Loop;
+    let mut stop = Reach::Loop;
     let followed = view.follow(from, path, true, |directory| {
         if is_mounted(view, directory) {
-            why = Reach::Open(Doubt::Mounted);
+            stop = Reach::Unknown(Uncertainty::RuntimeMount);
             return false;
         }
         match access(view, directory, actor, Want::Execute) {
             Access::Yes => return true,
-            Access::No => why = Reach::Closed(directory),
-            Access::Unknown => why = Reach::Open(Doubt::Rights(directory)),
+            Access::No => stop = Reach::Blocked(directory),
+            Access::Unknown => stop = Reach::Unknown(Uncertainty::Permissions(directory)),
         }
         false
     });
@@ -157,13 +157,13 @@ pub fn reach(view: &View, actor: &Actor, from: NodeId, path: &[u8]) -> Reach {
         Ok(Resolved::Found(node)) => Reach::Found(node),
         Ok(Resolved::Missing) => Reach::Missing(followed.link),
         Ok(Resolved::Loop) => Reach::Loop,
-        Ok(Resolved::Exhausted) => Reach::Open(Doubt::Exhausted),
+        Ok(Resolved::Exhausted) => Reach::Unknown(Uncertainty::LinkLimit),
         Ok(Resolved::NotDirectory) => Reach::NotDirectory,
-        Err(_) => why,
+        Err(_) => stop,
     }
 }
 
-/// Whether a runtime mounts its own over this directory, or over one above it (runtime-spec, config-linux.md, "Default
+/// Whether a runtime mounts a filesystem over this top-level directory (runtime-spec, config-linux.md, "Default
 /// Filesystems").
 pub fn is_mounted(view: &View, directory: NodeId) -> bool {
     view.parent(directory) == PathTable::ROOT && matches!(view.name(directory), b"proc" | b"sys" | b"dev")

@@ -1,7 +1,7 @@
-//! Users and groups of the image, and who the config's `User` is.
+//! The image's users and groups, and which of them the config's `User` selects.
 //!
-//! The rule is runc's (libcontainer/user, `GetExecUser`), which docker, containerd and podman use or follow: of two lines
-//! with one name the first counts; a number needs no entry; a name must have one.
+//! Follows runc (libcontainer/user, `GetExecUser`), which Docker, containerd and Podman use or imitate: the first line
+//! with a name wins; a number needs no entry; a name must have one.
 
 use crate::facts::Facts;
 use crate::model::finding::Undecided;
@@ -12,32 +12,32 @@ use crate::view::NodeId;
 use crate::view::Resolved;
 use crate::view::View;
 
-/// The largest uid and gid that runc takes.
+/// The largest uid or gid that runc accepts.
 const ID_MAX: i64 = (1 << 31) - 1;
 
 /// Who a container runs as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
-    /// Number.
+    /// The user id.
     pub uid: u32,
-    /// Primary group.
+    /// The primary group.
     pub gid: u32,
-    /// Groups that list the name; the primary one is not repeated. Empty where the config names a group.
+    /// The supplementary groups: those that list the user's name. Empty if the config names a group.
     pub groups: Vec<u32>,
-    /// From passwd, harmless to show.
+    /// The name in passwd, escaped for display.
     pub name: Option<String>,
-    /// The home directory that passwd gives, else `/`; `None` where passwd was denied.
+    /// The home directory in passwd, else `/`; `None` if passwd could not be read.
     pub home: Option<String>,
-    /// Why its groups are not known, if they are not: it is given by number, and passwd was denied.
-    pub groups_denied: Option<Undecided>,
+    /// Why the groups are unknown: the user is given by number, and passwd could not be read.
+    pub groups_unknown: Option<Undecided>,
 }
 
-/// Why the config's user cannot be told.
+/// Why a user or group can't be resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UserProblem {
-    /// No container starts with it; why, a fragment.
+    /// It doesn't exist or is invalid, so no container can start; the reason, as a fragment.
     Unknown(String),
-    /// The bytes were denied.
+    /// An account file could not be read.
     Undecided(Undecided),
 }
 
@@ -48,7 +48,7 @@ impl From<Undecided> for UserProblem {
 }
 
 impl Facts<'_> {
-    /// The uid that the config's `User` is, by number or by name. Needs passwd only for names.
+    /// The uid of the config's `User`. Reads passwd only if it is given by name.
     pub fn uid(&self) -> Result<u32, UserProblem> {
         self.uid_of(&self.image().config.run.user)
     }
@@ -62,20 +62,20 @@ impl Facts<'_> {
         }
     }
 
-    /// The gid of the group that the config's `User` names, if it names one. Needs the group file only for names.
+    /// The gid of the group in the config's `User`, if there is one. Reads the group file only if it is given by name.
     pub fn named_group(&self) -> Result<Option<u32>, UserProblem> {
         match split(&self.image().config.run.user).1 {
             "" => Ok(None),
-            group => self.group(group).map(Some),
+            group => self.gid_of(group).map(Some),
         }
     }
 
-    /// Everything about the config's `User`.
+    /// The config's `User`.
     pub fn user(&self) -> Result<User, UserProblem> {
         self.user_of(&self.image().config.run.user)
     }
 
-    /// Everything about a user written as the config's `User` is: `name`, `uid`, `name:group`.
+    /// The user that `spec` selects, in the syntax of the config's `User`: `name`, `uid`, `name:group`.
     pub fn user_of(&self, spec: &str) -> Result<User, UserProblem> {
         let (user, group) = split(spec);
         let mut out = User {
@@ -84,15 +84,15 @@ impl Facts<'_> {
             groups: Vec::new(),
             name: None,
             home: Some("/".to_string()),
-            groups_denied: None,
+            groups_unknown: None,
         };
         let entry = match number(user) {
             None if !user.is_empty() => Some(self.entry(user)?),
-            _ => match self.lines(b"etc/passwd") {
+            _ => match self.account_lines(b"etc/passwd") {
                 Ok(lines) => lines.into_iter().map(Entry::of).find(|entry| entry.uid == i64::from(out.uid)),
                 Err(question) => {
                     out.home = None;
-                    out.groups_denied = group.is_empty().then_some(question);
+                    out.groups_unknown = group.is_empty().then_some(question);
                     None
                 }
             },
@@ -104,9 +104,9 @@ impl Facts<'_> {
             }
         }
         if !group.is_empty() {
-            out.gid = self.group(group)?;
+            out.gid = self.gid_of(group)?;
         } else if let Some(entry) = entry {
-            for line in self.lines(b"etc/group")? {
+            for line in self.account_lines(b"etc/group")? {
                 let fields: Vec<&[u8]> = line.split(|&b| b == b':').collect();
                 let members = fields.get(3).copied().unwrap_or(b"");
                 if members.split(|&b| b == b',').any(|member| member == &entry.name[..]) {
@@ -117,8 +117,8 @@ impl Facts<'_> {
         Ok(out)
     }
 
-    /// The config's user, where it is not root; `None` for root, and for a user that no container starts with.
-    pub fn plain_user(&self) -> Result<Option<User>, Undecided> {
+    /// The config's user if it is not root; `None` for root, and for a user that doesn't exist.
+    pub fn non_root_user(&self) -> Result<Option<User>, Undecided> {
         match self.user() {
             Ok(user) => Ok(Some(user).filter(|user| user.uid != 0)),
             Err(UserProblem::Unknown(_)) => Ok(None),
@@ -126,25 +126,25 @@ impl Facts<'_> {
         }
     }
 
-    /// The name that the config's `User` has for the user, where it has no number.
-    pub fn user_by_name(&self) -> Option<&str> {
+    /// The user in the config's `User`, if it is given by name.
+    pub fn named_user(&self) -> Option<&str> {
         let (user, _) = split(&self.image().config.run.user);
         (!user.is_empty() && number(user).is_none()).then_some(user)
     }
 
-    /// The first name that the group file has for a gid, harmless to show.
+    /// The first name in the group file for a gid, escaped for display.
     pub fn group_name(&self, gid: u32) -> Result<Option<String>, Undecided> {
-        let lines = self.lines(b"etc/group")?;
+        let lines = self.account_lines(b"etc/group")?;
         let mut fields = lines.iter().map(|line| line.split(|&b| b == b':').collect::<Vec<_>>());
         Ok(fields.find(|fields| id_field(fields, 2) == i64::from(gid)).map(|fields| shown_bytes(fields[0])))
     }
 
     /// The gid of a group given by name or number.
-    pub fn group(&self, group: &str) -> Result<u32, UserProblem> {
+    pub fn gid_of(&self, group: &str) -> Result<u32, UserProblem> {
         if let Some(gid) = number(group) {
             return id(gid, "gid");
         }
-        let lines = self.lines(b"etc/group")?;
+        let lines = self.account_lines(b"etc/group")?;
         let found = lines
             .iter()
             .map(|line| line.split(|&b| b == b':').collect::<Vec<_>>())
@@ -154,64 +154,64 @@ impl Facts<'_> {
             None => Err(UserProblem::Unknown(format!(
                 "no group {:?} in /etc/group{}",
                 shown(group),
-                self.why(b"etc/group")
+                self.missing_reason(b"etc/group")
             ))),
         }
     }
 
-    /// The first line of passwd with this name.
+    /// The first entry in passwd with this name.
     fn entry(&self, name: &str) -> Result<Entry, UserProblem> {
-        let lines = self.lines(b"etc/passwd")?;
+        let lines = self.account_lines(b"etc/passwd")?;
         match lines.into_iter().map(Entry::of).find(|entry| entry.name == name.as_bytes()) {
             Some(entry) => Ok(entry),
             None => Err(UserProblem::Unknown(format!(
                 "no user {:?} in /etc/passwd{}",
                 shown(name),
-                self.why(b"etc/passwd")
+                self.missing_reason(b"etc/passwd")
             ))),
         }
     }
 
-    /// The lines of an account file that runc reads: blank ones left out, blanks around them cut off. A file that is not
-    /// there has none, nor has one that is no regular file.
-    fn lines(&self, path: &[u8]) -> Result<Vec<&[u8]>, Undecided> {
+    /// The lines of an account file as runc reads them: trimmed, without empty ones. None if the path is missing or not
+    /// a regular file.
+    fn account_lines(&self, path: &[u8]) -> Result<Vec<&[u8]>, Undecided> {
         let view = self.view()?;
-        let Some(node) = regular(view, path) else { return Ok(Vec::new()) };
+        let Some(node) = regular_file(view, path) else { return Ok(Vec::new()) };
         let bytes = self.content(node)?;
         Ok(bytes.split(|&b| b == b'\n').map(go_trim).filter(|line| !line.is_empty()).collect())
     }
 
-    /// Why an account file has no lines, where that is not plain.
-    fn why(&self, path: &[u8]) -> &'static str {
+    /// Why an account file has no lines, as the end of a sentence; empty if it was read.
+    fn missing_reason(&self, path: &[u8]) -> &'static str {
         let Ok(view) = self.view() else { return "" };
         match view.resolve(path, true) {
-            Resolved::Missing | Resolved::NotDirectory => ", which does not exist",
+            Resolved::Missing | Resolved::NotDirectory => ", which doesn't exist",
             Resolved::Loop => ", which is a loop of symbolic links",
             Resolved::Found(node) if view.stat(node).is_some_and(|stat| stat.kind != Kind::File) => {
-                ", which is no regular file"
+                ", which is not a regular file"
             }
             Resolved::Found(_) | Resolved::Exhausted => "",
         }
     }
 }
 
-/// Files whose content the facts read whole, where the merged view has them.
-pub fn needed(view: &View) -> Vec<NodeId> {
+/// The account files and package databases in the merged view; their contents are always kept.
+pub fn database_files(view: &View) -> Vec<NodeId> {
     [&b"etc/passwd"[..], b"etc/group", b"var/lib/dpkg/status", b"var/lib/dpkg/diversions", b"lib/apk/db/installed"]
         .iter()
-        .filter_map(|path| regular(view, path))
+        .filter_map(|path| regular_file(view, path))
         .collect()
 }
 
 /// The regular file that a path leads to.
-pub fn regular(view: &View, path: &[u8]) -> Option<NodeId> {
+pub fn regular_file(view: &View, path: &[u8]) -> Option<NodeId> {
     match view.resolve(path, true) {
         Resolved::Found(node) => view.stat(node).filter(|stat| stat.kind == Kind::File).map(|_| node),
         _ => None,
     }
 }
 
-/// Go's `bytes.TrimSpace`, which runc calls on each line: Unicode's blanks count, not only ASCII's.
+/// Go's `bytes.TrimSpace`, which runc calls on each line: it trims Unicode white space.
 fn go_trim(mut line: &[u8]) -> &[u8] {
     let blank = |bytes: &[u8]| {
         std::str::from_utf8(bytes).is_ok_and(|text| {
@@ -228,6 +228,7 @@ fn go_trim(mut line: &[u8]) -> &[u8] {
     line
 }
 
+/// A line of passwd.
 struct Entry {
     name: Vec<u8>,
     uid: i64,
@@ -247,13 +248,13 @@ impl Entry {
     }
 }
 
-/// A number field; what is missing or no number counts as 0, as in runc.
+/// A numeric field; 0 if it is missing or not a number, as in runc.
 fn id_field(fields: &[&[u8]], at: usize) -> i64 {
     let text = fields.get(at).and_then(|field| std::str::from_utf8(field).ok()).unwrap_or("");
     number(text).unwrap_or(0)
 }
 
-/// A uid or gid that a container can have; `what` says where the number stands.
+/// Checks that a uid or gid is in range; `what` names it in the error.
 fn id(number: i64, what: &str) -> Result<u32, UserProblem> {
     match u32::try_from(number).ok().filter(|_| number <= ID_MAX) {
         Some(id) => Ok(id),
@@ -261,7 +262,7 @@ fn id(number: i64, what: &str) -> Result<u32, UserProblem> {
     }
 }
 
-/// `user[:group]`; what stands behind a second colon is ignored.
+/// Splits `user[:group]`; anything after a second colon is ignored.
 fn split(spec: &str) -> (&str, &str) {
     let mut parts = spec.split(':');
     (parts.next().unwrap_or(""), parts.next().unwrap_or(""))
@@ -273,6 +274,6 @@ fn number(text: &str) -> Option<i64> {
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    // More digits than fit are a number still, out of every range.
+    // A number that doesn't fit is still a number, and out of every range.
     Some(text.parse().unwrap_or(i64::MAX))
 }

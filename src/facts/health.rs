@@ -1,7 +1,7 @@
-//! The health check of the config: what it runs, and which addresses it asks.
+//! The config's health check: what it runs, and which URLs it requests.
 //!
-//! `Test` is read as dockerd reads it (moby `daemon/health.go`, `getProbe`): `NONE` switches off, `CMD` runs words,
-//! `CMD-SHELL` runs a text in a shell, anything else is ignored. Not here: whether its program exists.
+//! `Test` is read as dockerd reads it (moby `daemon/health.go`, `getProbe`): `NONE` turns the check off, `CMD` runs a
+//! program, `CMD-SHELL` runs a shell command, anything else is ignored. Not here: whether its program exists.
 
 use crate::facts::Facts;
 use crate::facts::shell;
@@ -10,16 +10,16 @@ use crate::facts::start::file_name;
 use crate::facts::start::shell_text;
 use crate::model::config::Healthcheck;
 
-/// What the config says about health.
+/// The config's `Healthcheck`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health<'a> {
-    /// No field.
+    /// Not set.
     None,
     /// `HEALTHCHECK NONE`.
     Disabled,
-    /// A field without a command: Docker runs nothing.
+    /// Set, but without a command: Docker runs nothing.
     Empty,
-    /// A first word that Docker does not know; it ignores such a check.
+    /// Its first word is unknown to Docker, which ignores such a check.
     Unknown(&'a str),
     /// A check that Docker runs.
     Check(Check<'a>),
@@ -39,29 +39,29 @@ pub struct Check<'a> {
 pub enum Probe<'a> {
     /// A program and its arguments.
     Exec(&'a [String]),
-    /// A text for the image's shell.
+    /// A command for the image's shell.
     Shell(&'a str),
 }
 
-/// An address that a health check asks. What only a running container knows is `None`.
+/// A URL that a health check requests. Parts that are only known in a running container are `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeUrl {
-    /// Without brackets and user.
+    /// The host, without brackets and user.
     pub host: Option<String>,
-    /// The scheme's where none is given.
+    /// The port; the scheme's default if none is given.
     pub port: Option<u16>,
-    /// Without query and fragment; `/` where none is given.
+    /// The path without query and fragment; `/` if none is given.
     pub path: Option<String>,
 }
 
 impl ProbeUrl {
-    /// Whether it asks the container itself. `0.0.0.0` reaches it too.
+    /// Whether it points at the container itself; `0.0.0.0` does too.
     pub fn is_loopback(&self) -> Option<bool> {
         self.host.as_deref().map(is_loopback_or_any)
     }
 }
 
-/// Whether a host names the machine itself: `localhost`, `127.…`, `::1`.
+/// Whether a host is loopback: `localhost`, `127.…`, `::1`.
 pub fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
     matches!(host.as_str(), "localhost" | "ip6-localhost" | "ip6-loopback" | "localhost.localdomain")
@@ -74,7 +74,7 @@ fn is_loopback_or_any(host: &str) -> bool {
 }
 
 impl<'a> Facts<'a> {
-    /// What the config says about health.
+    /// The config's health check.
     pub fn health(&self) -> Health<'a> {
         let Some(check) = &self.image().config.run.healthcheck else { return Health::None };
         let Some((kind, words)) = check.test.split_first() else { return Health::Empty };
@@ -91,12 +91,12 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// The commands of a health check, each as its words.
+    /// The commands that a health check runs, each split into words.
     pub fn health_commands(&self, check: &Check<'_>) -> Vec<Vec<String>> {
         let variables = Variables::new(&self.image().config.run);
         match check.probe {
             Probe::Shell(text) => shell::commands(text, &variables),
-            // `["CMD", "sh", "-c", text]` is a shell's text all the same.
+            // `["CMD", "sh", "-c", text]` is a shell command too.
             Probe::Exec(words) => match shell_text(words) {
                 Some((_, text)) => shell::commands(text, &variables),
                 None => vec![words.to_vec()],
@@ -104,23 +104,23 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// The addresses that a health check asks, in order.
+    /// The URLs that a health check requests, in order.
     pub fn health_urls(&self, check: &Check<'_>) -> Vec<ProbeUrl> {
-        self.health_commands(check).iter().flat_map(|words| urls(words)).collect()
+        self.health_commands(check).iter().flat_map(|words| urls_in(words)).collect()
     }
 
-    /// The commands of a health check that ask addresses, each with the addresses.
-    pub fn health_asks(&self, check: &Check<'_>) -> Vec<(Vec<String>, Vec<ProbeUrl>)> {
-        let asks = self.health_commands(check).into_iter().map(|words| (urls(&words), words));
-        asks.filter(|(urls, _)| !urls.is_empty()).map(|(urls, words)| (words, urls)).collect()
+    /// The commands of a health check that request URLs, each with its URLs.
+    pub fn health_requests(&self, check: &Check<'_>) -> Vec<(Vec<String>, Vec<ProbeUrl>)> {
+        let requests = self.health_commands(check).into_iter().map(|words| (urls_in(&words), words));
+        requests.filter(|(urls, _)| !urls.is_empty()).map(|(urls, words)| (words, urls)).collect()
     }
 }
 
-/// The addresses in the words of one command.
-fn urls(words: &[String]) -> Vec<ProbeUrl> {
+/// The URLs in the words of one command.
+fn urls_in(words: &[String]) -> Vec<ProbeUrl> {
     let mut found = Vec::new();
     let program = words.first().map_or("", |word| file_name(word));
-    let bare = matches!(program, "curl" | "wget" | "http" | "xh");
+    let takes_bare_hosts = matches!(program, "curl" | "wget" | "http" | "xh");
     for word in words.iter().skip(1) {
         let before = found.len();
         let mut rest = word.as_str();
@@ -135,12 +135,12 @@ fn urls(words: &[String]) -> Vec<ProbeUrl> {
                 None
             };
             if let Some(default) = default {
-                found.push(url(&tail[..end], default, tail[end..].starts_with(['\'', '"'])));
+                found.push(parse_url(&tail[..end], default, tail[end..].starts_with(['\'', '"'])));
             }
             rest = &tail[end..];
         }
-        if found.len() == before && bare && looks_like_address(word) {
-            found.push(url(word, 80, false));
+        if found.len() == before && takes_bare_hosts && looks_like_host(word) {
+            found.push(parse_url(word, 80, false));
         }
     }
     found
@@ -150,16 +150,16 @@ fn ends_url(c: char) -> bool {
     c.is_whitespace() || "\"'`<>\\|;),".contains(c)
 }
 
-/// `localhost:8000/health`: curl and wget take an address without a scheme.
-fn looks_like_address(word: &str) -> bool {
+/// `localhost:8000/health`: curl and wget accept a URL without a scheme.
+fn looks_like_host(word: &str) -> bool {
     let host = word.split(['/', ':']).next().unwrap_or("");
     !word.starts_with(['-', '/', ':']) && (is_loopback(host) || host == "0.0.0.0" || word.starts_with("[::1]"))
 }
 
-/// Reads what stands behind `://`. Code may go on behind a quote (`'http://localhost:' + port`): an end that is empty
-/// is open then.
-fn url(text: &str, default: u16, in_code: bool) -> ProbeUrl {
-    let open = |text: &str| !shell::is_decided(text) || text.contains(['{', '}', '$', '%']);
+/// Parses what follows `://`. If code may continue after a quote (`'http://localhost:' + port`), an empty last part is
+/// unknown.
+fn parse_url(text: &str, default: u16, in_code: bool) -> ProbeUrl {
+    let is_unknown = |text: &str| !shell::is_decided(text) || text.contains(['{', '}', '$', '%']);
     let authority_end = text.find(['/', '?', '#']).unwrap_or(text.len());
     let (authority, rest) = text.split_at(authority_end);
     let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
@@ -171,16 +171,16 @@ fn url(text: &str, default: u16, in_code: bool) -> ProbeUrl {
     let cut = in_code && rest.is_empty();
     let host = host.trim_start_matches('[').trim_end_matches(']');
     ProbeUrl {
-        host: (!open(host) && !host.is_empty()).then(|| host.to_string()),
+        host: (!is_unknown(host) && !host.is_empty()).then(|| host.to_string()),
         port: match port {
             Some(port) => port.parse().ok(),
-            None if open(host) || host.is_empty() => None,
+            None if is_unknown(host) || host.is_empty() => None,
             None => Some(default),
         },
         path: match path {
             "" if cut && port == Some("") || host.is_empty() => None,
-            "" => (!open(authority) || port.is_some()).then(|| "/".to_string()),
-            path => (!open(path)).then(|| path.to_string()),
+            "" => (!is_unknown(authority) || port.is_some()).then(|| "/".to_string()),
+            path => (!is_unknown(path)).then(|| path.to_string()),
         },
     }
 }
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_found_in_commands_and_in_code() {
+    fn finds_urls_in_commands_and_code() {
         let shell = |text: &str, env: &[&str]| found(&["CMD-SHELL", text], env);
         assert_eq!(shell("curl -f http://localhost:8000/health || exit 1", &[]), "localhost 8000 /health");
         assert_eq!(
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn tests_are_read_as_docker_reads_them() {
+    fn reads_the_test_field_as_docker_does() {
         let mut image = testing::image();
         assert_eq!(testing::facts(&image).health(), Health::None);
         for (test, expected) in [

@@ -1,25 +1,24 @@
-//! Commands of shell texts that are known by name: those that a shell has itself, those that bring or change files, those
-//! that only look.
+//! Shell commands that are known by name: builtins, programs that write files, programs that only read.
 //!
-//! dash(1), bash(1), busybox ash; POSIX.1-2024, "Utilities". A command that is in no list is taken for one that may do
-//! much, and is not known. Not here: what becomes of them (`script`).
+//! dash(1), bash(1), busybox ash; POSIX.1-2024, "Utilities". A command that isn't listed may do anything. Not here:
+//! what the commands do to a script (`script`).
 
 use crate::facts::shell;
 use crate::facts::start;
 use crate::facts::start::file_name;
 
-/// Whether a command does its work and ends: no server.
-pub fn is_passing(name: &str) -> bool {
+/// Whether a command is known to end by itself, so that it can't be a server.
+pub fn ends_by_itself(name: &str) -> bool {
     let starts_others = matches!(name, "env" | "nc" | "xargs");
-    !starts_others && [BUILTINS, CHANGERS, HARMLESS].iter().any(|list| list.contains(&name))
+    !starts_others && [BUILTINS, FILE_WRITERS, HARMLESS].iter().any(|list| list.contains(&name))
         || matches!(
             name,
             "exit" | "return" | "cd" | "set" | "shift" | "export" | "trap" | "." | "source" | "true" | ":"
         )
 }
 
-/// Whether a command may bring, make or change files that a later one needs.
-pub fn brings(words: &[String]) -> bool {
+/// Whether a command may create or change files that a later one needs.
+pub fn may_write_files(words: &[String]) -> bool {
     let Some(name) = words.first().map(|word| file_name(word)) else { return false };
     let has = |options: &[&str]| words.iter().any(|word| options.iter().any(|option| word.starts_with(option)));
     let is_word = |texts: &[&str]| words.iter().any(|word| texts.contains(&word.as_str()));
@@ -31,11 +30,11 @@ pub fn brings(words: &[String]) -> bool {
         }
         "find" => has(&["-exec", "-ok", "-delete", "-fprint", "-fls"]),
         "npm" | "pnpm" | "yarn" => has(&["ci", "i", "install", "add", "link"]),
-        // Code of the command line may do anything.
+        // Code on the command line may do anything.
         _ if is_interpreter(name) => has(&["-c", "-e", "-m"]) && !is_word(&["--version"]),
         _ => {
-            CHANGERS.contains(&name)
-                || BUILDERS.contains(&name)
+            FILE_WRITERS.contains(&name)
+                || BUILD_TOOLS.contains(&name)
                 || name.ends_with(".sh")
                 || start::is_shell(name)
                 || name == "xargs"
@@ -44,9 +43,9 @@ pub fn brings(words: &[String]) -> bool {
     }
 }
 
-/// What a filter makes of an empty input, by its status; it writes nothing either. `None` for all other commands: those that
-/// read files, and those that write something all the same.
-pub fn of_nothing(words: &[String]) -> Option<bool> {
+/// Whether a filter succeeds on empty input, on which it also writes nothing. `None` for other commands: those that
+/// read files, and those that write something anyway.
+pub fn status_on_empty_input(words: &[String]) -> Option<bool> {
     let (first, rest) = words.split_first()?;
     let (options, operands): (Vec<&String>, Vec<&String>) = rest.iter().partition(|word| word.starts_with('-'));
     match file_name(first) {
@@ -65,8 +64,8 @@ fn is_interpreter(name: &str) -> bool {
     matches!(name, "node" | "nodejs" | "perl" | "ruby" | "php") || name.starts_with("python")
 }
 
-/// Builtins that do nothing but change the shell.
-pub const CHANGES: &[&str] = &[
+/// Builtins that only change the state of the shell.
+pub const SHELL_STATE_BUILTINS: &[&str] = &[
     "cd",
     "pushd",
     "popd",
@@ -86,7 +85,7 @@ pub const CHANGES: &[&str] = &[
     "getopts",
 ];
 
-/// Builtins of bash that dash has not; to dash they are names of programs.
+/// Builtins of bash that dash doesn't have; dash looks for programs with these names.
 pub const NOT_IN_DASH: &[&str] = &[
     "[[",
     "builtin",
@@ -113,7 +112,7 @@ pub const NOT_IN_DASH: &[&str] = &[
     "typeset",
 ];
 
-/// Commands of shells without a meaning of their own here (dash(1), bash(1), busybox ash).
+/// Builtins with no further effect on the analysis (dash(1), bash(1), busybox ash).
 pub const BUILTINS: &[&str] = &[
     "[",
     "[[",
@@ -164,20 +163,20 @@ pub const BUILTINS: &[&str] = &[
     "wait",
 ];
 
-/// Programs that bring, make or change files, and end.
-const CHANGERS: &[&str] = &[
+/// Programs that create or change files, and end.
+const FILE_WRITERS: &[&str] = &[
     "apk", "apt", "apt-get", "chgrp", "chmod", "chown", "cp", "dd", "dnf", "dpkg", "gem", "git", "install", "ln",
     "microdnf", "mkdir", "mount", "mv", "patch", "pip", "pip3", "rm", "rpm", "rsync", "sed", "tar", "tee", "touch",
     "unzip", "useradd", "adduser", "usermod", "corepack", "yum", "zypper",
 ];
 
-/// Programs that may bring and make files too, and may start whatever a project says.
-const BUILDERS: &[&str] = &[
+/// Programs that may create files too, and may start whatever a project defines.
+const BUILD_TOOLS: &[&str] = &[
     "bundle", "bun", "cargo", "composer", "go", "gradle", "hatch", "make", "mvn", "pdm", "pipenv", "pipx", "pixi",
     "poetry", "rye", "tsc", "uv",
 ];
 
-/// Programs that only look or wait.
+/// Programs that only read or wait.
 pub const HARMLESS: &[&str] = &[
     "awk",
     "basename",

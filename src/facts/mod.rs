@@ -1,6 +1,6 @@
-//! All that a rule may ask of an image: what it declares, what it ships, and what follows from both.
+//! Everything a rule may ask about an image: what it declares, what it ships, and what follows from both.
 //!
-//! Each answer is the value, or [`Undecided`] with the reason. Not here: judging.
+//! Each answer is the value, or [`Undecided`] with the reason. Not here: judging the answers.
 
 pub mod access;
 pub mod accounts;
@@ -19,7 +19,7 @@ pub mod start;
 #[cfg(test)]
 pub mod testing;
 
-pub use crate::facts::accounts::needed;
+pub use crate::facts::accounts::database_files;
 
 use crate::facts::access::Capabilities;
 use crate::facts::health::Health;
@@ -45,9 +45,9 @@ pub struct Facts<'a> {
     image: &'a Image,
     view: Result<&'a View, Undecided>,
     packages: OnceCell<Result<Packages, Undecided>>,
-    /// Files whose content was asked for and that no pass kept.
-    wanted: RefCell<BTreeSet<NodeId>>,
-    /// What the question that is being answered may still cost.
+    /// Files whose contents were asked for but not kept.
+    contents_to_keep: RefCell<BTreeSet<NodeId>>,
+    /// The work that the current question may still take.
     work: Cell<u64>,
     serving: OnceCell<Command>,
     start_proofs: ByCapabilities,
@@ -58,13 +58,13 @@ pub struct Facts<'a> {
 type ByCapabilities = [OnceCell<Result<Proof, Undecided>>; Capabilities::ALL.len()];
 
 impl<'a> Facts<'a> {
-    /// `view` is the merged filesystem, or why there is none.
+    /// `view` is the merged filesystem, or the reason why there is none.
     pub fn new(image: &'a Image, view: Result<&'a View, Undecided>) -> Facts<'a> {
         Facts {
             image,
             view,
             packages: OnceCell::new(),
-            wanted: RefCell::default(),
+            contents_to_keep: RefCell::default(),
             work: Cell::new(limits::PROOF_WORK),
             serving: OnceCell::new(),
             start_proofs: ByCapabilities::default(),
@@ -72,7 +72,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Manifest, config, names, instructions.
+    /// The image's manifest, config, names and instructions.
     pub fn image(&self) -> &'a Image {
         self.image
     }
@@ -82,7 +82,7 @@ impl<'a> Facts<'a> {
         self.view.clone()
     }
 
-    /// The whole content of a regular file. One that was not kept is remembered, for a second reading.
+    /// The kept contents of a regular file. If they weren't kept, the file is remembered for a second pass.
     pub fn content(&self, node: NodeId) -> Result<&'a [u8], Undecided> {
         let view = self.view()?;
         let subject = || format!("/{}", shown_bytes(&view.path(node)));
@@ -92,18 +92,18 @@ impl<'a> Facts<'a> {
                 Err(Undecided::denied(subject(), format!("it has {size} bytes, over the limit (kept file)")))
             }
             None => {
-                self.wanted.borrow_mut().insert(node);
+                self.contents_to_keep.borrow_mut().insert(node);
                 Err(Undecided::denied(subject(), "its content was not kept"))
             }
         }
     }
 
-    /// A new question begins: it may cost [`limits::PROOF_WORK`].
-    fn begin(&self) {
+    /// Resets the work limit to [`limits::PROOF_WORK`] for a new question.
+    fn reset_work(&self) {
         self.work.set(limits::PROOF_WORK);
     }
 
-    /// Takes work from what the question may cost, in bytes read or names looked at; an error if there is not so much left.
+    /// Spends work, in bytes read or names examined; an error if the current question has less left.
     pub fn spend(&self, work: usize) -> Result<(), Undecided> {
         match self.work.get().checked_sub(work as u64) {
             Some(left) => {
@@ -117,24 +117,24 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Files that the proofs read and whose content no pass kept, as far as is known by now.
-    pub fn wanted(&'a self) -> Vec<NodeId> {
+    /// Files that the proofs read but whose contents weren't kept, as far as the proofs got.
+    pub fn contents_to_keep(&'a self) -> Vec<NodeId> {
         for capabilities in Capabilities::ALL {
-            // What comes of them is asked again when the rules do.
+            // Only the reads matter here; the rules ask for the proofs again.
             let _ = self.start_proof(capabilities);
             if let Health::Check(check) = self.health() {
                 let _ = self.health_proof(&check, capabilities);
             }
         }
-        self.wanted.borrow().iter().copied().collect()
+        self.contents_to_keep.borrow().iter().copied().collect()
     }
 
-    /// What made a layer, where history tells.
+    /// The instruction that created a layer, if the history has it.
     pub fn instruction(&self, layer: usize) -> Option<&'a Instruction> {
         self.image.instruction(layer)
     }
 
-    /// Whose layer this is.
+    /// Whether a layer belongs to the base image or to this image.
     pub fn scope(&self, layer: usize) -> Scope {
         match self.image.base_layers {
             Some(count) if layer < count => Scope::Base,

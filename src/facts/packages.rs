@@ -1,10 +1,10 @@
-//! Packages that a distribution's package manager installed, and the files they own: dpkg and apk.
+//! Packages that a distribution's package manager (dpkg or apk) installed, and the files they own.
 //!
 //! Sources: dpkg(1) and deb822(5) for `status`, dpkg-query(1) for `info/*.list`, apk's database format (apk-tools,
 //! `installed`). Google's distroless images keep one stanza per file in `status.d`.
 
 use crate::facts::Facts;
-use crate::facts::accounts::regular;
+use crate::facts::accounts::regular_file;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kept;
 use crate::model::layer_facts::Kind;
@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 
-/// Which package manager.
+/// A package manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Manager {
     /// Debian's.
@@ -30,36 +30,36 @@ pub enum Manager {
 /// An installed package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Package {
-    /// Who installed it.
+    /// The package manager that installed it.
     pub manager: Manager,
-    /// Its name, harmless to show.
+    /// Its name, escaped for display.
     pub name: String,
-    /// Its version, harmless to show.
+    /// Its version, escaped for display.
     pub version: String,
     /// Its architecture.
     pub architecture: String,
     /// The file that records it.
     pub record: NodeId,
-    /// The lowest layer from which on every layer's database has it in this version.
+    /// The lowest layer from which every version of the database has this version of the package.
     pub layer: usize,
 }
 
-/// All packages, and who owns which path.
+/// All packages, and the paths they own.
 #[derive(Debug, Default)]
 pub struct Packages {
     /// Sorted by manager and name.
     pub list: Vec<Package>,
-    /// For each path that a package lists and that is there: the packages, as indexes into the list.
+    /// For each existing path that a package lists: the packages, as indexes into `list`.
     owners: HashMap<NodeId, Vec<u32>>,
 }
 
 impl Packages {
-    /// The packages that own what is at a node.
+    /// The packages that own a node.
     pub fn owners(&self, node: NodeId) -> impl Iterator<Item = &Package> {
         self.owners.get(&node).into_iter().flatten().filter_map(|&index| self.list.get(index as usize))
     }
 
-    /// Every path that packages own, in no order that means anything, with its owners.
+    /// Every node that packages own, with its owners, in no particular order.
     pub fn owned(&self) -> impl Iterator<Item = (NodeId, Vec<&Package>)> {
         self.owners
             .iter()
@@ -68,7 +68,7 @@ impl Packages {
 }
 
 impl Facts<'_> {
-    /// The packages of the merged view, read once.
+    /// The packages of the merged view; read once.
     pub fn packages(&self) -> Result<&Packages, Undecided> {
         let view = self.view()?;
         self.packages.get_or_init(|| read(view)).as_ref().map_err(Undecided::clone)
@@ -78,12 +78,12 @@ impl Facts<'_> {
 fn read(view: &View) -> Result<Packages, Undecided> {
     let mut packages = Packages::default();
     let mut directories = Directories { view, known: HashMap::new() };
-    dpkg(view, &mut packages, &mut directories)?;
-    apk(view, &mut packages, &mut directories)?;
+    read_dpkg(view, &mut packages, &mut directories)?;
+    read_apk(view, &mut packages, &mut directories)?;
     Ok(packages)
 }
 
-fn text(view: &View, node: NodeId) -> Result<&[u8], Undecided> {
+fn kept_text(view: &View, node: NodeId) -> Result<&[u8], Undecided> {
     let denied = |why: String| Undecided::denied(format!("/{}", shown_bytes(&view.path(node))), why);
     match view.content(node) {
         Some(Kept::Whole(bytes)) => Ok(bytes),
@@ -92,12 +92,16 @@ fn text(view: &View, node: NodeId) -> Result<&[u8], Undecided> {
     }
 }
 
-/// One package as a database names it: name, version, architecture.
-type Key = (Vec<u8>, Vec<u8>, Vec<u8>);
+/// A package's name, version and architecture in a database.
+type PackageKey = (Vec<u8>, Vec<u8>, Vec<u8>);
 
-/// From which layer on each key is in the database: the versions of the file that the layers shipped, parsed one by one.
-fn first_layers(view: &View, record: NodeId, keys: impl Fn(&[u8]) -> BTreeSet<Key>) -> BTreeMap<Key, usize> {
-    let mut since: BTreeMap<Key, usize> = BTreeMap::new();
+/// The layer since which each key is in the database, from the versions of the file in each layer.
+fn first_layers(
+    view: &View,
+    record: NodeId,
+    keys: impl Fn(&[u8]) -> BTreeSet<PackageKey>,
+) -> BTreeMap<PackageKey, usize> {
+    let mut since: BTreeMap<PackageKey, usize> = BTreeMap::new();
     for (layer, kept) in view.versions(record) {
         let Some(Kept::Whole(bytes)) = kept else { continue };
         let now = keys(bytes);
@@ -111,11 +115,11 @@ fn first_layers(view: &View, record: NodeId, keys: impl Fn(&[u8]) -> BTreeSet<Ke
 
 // ---- dpkg
 
-fn dpkg(view: &View, packages: &mut Packages, directories: &mut Directories<'_>) -> Result<(), Undecided> {
+fn read_dpkg(view: &View, packages: &mut Packages, directories: &mut Directories<'_>) -> Result<(), Undecided> {
     let diversions = diversions(view);
-    if let Some(status) = regular(view, b"var/lib/dpkg/status") {
+    if let Some(status) = regular_file(view, b"var/lib/dpkg/status") {
         let since = first_layers(view, status, |bytes| installed(bytes, true).into_iter().collect());
-        for key in installed(text(view, status)?, true) {
+        for key in installed(kept_text(view, status)?, true) {
             let layer = since.get(&key).copied().or(view.stat(status).and_then(|stat| stat.layer)).unwrap_or(0);
             let files = dpkg_list(view, &key);
             add_dpkg(packages, directories, key, status, layer, files, &diversions);
@@ -131,9 +135,9 @@ fn dpkg(view: &View, packages: &mut Packages, directories: &mut Directories<'_>)
         records.sort_by(|&a, &b| view.name(a).cmp(view.name(b)));
         for record in records {
             let layer = view.stat(record).and_then(|stat| stat.layer).unwrap_or(0);
-            for key in installed(text(view, record)?, false) {
+            for key in installed(kept_text(view, record)?, false) {
                 let sums = path::join(&view.path(directory), &[view.name(record), b".md5sums"].concat());
-                let files = view.at(&sums).map_or(Ok(&b""[..]), |node| text(view, node))?;
+                let files = view.at(&sums).map_or(Ok(&b""[..]), |node| kept_text(view, node))?;
                 let names = files.split(|&b| b == b'\n').filter_map(|line| {
                     let at = line.iter().position(u8::is_ascii_whitespace)?;
                     Some(line[at..].trim_ascii_start().to_vec())
@@ -145,11 +149,11 @@ fn dpkg(view: &View, packages: &mut Packages, directories: &mut Directories<'_>)
     Ok(())
 }
 
-/// The stanzas of a status file, those that are installed; `checked`: only where `Status` says so.
-fn installed(bytes: &[u8], checked: bool) -> Vec<Key> {
+/// The packages in a status file. With `checked`, only those whose `Status` is installed.
+fn installed(bytes: &[u8], checked: bool) -> Vec<PackageKey> {
     let mut out = Vec::new();
     let mut stanza: [Option<&[u8]>; 4] = [None; 4];
-    let mut close = |stanza: &mut [Option<&[u8]>; 4]| {
+    let mut end_stanza = |stanza: &mut [Option<&[u8]>; 4]| {
         let [name, version, architecture, status] = std::mem::take(stanza);
         let is_installed = status
             .is_some_and(|s| s.split(u8::is_ascii_whitespace).filter(|w| !w.is_empty()).nth(2) == Some(b"installed"));
@@ -159,7 +163,7 @@ fn installed(bytes: &[u8], checked: bool) -> Vec<Key> {
     };
     for line in bytes.split(|&b| b == b'\n') {
         if line.trim_ascii().is_empty() {
-            close(&mut stanza);
+            end_stanza(&mut stanza);
             continue;
         }
         let Some(colon) = line.iter().position(|&b| b == b':').filter(|_| !line[0].is_ascii_whitespace()) else {
@@ -171,25 +175,26 @@ fn installed(bytes: &[u8], checked: bool) -> Vec<Key> {
             stanza[at].get_or_insert(value);
         }
     }
-    close(&mut stanza);
+    end_stanza(&mut stanza);
     out
 }
 
-/// The files of a package, as dpkg recorded them.
-fn dpkg_list(view: &View, key: &Key) -> Vec<Vec<u8>> {
+/// The files of a package, from dpkg's `info/*.list`.
+fn dpkg_list(view: &View, key: &PackageKey) -> Vec<Vec<u8>> {
     let stems = [[&key.0[..], b":", &key.2].concat(), key.0.clone()];
     for stem in stems {
         let list = [b"var/lib/dpkg/info/", &stem[..], b".list"].concat();
-        if let Some(Kept::Whole(bytes)) = regular(view, &list).and_then(|node| view.content(node)) {
+        if let Some(Kept::Whole(bytes)) = regular_file(view, &list).and_then(|node| view.content(node)) {
             return bytes.split(|&b| b == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect();
         }
     }
     Vec::new()
 }
 
-/// Files that dpkg-divert(1) moved: where they went, and for whom they did not.
+/// Files that dpkg-divert(1) moved: their new path, and the package whose own file stays in place.
 fn diversions(view: &View) -> HashMap<Vec<u8>, (Vec<u8>, Vec<u8>)> {
-    let Some(Kept::Whole(bytes)) = regular(view, b"var/lib/dpkg/diversions").and_then(|node| view.content(node)) else {
+    let Some(Kept::Whole(bytes)) = regular_file(view, b"var/lib/dpkg/diversions").and_then(|node| view.content(node))
+    else {
         return HashMap::new();
     };
     let lines: Vec<&[u8]> = bytes.split(|&b| b == b'\n').collect();
@@ -199,7 +204,7 @@ fn diversions(view: &View) -> HashMap<Vec<u8>, (Vec<u8>, Vec<u8>)> {
 fn add_dpkg(
     packages: &mut Packages,
     directories: &mut Directories<'_>,
-    key: Key,
+    key: PackageKey,
     record: NodeId,
     layer: usize,
     files: Vec<Vec<u8>>,
@@ -218,13 +223,13 @@ fn add_dpkg(
 
 // ---- apk
 
-fn apk(view: &View, packages: &mut Packages, directories: &mut Directories<'_>) -> Result<(), Undecided> {
+fn read_apk(view: &View, packages: &mut Packages, directories: &mut Directories<'_>) -> Result<(), Undecided> {
     let mut seen = Vec::new();
     for place in [&b"lib/apk/db/installed"[..], b"usr/lib/apk/db/installed"] {
-        let Some(record) = regular(view, place).filter(|record| !seen.contains(record)) else { continue };
+        let Some(record) = regular_file(view, place).filter(|record| !seen.contains(record)) else { continue };
         seen.push(record);
         let since = first_layers(view, record, |bytes| apk_records(bytes).into_iter().map(|(key, _)| key).collect());
-        for (key, files) in apk_records(text(view, record)?) {
+        for (key, files) in apk_records(kept_text(view, record)?) {
             let layer = since.get(&key).copied().or(view.stat(record).and_then(|stat| stat.layer)).unwrap_or(0);
             add(packages, directories, Manager::Apk, key, record, layer, files);
         }
@@ -233,7 +238,7 @@ fn apk(view: &View, packages: &mut Packages, directories: &mut Directories<'_>) 
 }
 
 /// Packages with their files: `P:` name, `V:` version, `A:` architecture, `F:` a directory, `R:` a file in it.
-fn apk_records(bytes: &[u8]) -> Vec<(Key, Vec<Vec<u8>>)> {
+fn apk_records(bytes: &[u8]) -> Vec<(PackageKey, Vec<Vec<u8>>)> {
     let mut out = Vec::new();
     let mut fields: [Option<&[u8]>; 3] = [None; 3];
     let (mut directory, mut files): (&[u8], Vec<Vec<u8>>) = (b"", Vec::new());
@@ -269,7 +274,7 @@ fn add(
     packages: &mut Packages,
     directories: &mut Directories<'_>,
     manager: Manager,
-    (name, version, architecture): Key,
+    (name, version, architecture): PackageKey,
     record: NodeId,
     layer: usize,
     files: Vec<Vec<u8>>,
@@ -284,7 +289,7 @@ fn add(
         layer,
     });
     for file in files {
-        if let Some(node) = directories.present(&file) {
+        if let Some(node) = directories.file_node(&file) {
             let owners = packages.owners.entry(node).or_default();
             if owners.last() != Some(&index) {
                 owners.push(index);
@@ -293,15 +298,15 @@ fn add(
     }
 }
 
-/// Where the directories of listed files really are: links on the way are followed (usr-merge), each directory once.
+/// The directories of listed files, with symbolic links followed (usr-merge); each is resolved once.
 struct Directories<'a> {
     view: &'a View,
     known: HashMap<Vec<u8>, Option<NodeId>>,
 }
 
 impl Directories<'_> {
-    /// What a package lists, if it is there and no directory.
-    fn present(&mut self, file: &[u8]) -> Option<NodeId> {
+    /// The node of a path that a package lists, if it exists and is not a directory.
+    fn file_node(&mut self, file: &[u8]) -> Option<NodeId> {
         let directory = path::parent(file);
         let real = match self.known.get(directory) {
             Some(real) => *real,

@@ -1,22 +1,23 @@
-//! Ports as EXPOSE and policies write them.
+//! Ports in the syntax of EXPOSE and policies.
 //!
-//! `port[-port][/protocol]`, tcp where no protocol is given (docker/go-connections, `nat/nat.go`). Not here: who listens.
+//! `port[-port][/protocol]`, TCP if no protocol is given (docker/go-connections, `nat/nat.go`). Not here: which program
+//! listens.
 
 use std::fmt;
 
-/// Ports of one protocol, first and last included.
+/// A range of ports of one protocol, inclusive.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PortRange {
-    /// `tcp`, `udp`, `sctp`: lower case.
+    /// `tcp`, `udp` or `sctp`.
     pub protocol: String,
-    /// The lowest.
+    /// The lowest port.
     pub first: u16,
-    /// The highest.
+    /// The highest port.
     pub last: u16,
 }
 
 impl PortRange {
-    /// Reads `8000/tcp`, `8000`, `8000-8005/udp`.
+    /// Parses `8000/tcp`, `8000`, `8000-8005/udp`.
     pub fn parse(text: &str) -> Option<PortRange> {
         let (ports, protocol) = text.trim().split_once('/').unwrap_or((text.trim(), "tcp"));
         let protocol = if protocol.is_empty() { "tcp".to_string() } else { protocol.to_ascii_lowercase() };
@@ -29,7 +30,8 @@ impl PortRange {
         (first <= last).then_some(PortRange { protocol, first, last })
     }
 
-    /// Sorted, each port in one range only. Ranges that merely touch stay apart, so that they read as they were written.
+    /// Sorts ranges and merges those that overlap. Adjacent ranges stay separate, so that they read as they were
+    /// written.
     pub fn sorted(mut ranges: Vec<PortRange>) -> Vec<PortRange> {
         ranges.sort();
         let mut merged: Vec<PortRange> = Vec::with_capacity(ranges.len());
@@ -44,12 +46,12 @@ impl PortRange {
         merged
     }
 
-    /// What is in `these` and not in `those`; both as [`PortRange::sorted`] gives them.
+    /// The ports in `these` but not in `those`; both must come from [`PortRange::sorted`].
     pub fn without(these: &[PortRange], those: &[PortRange]) -> Vec<PortRange> {
         let mut left = Vec::new();
         let mut skip = 0;
         for range in these {
-            // Both are sorted: what ends before this range ends before all later ones.
+            // Both are sorted: a range that ends before this one ends before all later ones.
             while those
                 .get(skip)
                 .is_some_and(|other| (other.protocol.as_str(), other.last) < (range.protocol.as_str(), range.first))
@@ -62,18 +64,18 @@ impl PortRange {
                     break;
                 }
                 if from < u32::from(other.first) {
-                    left.push(range.part(from, u32::from(other.first) - 1));
+                    left.push(range.subrange(from, u32::from(other.first) - 1));
                 }
                 from = u32::from(other.last) + 1;
             }
             if from <= u32::from(range.last) {
-                left.push(range.part(from, u32::from(range.last)));
+                left.push(range.subrange(from, u32::from(range.last)));
             }
         }
         left
     }
 
-    fn part(&self, first: u32, last: u32) -> PortRange {
+    fn subrange(&self, first: u32, last: u32) -> PortRange {
         let port = |n: u32| u16::try_from(n).unwrap_or(u16::MAX);
         PortRange { protocol: self.protocol.clone(), first: port(first), last: port(last) }
     }
@@ -98,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_are_read_as_docker_reads_them() {
+    fn parses_ports_as_docker_does() {
         let read = |text| PortRange::parse(text).map(|range| range.to_string());
         assert_eq!(read("8000").as_deref(), Some("8000/tcp"));
         assert_eq!(read("8000/UDP").as_deref(), Some("8000/udp"));
@@ -109,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_are_subtracted_and_not_expanded() {
+    fn subtracts_ranges() {
         let ranges =
             |texts: &[&str]| PortRange::sorted(texts.iter().filter_map(|text| PortRange::parse(text)).collect());
         let left =

@@ -1,14 +1,14 @@
-//! Where a program is started: the process it runs as, its working directory, its variables.
+//! The context that a program starts in: the process, its working directory, its environment variables.
 //!
-//! Not here: which program.
+//! Not here: which program starts.
 
 use crate::facts::Facts;
 use crate::facts::access;
 use crate::facts::access::Access;
 use crate::facts::access::Actor;
 use crate::facts::access::Capabilities;
-use crate::facts::access::Doubt;
 use crate::facts::access::Reach;
+use crate::facts::access::Uncertainty;
 use crate::facts::access::Want;
 use crate::facts::accounts::User;
 use crate::facts::accounts::UserProblem;
@@ -21,87 +21,88 @@ use crate::model::text::shown_bytes;
 use crate::view::NodeId;
 use crate::view::View;
 
-/// Where a program is started.
+/// The context that a program starts in.
 #[derive(Clone)]
 pub struct ProcessContext<'a> {
     /// The image.
     pub facts: &'a Facts<'a>,
-    /// Its files.
+    /// The merged filesystem.
     pub view: &'a View,
     /// The process.
     pub actor: Actor,
-    /// Its user's name in passwd.
+    /// The user's name in passwd.
     pub user: Option<String>,
-    /// The working directory, as a path with a leading slash.
+    /// The working directory, an absolute path.
     pub cwd: Vec<u8>,
-    /// What it sees of variables; `PATH` and `HOME` are always among them.
+    /// The environment variables; `PATH` and `HOME` are always set.
     pub variables: Variables,
 }
 
-/// Something that a program needs before it can do its work: a module, a file.
+/// Something that a program needs to do its work: a module, a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// It is there and may be read.
+    /// It exists and can be read.
     Met(NodeId),
-    /// It is not.
+    /// It is missing or unreachable.
     Unmet(Missing),
-    /// The bytes do not say.
-    Open(Undecided),
+    /// It can't be decided.
+    Undecided(Undecided),
 }
 
-/// What is missing or out of reach.
+/// Something that is missing or unreachable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// The thing, harmless to show, for the finding's subject: a path, a module.
+    /// Its path or module name, escaped for display: the finding's subject.
     pub subject: String,
-    /// The fact, a clause harmless to show: `there is no module main in /app`.
+    /// The problem as a clause, escaped for display: `there is no module main in /app`.
     pub what: String,
-    /// What blocks or lies wrong, if something does.
+    /// The file or directory that causes it, if any.
     pub place: Option<NodeId>,
 }
 
-/// What runtimes set where the image does not (moby, `oci/defaults.go`).
+/// The PATH that runtimes set if the image doesn't (moby, `oci/defaults.go`).
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// A user's home; open where only the account files could tell, and they were denied.
+/// A user's home directory; undecided if the account files could not be read.
 pub fn home(user: &User) -> String {
     user.home.clone().unwrap_or_else(|| shell::OPEN.to_string())
 }
 
 impl<'a> Facts<'a> {
-    /// Where the image's commands start; an error where no container does.
+    /// The context of the image's commands; an error if no container can start.
     pub fn process(&'a self, capabilities: Capabilities) -> Result<ProcessContext<'a>, Undecided> {
-        let never = |field: &str, why: &str| Undecided::unknowable(field, format!("no container starts: {why}"));
+        let cannot_start =
+            |field: &str, why: &str| Undecided::unknowable(field, format!("no container can start: {why}"));
         let run = &self.image().config.run;
         if run.working_dir.len() > limits::LINK_BYTES {
-            return Err(never("config.WorkingDir", "the path is longer than any that Linux takes"));
+            return Err(cannot_start("config.WorkingDir", "the path is longer than Linux accepts"));
         }
-        if !fits(&run.env) {
-            return Err(never("config.Env", "the variables are longer than Linux hands to a program"));
+        if !fits_argument_limits(&run.env) {
+            return Err(cannot_start("config.Env", "the variables are larger than Linux passes to a program"));
         }
         ProcessContext::of(self, capabilities).map_err(|problem| match problem {
             UserProblem::Undecided(question) => question,
-            UserProblem::Unknown(why) => never("config.User", &why),
+            UserProblem::Unknown(why) => cannot_start("config.User", &why),
         })
     }
 }
 
-/// Whether Linux hands these texts to a program (execve(2), "Limits on size of arguments and environment").
-pub fn fits(texts: &[String]) -> bool {
+/// Whether Linux passes these strings to a program (execve(2), "Limits on size of arguments and environment").
+pub fn fits_argument_limits(texts: &[String]) -> bool {
     texts.iter().all(|text| text.len() < limits::ARGUMENT_BYTES)
         && texts.iter().map(|text| text.len() + 1 + size_of::<usize>()).sum::<usize>() <= limits::ARGUMENTS_BYTES
 }
 
 impl<'a> ProcessContext<'a> {
-    /// Where the config's command and its health check start.
+    /// The context of the config's command and health check.
     pub fn of(facts: &'a Facts<'a>, capabilities: Capabilities) -> Result<ProcessContext<'a>, UserProblem> {
         Ok(ProcessContext::as_user(facts, facts.view()?, &facts.user()?, capabilities))
     }
 
-    /// The same where the user is not root; `None` for root, and for a user that no container starts with.
-    pub fn of_plain_user(facts: &'a Facts<'a>) -> Result<Option<ProcessContext<'a>>, Undecided> {
+    /// The same if the user is not root; `None` for root, and for a user that doesn't exist.
+    pub fn of_non_root_user(facts: &'a Facts<'a>) -> Result<Option<ProcessContext<'a>>, Undecided> {
         let view = facts.view()?;
-        Ok(facts.plain_user()?.map(|user| ProcessContext::as_user(facts, view, &user, Capabilities::Docker)))
+        Ok(facts.non_root_user()?.map(|user| ProcessContext::as_user(facts, view, &user, Capabilities::Docker)))
     }
 
     fn as_user(facts: &'a Facts<'a>, view: &'a View, user: &User, capabilities: Capabilities) -> ProcessContext<'a> {
@@ -117,7 +118,7 @@ impl<'a> ProcessContext<'a> {
         ProcessContext { facts, view, actor: Actor::of(user, capabilities), user: user.name.clone(), cwd, variables }
     }
 
-    /// The working directory's node; `None` where the image has none, and the runtime makes an empty one.
+    /// The working directory's node; `None` if the image doesn't have it, so that the runtime creates it.
     pub fn cwd_node(&self) -> Option<NodeId> {
         match self.view.resolve(&self.cwd, true) {
             crate::view::Resolved::Found(node) => Some(node),
@@ -125,12 +126,12 @@ impl<'a> ProcessContext<'a> {
         }
     }
 
-    /// Follows a path, from the working directory where it has no leading slash.
+    /// Follows a path; a relative one starts at the working directory.
     pub fn reach(&self, path: &[u8]) -> Reach {
         self.reach_as(&self.actor, path)
     }
 
-    /// Follows a path as another process would.
+    /// Follows a path as `actor`.
     pub fn reach_as(&self, actor: &Actor, path: &[u8]) -> Reach {
         if path.is_empty() {
             return Reach::Missing(None);
@@ -144,7 +145,7 @@ impl<'a> ProcessContext<'a> {
         }
     }
 
-    /// A path with a leading slash.
+    /// Makes a path absolute.
     pub fn absolute(&self, path: &[u8]) -> Vec<u8> {
         if path.starts_with(b"/") {
             return path.to_vec();
@@ -152,29 +153,30 @@ impl<'a> ProcessContext<'a> {
         [&self.cwd[..], if self.cwd.ends_with(b"/") { b"" } else { b"/" }, path].concat()
     }
 
-    /// What lies at a path, as another process reaches it; `name` begins the clause that says why nothing does.
+    /// Finds what is at a path, as `actor`; `name` stands for it in the clause that says why it can't be reached.
     pub fn find_as(&self, actor: &Actor, path: &[u8], name: &str) -> Need {
         let subject = format!("/{}", shown_bytes(self.absolute(path).strip_prefix(b"/").unwrap_or_default()));
         let (what, place) = match self.reach_as(actor, path) {
             Reach::Found(node) => return Need::Met(node),
-            Reach::Open(doubt) => return Need::Open(self.doubt(subject, doubt)),
-            Reach::Closed(directory) => {
-                let closed = self.describe(directory);
-                (format!("lies behind {closed}, which {} may not enter", self.who()), Some(directory))
+            Reach::Unknown(why) => return Need::Undecided(self.unknown_reach(subject, why)),
+            Reach::Blocked(directory) => {
+                let blocking = self.describe(directory);
+                (format!("{} can't reach {name}: it can't traverse {blocking}", self.who()), Some(directory))
             }
             Reach::Missing(Some(link)) => {
                 let text = shown_bytes(self.view.stat(link).map_or(b"", |stat| stat.text));
-                (format!("leads through the link {} to {text}, which is not there", self.name(link)), Some(link))
+                let what = format!("{name} leads through the link {} to {text}, which doesn't exist", self.name(link));
+                (what, Some(link))
             }
-            Reach::Missing(None) => ("does not exist".to_string(), None),
-            Reach::Loop => ("is a loop of symbolic links".to_string(), None),
-            Reach::NotDirectory => ("leads through something that is no directory".to_string(), None),
-            Reach::TooLong => ("is a longer path than Linux takes".to_string(), None),
+            Reach::Missing(None) => (format!("{name} doesn't exist"), None),
+            Reach::Loop => (format!("{name} is a loop of symbolic links"), None),
+            Reach::NotDirectory => (format!("{name} leads through something that is not a directory"), None),
+            Reach::TooLong => (format!("{name} is a longer path than Linux accepts"), None),
         };
-        Need::Unmet(Missing { subject, what: format!("{name} {what}"), place })
+        Need::Unmet(Missing { subject, what, place })
     }
 
-    /// Whether a file at a path is there and may be read; `what` names it in the clause that says it is not.
+    /// Whether the file at a path exists and can be read; `what` names it in the clause that says why not.
     pub fn readable(&self, path: &[u8], what: &str) -> Need {
         let subject = format!("/{}", shown_bytes(self.absolute(path).strip_prefix(b"/").unwrap_or_default()));
         let name = format!("{what} {subject}");
@@ -183,14 +185,14 @@ impl<'a> ProcessContext<'a> {
         match access::access(self.view, node, &self.actor, Want::Read) {
             Access::Yes => Need::Met(node),
             Access::No => {
-                let what = format!("{name} may not be read by {}", self.who());
+                let what = format!("{} can't read {name}", self.who());
                 Need::Unmet(Missing { subject, what, place: Some(node) })
             }
-            Access::Unknown => Need::Open(self.unknown_rights(node)),
+            Access::Unknown => Need::Undecided(self.unknown_rights(node)),
         }
     }
 
-    /// The process in words: `uid 1000 (app)`.
+    /// The user of the process, for messages: `uid 1000 (app)`.
     pub fn who(&self) -> String {
         match &self.user {
             Some(name) => format!("uid {} ({name})", self.actor.uid),
@@ -198,12 +200,12 @@ impl<'a> ProcessContext<'a> {
         }
     }
 
-    /// A node's path in words, with a leading slash.
+    /// A node's absolute path, for messages.
     pub fn name(&self, node: NodeId) -> String {
         format!("/{}", shown_bytes(&self.view.path(node)))
     }
 
-    /// A node in words, with mode and owner: `/root (mode 0700, owner 0:0)`.
+    /// A node's path, mode and owner, for messages: `/root (mode 0700, owner 0:0)`.
     pub fn describe(&self, node: NodeId) -> String {
         match self.view.stat(node) {
             Some(stat) => format!("{} (mode {:04o}, owner {}:{})", self.name(node), stat.mode, stat.uid, stat.gid),
@@ -211,22 +213,23 @@ impl<'a> ProcessContext<'a> {
         }
     }
 
-    /// The question that is left open by a path that leads nobody knows where.
-    pub fn doubt(&self, subject: impl Into<String>, doubt: Doubt) -> Undecided {
-        match doubt {
-            Doubt::Rights(node) => self.unknown_rights(node),
-            Doubt::Mounted => Undecided::unknowable(subject, "the runtime mounts its own files there"),
-            Doubt::Exhausted => {
-                Undecided::denied(subject, "its path leads through more links than the limit (link steps)")
+    /// The undecided question about a path that leads to an unknown place.
+    pub fn unknown_reach(&self, subject: impl Into<String>, why: Uncertainty) -> Undecided {
+        match why {
+            Uncertainty::Permissions(node) => self.unknown_rights(node),
+            Uncertainty::RuntimeMount => Undecided::unknowable(subject, "the runtime mounts its own files there"),
+            Uncertainty::LinkLimit => {
+                Undecided::denied(subject, "its path goes through more links than the limit (link steps)")
             }
         }
     }
 
-    /// The question that an access control list leaves open.
+    /// The undecided question about access that depends on an access control list or on unknown groups.
     pub fn unknown_rights(&self, node: NodeId) -> Undecided {
-        let reason = match self.actor.has_unknown_groups {
-            true => "which groups the user is in decides who may use it, and /etc/passwd could not be read",
-            false => "an access control list decides who may use it, and it is not read here",
+        let reason = if self.actor.has_unknown_groups {
+            "access depends on the user's groups, and /etc/passwd could not be read"
+        } else {
+            "access depends on an access control list, which plimsoll doesn't read"
         };
         Undecided::unknowable(self.name(node), reason)
     }

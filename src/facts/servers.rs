@@ -1,14 +1,14 @@
-//! Servers whose options say where they listen, each as its own documentation has it.
+//! Where known servers listen, according to their options and documentation.
 //!
 //! uvicorn: settings, "Socket binding", and `UVICORN_…` variables (`127.0.0.1`, 8000). gunicorn: settings, "bind"
 //! (`0.0.0.0:$PORT` where PORT is set, else `127.0.0.1:8000`), `GUNICORN_CMD_ARGS`, `gunicorn.conf.py`. hypercorn:
 //! "Configuring" (`127.0.0.1:8000`). daphne: `-b`, `-p` (`127.0.0.1`, 8000). Flask: `flask run --host --port`,
-//! `FLASK_RUN_…`, `.flaskenv` (`127.0.0.1`, 5000). FastAPI CLI: `run` (`0.0.0.0`), `dev` (`127.0.0.1`), 8000, `PORT` since
-//! 2025. Django: `runserver [address:]port` (`127.0.0.1:8000`). granian: `--host`, `--port`, `GRANIAN_…` (`127.0.0.1`,
-//! 8000). waitress: `--host`, `--port`, `--listen` (`0.0.0.0`, 8080). Next.js CLI: `-H`, `-p`, `PORT` (all, 3000). Python's
-//! http.server: `--bind`, a port (all, 8000). PHP: `-S address:port`.
+//! `FLASK_RUN_…`, `.flaskenv` (`127.0.0.1`, 5000). FastAPI CLI: `run` (`0.0.0.0`), `dev` (`127.0.0.1`), 8000, `PORT`
+//! since 2025. Django: `runserver [address:]port` (`127.0.0.1:8000`). granian: `--host`, `--port`, `GRANIAN_…`
+//! (`127.0.0.1`, 8000). waitress: `--host`, `--port`, `--listen` (`0.0.0.0`, 8080). Next.js CLI: `-H`, `-p`, `PORT`
+//! (all, 3000). Python's http.server: `--bind`, a port (all, 8000). PHP: `-S address:port`.
 //!
-//! In: the words of a command, the image's variables. Out: the sockets. Not here: whether they are the right ones.
+//! In: the words of a command, the image's variables. Out: the sockets. Not here: whether those are right.
 
 use crate::facts::Facts;
 use crate::facts::health::is_loopback;
@@ -26,86 +26,86 @@ use std::collections::BTreeMap;
 /// A server that a command starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
-    /// What it is called: `uvicorn`, `fastapi dev`.
+    /// Its name: `uvicorn`, `fastapi dev`.
     pub name: &'static str,
     /// Where it listens over TCP.
     pub listens: Listens,
-    /// Socket files that it makes.
+    /// The socket files it creates.
     pub files: Vec<String>,
 }
 
 /// Where a server listens over TCP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listens {
-    /// On these sockets; on none where it listens on a file or on a descriptor that it was handed.
+    /// On these sockets; none if it listens on a socket file or an inherited descriptor.
     On(Vec<Socket>),
-    /// The config does not say; the reason as a fragment.
-    Open(&'static str),
+    /// The config doesn't determine it; the reason, as a fragment.
+    Unknown(&'static str),
 }
 
 /// A socket that a server listens on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Socket {
-    /// Its address or name, without brackets; `*` for all addresses of all families that there are.
+    /// Its address or name, without brackets; `*` for all addresses of all families.
     pub host: Setting<String>,
     /// Its port.
     pub port: Setting<u16>,
 }
 
-/// A value, or why it cannot be told, as a fragment; and who set it.
+/// A setting of a server: its value, and what set it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting<T> {
-    /// The value.
+    /// The value, or the reason why it is unknown, as a fragment.
     pub value: Result<T, &'static str>,
-    /// Who set it.
-    pub told: Told,
+    /// What set it.
+    pub source: Source,
 }
 
-/// Who told a server where to listen.
+/// Where a setting comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum Source {
     /// A word of the command.
     Command,
-    /// A variable.
+    /// An environment variable.
     Variable(&'static str),
-    /// Nobody: its default.
+    /// The server's default.
     Default,
 }
 
 impl Socket {
-    /// Whether nobody outside the container reaches it.
+    /// Whether it can only be reached from inside the container.
     pub fn is_loopback(&self) -> Result<bool, &'static str> {
         self.host.value.as_deref().map(is_loopback).map_err(|why| *why)
     }
 
-    /// Whether it takes connections over IPv6; `None` for names and for `*`.
+    /// Whether it accepts connections over IPv6; `None` for names and for `*`.
     pub fn takes_ipv6(&self) -> Option<bool> {
         let address: core::net::IpAddr = self.host.value.as_ref().ok()?.parse().ok()?;
         Some(address.is_ipv6())
     }
 }
 
-const AT_START: &str = "it is set when the program starts";
-const BY_FILE: &str = "a file that the program reads may set it";
-const HIDDEN: &str = "its options are written in a form that is not read here";
-const NO_PORT: &str = "it is no port number";
+const SET_AT_START: &str = "it is set when the program starts";
+const SET_BY_FILE: &str = "a file that the program reads may set it";
+const UNPARSED: &str = "its options are written in a form that plimsoll doesn't parse";
+const NO_PORT: &str = "it is not a port number";
 
 impl Facts<'_> {
-    /// The server that each of a command's programs is; `None` for programs that are not known here.
+    /// For each program of a command: the server it is; `None` for unknown programs.
     pub fn servers(&self, command: &Command) -> Vec<Option<Server>> {
         let variables = &command.variables;
         let moves = command.moves();
-        // Asked once for each name: a text may start one server very often.
-        let asked: RefCell<BTreeMap<&'static str, bool>> = RefCell::default();
-        let may_find = |name| moves || *asked.borrow_mut().entry(name).or_insert_with(|| self.may_find(name));
+        // Looked up once per name: a script may start one server many times.
+        let found: RefCell<BTreeMap<&'static str, bool>> = RefCell::default();
+        let may_find = |name| moves || *found.borrow_mut().entry(name).or_insert_with(|| self.may_find(name));
         command.programs.iter().map(|words| server(words, variables, &may_find)).collect()
     }
 
-    /// Whether a file of this name may lie in the working directory or above it.
+    /// Whether a file with this name may be in the working directory or one of its parents.
     fn may_find(&self, name: &str) -> bool {
         let Ok(view) = self.view() else { return true };
         let mut directory = self.image().config.run.working_dir.trim_end_matches('/');
-        // Linux takes no longer path.
+        // Linux accepts no longer path.
         while directory.len() <= limits::LINK_BYTES {
             if !matches!(view.resolve(format!("{directory}/{name}").as_bytes(), true), Resolved::Missing) {
                 return true;
@@ -119,27 +119,27 @@ impl Facts<'_> {
     }
 }
 
-/// Steps before a server starts that end by themselves, and open no port.
+/// Whether a command ends by itself and opens no port, like the steps that prepare a server's start.
 pub fn opens_no_port(words: &[String]) -> bool {
     let name = file_name(&words[0]);
     let is_django = words.iter().take(3).any(|word| file_name(word) == "manage.py");
     let has = |verbs: &[&str]| words.iter().any(|word| verbs.contains(&word.as_str()));
-    known::is_passing(name)
-        || call(words).is_some_and(|(_, words)| ends_at_once(words))
+    known::ends_by_itself(name)
+        || call(words).is_some_and(|(_, words)| exits_immediately(words))
         || is_django && has(&["migrate", "collectstatic", "check", "loaddata", "createsuperuser", "compilemessages"])
         || name == "alembic"
         || name == "flask" && has(&["db"])
         || name == "prisma" && has(&["migrate", "generate", "db"])
 }
 
-/// `may_find`: whether a file that the server looks for may lie in its working directory or above it.
+/// `may_find` says whether a file that the server looks for may be in its working directory or one of its parents.
 fn server(words: &[String], variables: &Variables, may_find: &dyn Fn(&'static str) -> bool) -> Option<Server> {
-    let (name, words) = call(words).filter(|(_, words)| !ends_at_once(words))?;
+    let (name, words) = call(words).filter(|(_, words)| !exits_immediately(words))?;
     let options = Options(words);
-    let told = Reader { options, variables };
+    let reader = Reader { options, variables };
     let socket =
         |host, port| Some(Server { name, listens: Listens::On(vec![Socket { host, port }]), files: Vec::new() });
-    let open = |why| Some(Server { name, listens: Listens::Open(why), files: Vec::new() });
+    let open = |why| Some(Server { name, listens: Listens::Unknown(why), files: Vec::new() });
     let no_tcp = |file: Option<String>| {
         Some(Server { name, listens: Listens::On(Vec::new()), files: file.into_iter().collect() })
     };
@@ -150,102 +150,106 @@ fn server(words: &[String], variables: &Variables, may_find: &dyn Fn(&'static st
                 "uvicorn" => ("UVICORN_HOST", "UVICORN_PORT", "UVICORN_UDS", "UVICORN_FD"),
                 _ => ("GRANIAN_HOST", "GRANIAN_PORT", "GRANIAN_UDS", ""),
             };
-            if let Some((file, _)) = told.text(&["--uds"], Some(file)) {
+            if let Some((file, _)) = reader.text(&["--uds"], Some(file)) {
                 return on_file(file);
             }
             if name == "uvicorn"
-                && let Some((descriptor, _)) = told.text(&["--fd"], Some(descriptor))
+                && let Some((descriptor, _)) = reader.text(&["--fd"], Some(descriptor))
             {
                 return descriptor.map_or_else(open, |_| no_tcp(None));
             }
-            socket(told.host(&["--host"], Some(host), "127.0.0.1"), told.port(&["--port"], Some(port), 8000))
+            socket(reader.host(&["--host"], Some(host), "127.0.0.1"), reader.port(&["--port"], Some(port), 8000))
         }
         "fastapi run" | "fastapi dev" => {
             let host = if name == "fastapi run" { "0.0.0.0" } else { "127.0.0.1" };
-            let mut port = told.port(&["--port"], None, 8000);
-            if port.told == Told::Default && variables.get("PORT").is_some_and(|text| text != "8000") {
+            let mut port = reader.port(&["--port"], None, 8000);
+            if port.source == Source::Default && variables.get("PORT").is_some_and(|text| text != "8000") {
                 port.value = Err("whether it reads PORT depends on its version");
             }
-            socket(told.host(&["--host"], None, host), port)
+            socket(reader.host(&["--host"], None, host), port)
         }
         "flask" => {
-            let mut host = told.host(&["--host", "-h"], Some("FLASK_RUN_HOST"), "127.0.0.1");
-            let mut port = told.port(&["--port", "-p"], Some("FLASK_RUN_PORT"), 5000);
+            let mut host = reader.host(&["--host", "-h"], Some("FLASK_RUN_HOST"), "127.0.0.1");
+            let mut port = reader.port(&["--port", "-p"], Some("FLASK_RUN_PORT"), 5000);
             if let Ok(Some(file)) = host.value.as_ref().map(|host| host.strip_prefix("unix://")) {
                 return no_tcp(Some(file.to_string()));
             }
             if [".flaskenv", ".env"].iter().any(|file| may_find(file)) {
-                host = host.unless_file();
-                port = port.unless_file();
+                host = host.unless_set_by_file();
+                port = port.unless_set_by_file();
             }
             socket(host, port)
         }
-        "daphne" if options.has(&["-e", "--endpoint"]) => open("its endpoint is not read here"),
+        "daphne" if options.has(&["-e", "--endpoint"]) => open("plimsoll doesn't parse its endpoint"),
         "daphne" if options.has(&["--fd"]) => no_tcp(None),
-        "daphne" => match told.text(&["-u", "--unix-socket"], None) {
+        "daphne" => match reader.text(&["-u", "--unix-socket"], None) {
             Some((file, _)) => on_file(file),
-            None => socket(told.host(&["-b", "--bind"], None, "127.0.0.1"), told.port(&["-p", "--port"], None, 8000)),
+            None => {
+                socket(reader.host(&["-b", "--bind"], None, "127.0.0.1"), reader.port(&["-p", "--port"], None, 8000))
+            }
         },
-        "gunicorn" => gunicorn(name, &told, may_find),
+        "gunicorn" => gunicorn(name, &reader, may_find),
         "hypercorn" => {
             let names = ["-b", "--bind", "--insecure-bind"];
             let binds = options.all(&names);
-            if options.hides(&names) {
-                return open(HIDDEN);
+            if options.may_hide(&names) {
+                return open(UNPARSED);
             }
             match binds.is_empty() {
-                false => Some(bound(name, options, &binds, 8000, Told::Command)),
-                true if options.has(&["-c", "--config"]) => open(BY_FILE),
-                true => socket(told.default("127.0.0.1"), told.default(8000u16)),
+                false => Some(bound_server(name, options, &binds, 8000, Source::Command)),
+                true if options.has(&["-c", "--config"]) => open(SET_BY_FILE),
+                true => socket(reader.default("127.0.0.1"), reader.default(8000u16)),
             }
         }
         "runserver" => {
             let host = if options.has(&["-6", "--ipv6"]) { "::1" } else { "127.0.0.1" };
             match options.positional(&["--settings", "--pythonpath", "-v", "--verbosity"]) {
                 Some(word) if word.bytes().all(|b| b.is_ascii_digit()) => {
-                    socket(told.default(host), port_of(word, Told::Command))
+                    socket(reader.default(host), parse_port(word, Source::Command))
                 }
-                Some(word) => Some(bound(name, options, &[(usize::MAX, word)], 8000, Told::Command)),
-                None => socket(told.default(host), told.default(8000u16)),
+                Some(word) => Some(bound_server(name, options, &[(usize::MAX, word)], 8000, Source::Command)),
+                None => socket(reader.default(host), reader.default(8000u16)),
             }
         }
         "waitress-serve" => {
             let binds = options.all(&["--listen"]);
-            if let Some((file, _)) = told.text(&["--unix-socket"], None) {
+            if let Some((file, _)) = reader.text(&["--unix-socket"], None) {
                 return on_file(file);
             }
             match binds.is_empty() {
-                false => Some(bound(name, options, &binds, 8080, Told::Command)),
-                true => socket(told.host(&["--host"], None, "0.0.0.0"), told.port(&["--port"], None, 8080)),
+                false => Some(bound_server(name, options, &binds, 8080, Source::Command)),
+                true => socket(reader.host(&["--host"], None, "0.0.0.0"), reader.port(&["--port"], None, 8080)),
             }
         }
-        "next" => socket(told.host(&["-H", "--hostname"], None, "*"), told.port(&["-p", "--port"], Some("PORT"), 3000)),
-        "http.server" => {
-            let host = told.host(&["-b", "--bind"], None, "*");
-            let port = options.positional(&["-b", "--bind", "-d", "--directory", "-p", "--protocol"]);
-            socket(host, port.map_or_else(|| told.default(8000u16), |word| port_of(word, Told::Command)))
+        "next" => {
+            socket(reader.host(&["-H", "--hostname"], None, "*"), reader.port(&["-p", "--port"], Some("PORT"), 3000))
         }
-        // The other things that PHP does are no server.
+        "http.server" => {
+            let host = reader.host(&["-b", "--bind"], None, "*");
+            let port = options.positional(&["-b", "--bind", "-d", "--directory", "-p", "--protocol"]);
+            socket(host, port.map_or_else(|| reader.default(8000u16), |word| parse_port(word, Source::Command)))
+        }
+        // PHP is a server only with -S.
         _ => {
             let (at, bind) = options.last(&["-S"])?;
-            Some(bound(name, options, &[(at, bind)], 80, Told::Command))
+            Some(bound_server(name, options, &[(at, bind)], 80, Source::Command))
         }
     }
 }
 
-/// Whether a server is only asked for its help, its version, or what it thinks of its settings.
-fn ends_at_once(words: &[String]) -> bool {
+/// Whether a server only prints its help or version, or checks its settings.
+fn exits_immediately(words: &[String]) -> bool {
     words.iter().any(|word| matches!(word.as_str(), "--help" | "--version" | "--check-config" | "--print-config"))
 }
 
-/// The server and the words behind its name.
+/// The server that a command starts, and the words after its name.
 pub fn call(words: &[String]) -> Option<(&'static str, &[String])> {
     let (program, rest) = words.split_first()?;
     let name = file_name(program);
     if name == "python" || name.starts_with("python3") {
         let at = rest.iter().position(|word| word == "-m" || !word.starts_with('-'))?;
         if rest[at] == "-m" {
-            return named(rest.get(at + 1)?, &rest[at + 2..]);
+            return server_named(rest.get(at + 1)?, &rest[at + 2..]);
         }
         let is_django = file_name(&rest[at]) == "manage.py" && rest.get(at + 1).is_some_and(|word| word == "runserver");
         return is_django.then(|| ("runserver", &rest[at + 2..]));
@@ -253,10 +257,10 @@ pub fn call(words: &[String]) -> Option<(&'static str, &[String])> {
     if matches!(name, "manage.py" | "django-admin") && rest.first().is_some_and(|word| word == "runserver") {
         return Some(("runserver", &rest[1..]));
     }
-    named(name, rest)
+    server_named(name, rest)
 }
 
-fn named<'a>(name: &str, words: &'a [String]) -> Option<(&'static str, &'a [String])> {
+fn server_named<'a>(name: &str, words: &'a [String]) -> Option<(&'static str, &'a [String])> {
     const SERVERS: &[&str] =
         &["uvicorn", "gunicorn", "hypercorn", "daphne", "granian", "waitress-serve", "http.server", "php"];
     if let Some(&name) = SERVERS.iter().find(|server| **server == name) {
@@ -277,44 +281,51 @@ fn named<'a>(name: &str, words: &'a [String]) -> Option<(&'static str, &'a [Stri
     Some((name, &words[at + 1..]))
 }
 
-/// The command's binds come before those of `GUNICORN_CMD_ARGS`, those before a file's, and `PORT` is the last to be asked.
-fn gunicorn(name: &'static str, told: &Reader<'_>, may_find: &dyn Fn(&'static str) -> bool) -> Option<Server> {
+/// The command's binds take precedence over those of `GUNICORN_CMD_ARGS`, then a file's; `PORT` comes last.
+fn gunicorn(name: &'static str, reader: &Reader<'_>, may_find: &dyn Fn(&'static str) -> bool) -> Option<Server> {
     let names = ["-b", "--bind"];
-    let open = |why| Some(Server { name, listens: Listens::Open(why), files: Vec::new() });
-    let binds = told.options.all(&names);
-    if told.options.hides(&names) {
-        return open(HIDDEN);
+    let open = |why| Some(Server { name, listens: Listens::Unknown(why), files: Vec::new() });
+    let binds = reader.options.all(&names);
+    if reader.options.may_hide(&names) {
+        return open(UNPARSED);
     }
     if !binds.is_empty() {
-        return Some(bound(name, told.options, &binds, 8000, Told::Command));
+        return Some(bound_server(name, reader.options, &binds, 8000, Source::Command));
     }
     let variable = "GUNICORN_CMD_ARGS";
     let words: Vec<String> =
-        told.variables.get(variable).unwrap_or("").split_whitespace().map(str::to_string).collect();
+        reader.variables.get(variable).unwrap_or("").split_whitespace().map(str::to_string).collect();
     let inner = Options(&words);
     let binds = inner.all(&names);
-    if inner.hides(&names) {
-        return open(HIDDEN);
+    if inner.may_hide(&names) {
+        return open(UNPARSED);
     }
     if !binds.is_empty() {
-        return Some(bound(name, inner, &binds, 8000, Told::Variable(variable)));
+        return Some(bound_server(name, inner, &binds, 8000, Source::Variable(variable)));
     }
-    let reads = told.options.has(&["-c", "--config"]) || inner.has(&["-c", "--config"]) || may_find("gunicorn.conf.py");
-    let (host, port) = match told.variables.get("PORT") {
-        Some(port) => (told.default("0.0.0.0"), port_of(port, Told::Variable("PORT"))),
-        None => (told.default("127.0.0.1"), told.default(8000u16)),
+    let reads =
+        reader.options.has(&["-c", "--config"]) || inner.has(&["-c", "--config"]) || may_find("gunicorn.conf.py");
+    let (host, port) = match reader.variables.get("PORT") {
+        Some(port) => (reader.default("0.0.0.0"), parse_port(port, Source::Variable("PORT"))),
+        None => (reader.default("127.0.0.1"), reader.default(8000u16)),
     };
     if reads {
-        return open(BY_FILE);
+        return open(SET_BY_FILE);
     }
     Some(Server { name, listens: Listens::On(vec![Socket { host, port }]), files: Vec::new() })
 }
 
-/// Sockets from `host:port` texts, each with the place where it stands.
-fn bound(name: &'static str, options: Options<'_>, binds: &[(usize, &str)], port: u16, by: Told) -> Server {
-    let mut server = Server { name, listens: Listens::Open(AT_START), files: Vec::new() };
-    // Words that only the start decides may hold further binds.
-    if options.last_open().is_some_and(|open| binds.iter().all(|(at, _)| open > *at)) {
+/// The server bound to `host:port` strings, each with its index among the words.
+fn bound_server(
+    name: &'static str,
+    options: Options<'_>,
+    binds: &[(usize, &str)],
+    port: u16,
+    source: Source,
+) -> Server {
+    let mut server = Server { name, listens: Listens::Unknown(SET_AT_START), files: Vec::new() };
+    // Words that are only known at start may contain more binds.
+    if options.last_undecided().is_some_and(|open| binds.iter().all(|(at, _)| open > *at)) {
         return server;
     }
     let mut sockets = Vec::new();
@@ -322,94 +333,94 @@ fn bound(name: &'static str, options: Options<'_>, binds: &[(usize, &str)], port
         if let Some(file) = text.strip_prefix("unix:") {
             server.files.push(file.strip_prefix("//").unwrap_or(file).to_string());
         } else if !text.starts_with("fd://") {
-            sockets.push(bind(text.strip_prefix("tcp://").unwrap_or(text), port, by));
+            sockets.push(parse_bind(text.strip_prefix("tcp://").unwrap_or(text), port, source));
         }
     }
     server.listens = Listens::On(sockets);
     server
 }
 
-fn bind(text: &str, default_port: u16, told: Told) -> Socket {
+fn parse_bind(text: &str, default_port: u16, source: Source) -> Socket {
     let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, port_of(port, told)),
-        _ if !shell::is_decided(text) => (text, Setting { value: Err(AT_START), told }),
-        _ => (text, Setting { value: Ok(default_port), told: Told::Default }),
+        Some((host, port)) if !port.ends_with(']') => (host, parse_port(port, source)),
+        _ if !shell::is_decided(text) => (text, Setting { value: Err(SET_AT_START), source }),
+        _ => (text, Setting { value: Ok(default_port), source: Source::Default }),
     };
-    Socket { host: host_of(host, told), port }
+    Socket { host: parse_host(host, source), port }
 }
 
-/// An address or a name; nothing at all means every IPv4 address, and so does `0`.
-fn host_of(text: &str, told: Told) -> Setting<String> {
+/// Parses an address or a name; an empty one means every IPv4 address, and so does `0`.
+fn parse_host(text: &str, source: Source) -> Setting<String> {
     let host = match text.trim_start_matches('[').trim_end_matches(']') {
         "" | "0" => "0.0.0.0",
         host => host,
     };
-    Setting { value: if shell::is_decided(host) { Ok(host.to_string()) } else { Err(AT_START) }, told }
+    Setting { value: if shell::is_decided(host) { Ok(host.to_string()) } else { Err(SET_AT_START) }, source }
 }
 
-/// Port 0 means any that is free.
-fn port_of(text: &str, told: Told) -> Setting<u16> {
+/// Parses a port; 0 means any free port.
+fn parse_port(text: &str, source: Source) -> Setting<u16> {
     let value = match text.parse() {
-        _ if !shell::is_decided(text) => Err(AT_START),
-        Ok(0) => Err(AT_START),
+        _ if !shell::is_decided(text) => Err(SET_AT_START),
+        Ok(0) => Err(SET_AT_START),
         Ok(port) => Ok(port),
         Err(_) => Err(NO_PORT),
     };
-    Setting { value, told }
+    Setting { value, source }
 }
 
 impl<T> Setting<T> {
-    /// A default that a file may replace.
-    fn unless_file(mut self) -> Setting<T> {
-        if self.told == Told::Default {
-            self.value = Err(BY_FILE);
+    /// Makes a default unknown, because a file may replace it.
+    fn unless_set_by_file(mut self) -> Setting<T> {
+        if self.source == Source::Default {
+            self.value = Err(SET_BY_FILE);
         }
         self
     }
 }
 
-/// Reads options and variables.
+/// Reads settings from options and variables.
 struct Reader<'a> {
     options: Options<'a>,
     variables: &'a Variables,
 }
 
 impl Reader<'_> {
-    /// What an option says, or else a variable that is not empty; the last option counts.
-    fn text(&self, names: &[&str], variable: Option<&'static str>) -> Option<(Result<String, &'static str>, Told)> {
+    /// The value of an option, else of a variable that is not empty; the last option counts.
+    fn text(&self, names: &[&str], variable: Option<&'static str>) -> Option<(Result<String, &'static str>, Source)> {
         let option = self.options.last(names);
-        if self.options.last_open().is_some_and(|open| option.is_none_or(|(at, _)| open > at)) {
-            return option.map(|_| (Err(AT_START), Told::Command));
+        if self.options.last_undecided().is_some_and(|open| option.is_none_or(|(at, _)| open > at)) {
+            return option.map(|_| (Err(SET_AT_START), Source::Command));
         }
-        if self.options.hides(names) {
-            return Some((Err(HIDDEN), Told::Command));
+        if self.options.may_hide(names) {
+            return Some((Err(UNPARSED), Source::Command));
         }
         let of_variable = || Some((variable?, self.variables.get(variable?).filter(|value| !value.is_empty())?));
         match option {
-            Some((_, text)) => Some((Ok(text.to_string()), Told::Command)),
-            None => of_variable().map(|(name, value)| (Ok(value.to_string()), Told::Variable(name))),
+            Some((_, text)) => Some((Ok(text.to_string()), Source::Command)),
+            None => of_variable().map(|(name, value)| (Ok(value.to_string()), Source::Variable(name))),
         }
     }
 
     fn host(&self, names: &[&str], variable: Option<&'static str>, default: &str) -> Setting<String> {
         match self.text(names, variable) {
-            Some((Ok(text), told)) => host_of(&text, told),
-            Some((Err(why), told)) => Setting { value: Err(why), told },
+            Some((Ok(text), source)) => parse_host(&text, source),
+            Some((Err(why), source)) => Setting { value: Err(why), source },
             None => self.default(default),
         }
     }
 
     fn port(&self, names: &[&str], variable: Option<&'static str>, default: u16) -> Setting<u16> {
         match self.text(names, variable) {
-            Some((Ok(text), told)) => port_of(&text, told),
-            Some((Err(why), told)) => Setting { value: Err(why), told },
+            Some((Ok(text), source)) => parse_port(&text, source),
+            Some((Err(why), source)) => Setting { value: Err(why), source },
             None => self.default(default),
         }
     }
 
     fn default<T>(&self, value: impl Into<T>) -> Setting<T> {
-        let value = if self.options.last_open().is_some() { Err(AT_START) } else { Ok(value.into()) };
-        Setting { value, told: Told::Default }
+        let value = if self.options.last_undecided().is_some() { Err(SET_AT_START) } else { Ok(value.into()) };
+        Setting { value, source: Source::Default }
     }
 }
 
@@ -417,7 +428,7 @@ impl Reader<'_> {
 mod tests {
     use super::*;
 
-    /// `name host:port …`, with `?` for what is open.
+    /// `name host:port …`, with `?` for unknown parts.
     fn shown(words: &[&str], env: &[&str], finds: &[&str]) -> String {
         let words: Vec<String> = words.iter().map(|word| word.replace('?', &shell::OPEN.to_string())).collect();
         let mut variables = Variables::default();
@@ -433,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_options_and_variables_are_read_as_each_server_does() {
+    fn reads_defaults_options_and_variables_as_each_server_does() {
         for (words, env, expected) in [
             (&["uvicorn", "m:a"][..], &[][..], "uvicorn 127.0.0.1:8000"),
             (&["uvicorn", "m:a", "--port=80"], &["UVICORN_PORT=90", "UVICORN_HOST=::", "PORT=1"], "uvicorn :::80"),
@@ -481,7 +492,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_read_leave_defaults_open() {
+    fn config_files_make_defaults_unknown() {
         assert_eq!(shown(&["gunicorn", "m:a"], &["PORT=80"], &["gunicorn.conf.py"]), "gunicorn ?");
         assert_eq!(shown(&["gunicorn", "m:a", "-b", ":80"], &[], &["gunicorn.conf.py"]), "gunicorn 0.0.0.0:80");
         assert_eq!(shown(&["flask", "run", "-p", "80"], &[], &[".env"]), "flask ?:80");

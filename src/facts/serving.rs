@@ -1,7 +1,7 @@
-//! What the config starts in the end: the programs of shell texts, entry scripts and package.json's scripts.
+//! The programs that the config's command finally starts: those in shell texts, entry scripts and package.json scripts.
 //!
-//! In: the command of the config. Out: the same with the programs that run, as far as that is certain. Not here: which of
-//! them are servers and where those listen (`servers`), or whether they can run (`proof`).
+//! In: the config's command. Out: the same command with the programs that run, as far as that is certain. Not here:
+//! which of them are servers and where those listen (`servers`), or whether they can run (`proof`).
 
 use crate::facts::Facts;
 use crate::facts::access::Capabilities;
@@ -19,14 +19,14 @@ use crate::facts::start::file_name;
 use crate::limits;
 
 impl<'a> Facts<'a> {
-    /// What the config starts ([`Facts::command`]), with what an entry script starts before, and with the commands of
-    /// package.json's scripts in place of the package manager that runs them. What may run or not is open.
+    /// The config's command ([`Facts::command`]), with the programs that an entry script starts first, and with package
+    /// managers replaced by the commands of the scripts they run. Servers that may run or not are undecided.
     pub fn serving(&'a self) -> &'a Command {
         self.serving.get_or_init(|| self.read_serving())
     }
 
     fn read_serving(&'a self) -> Command {
-        self.begin();
+        self.reset_work();
         let mut command = self.command();
         let Ok(process) = self.process(Capabilities::Docker) else { return command };
         if let Some(form) = &command.shell_form {
@@ -36,7 +36,7 @@ impl<'a> Facts<'a> {
             command.variables.open(&text);
             command.programs.splice(0..0, programs(&text, &process.variables));
         }
-        // A text may name a package manager very often; each one reads package.json.
+        // A text may call a package manager many times; each call reads package.json.
         let mut left = limits::PACKAGE_SCRIPTS;
         let mut inner = Vec::new();
         for words in std::mem::take(&mut command.programs) {
@@ -57,7 +57,7 @@ impl<'a> Facts<'a> {
         command
     }
 
-    /// Whether a text that the command runs names this, and brings or writes files.
+    /// Whether a text that the command runs mentions `subject` and may write files.
     pub fn start_may_bring(&'a self, subject: &str) -> bool {
         let command = self.command();
         let process = self.process(Capabilities::Docker).ok();
@@ -66,7 +66,7 @@ impl<'a> Facts<'a> {
         let texts = command.shell_form.into_iter().map(|form| form.text).chain(script);
         texts.filter(|text| text.contains(subject)).any(|text| {
             let commands = shell::read(&text, &command.variables).commands;
-            commands.iter().any(|command| command.writes || known::brings(&command.words))
+            commands.iter().any(|command| command.writes || known::may_write_files(&command.words))
         })
     }
 
@@ -78,8 +78,8 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// The programs of a shell text. A server that may run or not is open, and so is what functions start; what is handed on by
-/// `"$@"` is told elsewhere.
+/// The programs of a shell text. A server that may run or not is undecided, and so are functions; what `"$@"` runs is
+/// not included.
 fn programs(text: &str, variables: &Variables) -> Vec<Vec<String>> {
     let text = shell::read(text, variables);
     let is_server = |words: &[String]| servers::call(words).is_some();
@@ -91,7 +91,7 @@ fn programs(text: &str, variables: &Variables) -> Vec<Vec<String>> {
         let program = start::unwrapped(&command.words);
         let Some(first) = program.first() else { continue };
         if first.contains(shell::ARGUMENTS) {
-            // `"$@" --host 0.0.0.0`: what is handed on is given more words.
+            // `"$@" --host 0.0.0.0`: the command gets more arguments.
             words.extend((program.len() > 1).then(open));
             continue;
         }
@@ -106,27 +106,27 @@ fn programs(text: &str, variables: &Variables) -> Vec<Vec<String>> {
         }
     }
     if text.is_cut {
-        // What stands behind the last command that was read is not known.
+        // What follows the last command that was read is unknown.
         words.push(open());
     }
     words
 }
 
-/// A program of which nothing is known.
+/// An unknown program.
 fn open() -> Vec<String> {
     vec![shell::OPEN.to_string()]
 }
 
-/// The and-or list that a text has come to.
+/// The current and-or list of a text.
 #[derive(Default)]
 struct Choice {
-    /// One of its commands asks something.
+    /// One of its commands is a test.
     asks: bool,
 }
 
 impl Choice {
-    /// Whether it is left to the start if this command runs: in a compound command, behind `||`, behind a question, or behind
-    /// `&&` where another server may take its place.
+    /// Whether this command may run or not: in a compound command, after `||`, after a test, or after `&&` if another
+    /// server may run instead.
     fn chooses(&mut self, command: &Simple, has_others: bool) -> bool {
         if command.join == Join::Then {
             self.asks = false;
@@ -141,16 +141,16 @@ impl Choice {
     }
 }
 
-/// Commands that ask something, with a status for an answer.
+/// Commands that test something and answer with their status.
 const QUESTIONS: &[&str] = &["[", "[[", "test", "command", "false", "grep", "hash", "pgrep", "type", "which"];
 
 #[cfg(test)]
 mod tests {
     use crate::facts::shell::OPEN;
-    use crate::facts::testing::Made;
+    use crate::facts::testing::TestImage;
 
-    /// The programs of a shell form, and after a bar the variable PORT.
-    fn told(made: Made, text: &str) -> String {
+    /// The programs of a shell-form command, then a bar and the variable PORT.
+    fn told(made: TestImage, text: &str) -> String {
         let made = made.cmd(&["/bin/sh", "-c", text]);
         let facts = made.facts();
         let command = facts.serving();
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_that_may_run_or_not_are_open() {
+    fn conditional_servers_are_undecided() {
         for (text, expected) in [
             ("cd /x && exec flask run", "cd /x; flask run | -"),
             ("[ -n \"$D\" ] && exec flask run; gunicorn m:a", "[ -n ? ]; ?; gunicorn m:a | -"),
@@ -178,14 +178,14 @@ mod tests {
             ("exec \"$@\" --host ::", "? | -"),
             ("set -e; set -- \"$@\" -x; exec \"$@\"", "set -e; ? | -"),
         ] {
-            assert_eq!(told(Made::of("e 0755 0:0 bin/sh"), text), expected, "{text}");
+            assert_eq!(told(TestImage::new("e 0755 0:0 bin/sh"), text), expected, "{text}");
         }
     }
 
     #[test]
-    fn scripts_of_package_json_are_read() {
+    fn reads_package_json_scripts() {
         let image = "e 0755 0:0 bin/sh\nf 0644 0:0 package.json \"{\\\"scripts\\\":{\\\"start\\\":\\\"PORT=4 next start\\\"}}\"";
-        assert_eq!(told(Made::of(image), "npm start"), "next start | ?");
-        assert_eq!(told(Made::of(image), "npm test"), "npm test | -");
+        assert_eq!(told(TestImage::new(image), "npm start"), "next start | ?");
+        assert_eq!(told(TestImage::new(image), "npm test"), "npm test | -");
     }
 }

@@ -1,7 +1,7 @@
-//! What the config says is started: Entrypoint and Cmd, the shell around them, the program behind it.
+//! The command that the config starts: Entrypoint and Cmd, the shell around them, the programs inside.
 //!
-//! Docker starts Entrypoint with Cmd behind it (Dockerfile reference, "Understand how CMD and ENTRYPOINT interact"). A
-//! shell form is stored as `["/bin/sh", "-c", text]`; after such an Entrypoint the words of Cmd are only the shell's
+//! Docker starts Entrypoint followed by Cmd (Dockerfile reference, "Understand how CMD and ENTRYPOINT interact"). Shell
+//! form is stored as `["/bin/sh", "-c", text]`; after such an Entrypoint, the words of Cmd are only the shell's
 //! positional parameters. Not here: whether the program exists in the image.
 
 use crate::facts::Facts;
@@ -9,39 +9,39 @@ use crate::facts::shell;
 use crate::facts::shell::Call;
 use crate::facts::shell::Variables;
 
-/// What a container starts.
+/// The command that a container starts.
 #[derive(Clone, Debug, Default)]
 pub struct Command {
-    /// Entrypoint and Cmd, as the runtime gets them.
+    /// Entrypoint followed by Cmd, as the runtime gets them.
     pub argv: Vec<String>,
     /// The shell between the runtime and the program, if there is one.
     pub shell_form: Option<ShellForm>,
-    /// The commands that run, each as its words: without init programs, `exec`, `env`, assignments and the like. Words that
-    /// only a shell can tell hold [`shell::OPEN`].
+    /// The commands that run, each split into words, without inits, `exec`, `env`, assignments and similar. Words that
+    /// only a running shell knows contain [`shell::OPEN`].
     pub programs: Vec<Vec<String>>,
-    /// The init that is the first process, if one is.
+    /// The init that is the first process, if any.
     pub init: Option<String>,
-    /// The entry script that was handed `programs`; whether it starts them is its own affair.
+    /// The entry script that gets `programs` as arguments; whether it starts them is unknown.
     pub handed_by: Option<String>,
-    /// `config.Entrypoint` or `config.Cmd`: where the program is named.
+    /// The field that names the program: `config.Entrypoint` or `config.Cmd`.
     pub field: &'static str,
-    /// What the programs see of variables; open where a text sets one.
+    /// The programs' environment variables; undecided if a shell text sets them.
     pub variables: Variables,
 }
 
-/// A command given to a shell as text.
+/// A command in shell form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShellForm {
     /// `/bin/sh`.
     pub shell: String,
-    /// What it was given behind `-c`.
+    /// The text after `-c`.
     pub text: String,
-    /// The shell makes room for the program at the end (`exec`).
+    /// Whether the shell replaces itself with the last program (`exec`).
     pub execs: bool,
 }
 
 impl Command {
-    /// A shell changes its directory on the way: relative paths need not start at the working directory.
+    /// Whether the shell may change its directory, so that relative paths need not start at the working directory.
     pub fn moves(&self) -> bool {
         self.shell_form.as_ref().is_some_and(|form| {
             form.text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == "cd" || word == "pushd")
@@ -50,7 +50,7 @@ impl Command {
 }
 
 impl Facts<'_> {
-    /// What the config says is started.
+    /// The command that the config starts.
     pub fn command(&self) -> Command {
         let run = &self.image().config.run;
         let mut variables = Variables::new(run);
@@ -63,7 +63,7 @@ impl Facts<'_> {
             handed_by = Some(words[0].clone());
             words = unwrapped(&words[1..]);
         }
-        // The words that tell the program stand in Cmd where nothing of Entrypoint is left.
+        // The program is named in Cmd if nothing of Entrypoint is left.
         let field = if words.len() > run.cmd.len() || run.cmd.is_empty() { "config.Entrypoint" } else { "config.Cmd" };
         let init = init_of(&argv, words);
         // `env A=b program`.
@@ -87,19 +87,20 @@ impl Facts<'_> {
     }
 }
 
-/// The last part of a path.
+/// The last component of a path.
 pub fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-/// Whether a program is a shell that takes `-c`.
+/// Whether a program is a shell that accepts `-c`.
 pub fn is_shell(program: &str) -> bool {
     matches!(file_name(program), "sh" | "ash" | "bash" | "dash" | "zsh" | "ksh")
 }
 
-/// Whether a program is an init by its name: it reaps orphans and sees to it that a stop reaches what it started. tini,
-/// dumb-init, catatonit, Phusion's my_init, s6 (also as s6-overlay's `/init`), runit, systemd, busybox and others as `init`,
-/// and supervisord, which reaps whatever it is handed although its manual calls it no substitute for an init.
+/// Whether a program is an init, by its name: one that reaps orphans and forwards stop signals to what it started.
+/// tini, dumb-init, catatonit, Phusion's my_init, s6 (also as s6-overlay's `/init`), runit, systemd, busybox and others
+/// as `init`, and supervisord, which reaps every child although its manual says that it is not a substitute for an
+/// init.
 pub fn is_init(program: &str) -> bool {
     let name = file_name(program);
     let is = |known: &str| name.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '_']));
@@ -120,8 +121,8 @@ pub fn is_init(program: &str) -> bool {
         )
 }
 
-/// The init among the words that were taken away from the front of a command, or that is its program: also as the script
-/// of an interpreter (`python3 /usr/bin/supervisord`).
+/// The init among the words that were unwrapped from a command, or its program, also as the script of an interpreter
+/// (`python3 /usr/bin/supervisord`).
 fn init_of(words: &[String], unwrapped: &[String]) -> Option<String> {
     let taken = words.len() - unwrapped.len();
     let interprets = unwrapped.first().is_some_and(|word| is_shell(word) || file_name(word).starts_with("python"));
@@ -135,13 +136,13 @@ pub fn shell_text(words: &[String]) -> Option<(&str, &str)> {
     Some((program, Call::of(words).text(words)?))
 }
 
-/// A script whose custom is to end in `exec "$@"`.
+/// Whether a program is an entry script, which usually ends in `exec "$@"`.
 pub fn is_entry_script(program: &str) -> bool {
     let name = file_name(program);
     name.ends_with(".sh") || name.contains("entrypoint")
 }
 
-/// The words left when programs that start the rest of their words are taken away.
+/// A command without the wrappers that start it.
 pub fn unwrapped(mut words: &[String]) -> &[String] {
     while let Some(inner) = behind(words) {
         words = inner;
@@ -149,7 +150,7 @@ pub fn unwrapped(mut words: &[String]) -> &[String] {
     words
 }
 
-/// The words of the command that a program starts whose work is to start another; `None` for any other program.
+/// The command that a wrapper starts; `None` for any other program.
 pub fn behind(words: &[String]) -> Option<&[String]> {
     let (first, rest) = words.split_first()?;
     let behind_options = |takes: &[&str]| skip_options(rest, takes);
@@ -158,7 +159,7 @@ pub fn behind(words: &[String]) -> Option<&[String]> {
         "docker-init" | "podman-init" | "catatonit" => behind_options(&["-p", "-e"]),
         name if name.starts_with("dumb-init") && is_init(name) => behind_options(&["-r", "--rewrite"]),
         name if name.starts_with("tini") && is_init(name) => behind_options(&["-p", "-e"]),
-        // `command -v x` only tells where x is.
+        // `command -v x` only says where x is.
         "command" if rest.first().is_some_and(|word| word.starts_with("-v") || word.starts_with("-V")) => &[],
         "nohup" | "command" | "setsid" | "stdbuf" => behind_options(&["-i", "-o", "-e"]),
         "nice" | "ionice" => behind_options(&["-n", "-c"]),
@@ -179,7 +180,7 @@ fn skip_assignments(words: &[String]) -> &[String] {
     &words[words.iter().take_while(|word| is_assignment(word)).count()..]
 }
 
-/// Whether a word of a shell's command sets a variable.
+/// Whether a word of a shell command sets a variable.
 pub fn is_assignment(word: &str) -> bool {
     word.split_once('=').is_some_and(|(target, _)| {
         // bash's `A+=x` and `A[0]=x` too.
@@ -190,7 +191,7 @@ pub fn is_assignment(word: &str) -> bool {
     })
 }
 
-/// Behind options, one `--` included; `takes` names those whose value is a word of its own.
+/// The words after options and one `--`; `takes` lists the options whose value is the next word.
 fn skip_options<'w>(words: &'w [String], takes: &[&str]) -> &'w [String] {
     let mut at = 0;
     while let Some(word) = words.get(at).filter(|word| word.starts_with('-')) {
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_are_found_behind_their_wrappers() {
+    fn unwraps_programs() {
         for (entrypoint, cmd, expected, is_shell) in [
             (&[][..], &["uvicorn", "main:app"][..], "uvicorn main:app", false),
             (&[], &["/bin/sh", "-c", "exec uvicorn main:app --port $PORT"], "uvicorn main:app --port 80", true),
@@ -245,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn inits_are_told() {
+    fn recognises_inits() {
         let init = |entrypoint: &[&str], cmd: &[&str]| command(entrypoint, cmd, &[]).init.unwrap_or_default();
         assert_eq!(init(&["/usr/bin/dumb-init", "--"], &["npm", "start"]), "/usr/bin/dumb-init");
         assert_eq!(init(&["/tini-amd64", "-g", "--", "docker-entrypoint.sh"], &["node", "x"]), "/tini-amd64");
@@ -259,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_said_where_the_program_is_named_and_who_was_handed_it() {
+    fn reports_the_config_field_and_the_entry_script() {
         assert_eq!(command(&["/e.sh"], &["node"], &[]).handed_by.as_deref(), Some("/e.sh"));
         assert_eq!(command(&["/e.sh"], &["node"], &[]).field, "config.Cmd");
         assert_eq!(command(&["node"], &["x"], &[]).field, "config.Entrypoint");

@@ -1,22 +1,22 @@
-//! Images made by hand, for tests: a config, and files as lines of text.
+//! Test images: a config, and files described by lines of text.
 //!
 //! ```text
 //! d 0700 0:0 root
 //! f 0644 0:0 app/main.py "print()\n"
-//! f 0755 0:0 app/run "#!/bin/sh\n"           # what begins with #! is a script
-//! u 0644 0:0 app/data 1000                    # a file of so many bytes, of which nothing was kept
+//! f 0755 0:0 app/run "#!/bin/sh\n"           # content that starts with #! is a script
+//! u 0644 0:0 app/data 1000                    # a file of 1000 bytes whose contents were not kept
 //! e 0755 0:0 bin/sh interp=/lib/ld.so needs=libc.so.6,libm.so.6 runpath=$ORIGIN
 //! l bin/bash -> sh
 //! h bin/ash -> bin/sh
-//! x system.posix_acl_access=0200              # of the entry before, the value in hex
+//! x system.posix_acl_access=0200              # on the entry before; the value is hex
 //! layer
 //! w app/gone
 //! o app/directory
 //! ```
 //!
-//! Directories that no line names are implied. An `e` line makes an ELF file for x86-64, a static one where it names neither
-//! libraries nor a loader; it also takes `machine=`, `soname=`, `rpath=`, `class=32`, `version=LIB:VERSION` and
-//! `defines=VERSION`. Not here: tars; the tests in `tests/it` write images as tools do.
+//! Parent directories are implied. An `e` line makes an ELF file for x86-64, a static one if it names neither libraries
+//! nor a loader; it also takes `machine=`, `soname=`, `rpath=`, `class=32`, `version=LIB:VERSION` and
+//! `defines=VERSION`. Not here: tar files; the tests in `tests/it` write those.
 
 use crate::facts::Facts;
 use crate::model::config::Healthcheck;
@@ -62,61 +62,61 @@ pub fn image() -> Image {
     }
 }
 
-/// Its facts, without a merged view.
+/// The facts of an image without a merged view.
 pub fn facts(image: &Image) -> Facts<'_> {
     Facts::new(image, Err(Undecided::denied("layers", "not read in this test")))
 }
 
-/// Gives the config a health check without durations.
+/// Sets a health check without durations.
 pub fn health(image: &mut Image, test: &[&str]) {
     let test = test.iter().map(|word| word.to_string()).collect();
     image.config.run.healthcheck = Some(Healthcheck { test, ..Healthcheck::default() });
 }
 
-/// Gives the config a command.
+/// Sets the command.
 pub fn cmd(image: &mut Image, words: &[&str]) {
     image.config.run.cmd = words.iter().map(|word| word.to_string()).collect();
 }
 
-/// Gives the config a variable, `NAME=value`.
+/// Adds an environment variable, `NAME=value`.
 pub fn env(image: &mut Image, pair: &str) {
     image.config.run.env.push(pair.to_string());
 }
 
 /// An image with files.
-pub struct Made {
-    /// Its config, to be changed.
+pub struct TestImage {
+    /// The image, with its config.
     pub image: Image,
-    /// Its files.
+    /// The merged view of its files.
     pub view: View,
 }
 
-impl Made {
+impl TestImage {
     /// An image with an empty config and these files.
-    pub fn of(lines: &str) -> Made {
-        Made { image: image(), view: view(lines) }
+    pub fn new(lines: &str) -> TestImage {
+        TestImage { image: image(), view: view(lines) }
     }
 
-    /// The same with a user.
-    pub fn user(mut self, user: &str) -> Made {
+    /// Sets the user.
+    pub fn user(mut self, user: &str) -> TestImage {
         self.image.config.run.user = user.to_string();
         self
     }
 
-    /// The same with a working directory.
-    pub fn workdir(mut self, directory: &str) -> Made {
+    /// Sets the working directory.
+    pub fn workdir(mut self, directory: &str) -> TestImage {
         self.image.config.run.working_dir = directory.to_string();
         self
     }
 
-    /// The same with one variable more, `NAME=value`.
-    pub fn env(mut self, pair: &str) -> Made {
+    /// Adds an environment variable, `NAME=value`.
+    pub fn env(mut self, pair: &str) -> TestImage {
         env(&mut self.image, pair);
         self
     }
 
-    /// The same with a command.
-    pub fn cmd(mut self, words: &[&str]) -> Made {
+    /// Sets the command.
+    pub fn cmd(mut self, words: &[&str]) -> TestImage {
         cmd(&mut self.image, words);
         self
     }
@@ -127,7 +127,7 @@ impl Made {
     }
 }
 
-/// The merged view of files that are given as lines. A wrong line is the test's own fault and panics.
+/// The merged view of the files that the lines describe. Panics if a line is invalid.
 pub fn view(lines: &str) -> View {
     let mut layers = vec![layer()];
     for line in lines.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
@@ -240,7 +240,7 @@ fn word<'a>(rest: &mut &'a str) -> &'a str {
     word
 }
 
-/// What stands between quotes; `\n`, `\r`, `\t`, `\0` and `\xHH` as in Rust.
+/// The text between double quotes, with the escapes `\n`, `\r`, `\t`, `\0` and `\xHH`.
 fn unquote(text: &str) -> Vec<u8> {
     let inner = text.trim().strip_prefix('"').unwrap_or_else(|| panic!("no quotes: {text}"));
     let mut out = Vec::new();
@@ -266,7 +266,7 @@ fn unquote(text: &str) -> Vec<u8> {
     panic!("a quote is not closed: {text}")
 }
 
-/// An ELF file from the words behind an `e` line's path.
+/// An ELF file from the words after the path of an `e` line.
 pub fn elf(words: &str) -> Elf {
     let mut elf =
         Elf { is_64: true, is_big_endian: false, machine: 62, kind: 3, interpreter: None, dynamic: Dynamic::None };
@@ -302,8 +302,8 @@ pub fn elf(words: &str) -> Elf {
 }
 
 #[test]
-fn lines_say_what_the_files_are() {
-    let made = Made::of(
+fn lines_describe_files() {
+    let made = TestImage::new(
         r##"
         f 0755 0:0 app/run "#!/bin/sh\n\x41\"\0"
         u 0644 1:2 app/data 1000

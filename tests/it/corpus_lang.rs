@@ -37,7 +37,7 @@ fn told(view: &View, need: Need) -> String {
     match need {
         Need::Met(node) => format!("/{}", String::from_utf8_lossy(&view.path(node))),
         Need::Unmet(lack) => format!("NO {}", lack.what),
-        Need::Open(undecided) => format!("? {}", undecided.reason),
+        Need::Undecided(undecided) => format!("? {}", undecided.reason),
     }
 }
 
@@ -59,8 +59,8 @@ fn modules_of_python_images() {
         (
             "backend-spec:1.0",
             "/usr/local/bin/python3.13",
-            "NO there is no module uvicorn on sys.path: /root/.local/lib/python3.13/site-packages/uvicorn is there, but that \
-             is not on sys.path of uid 1000 (app), whose HOME is /home/app and who may not enter /root (mode 0700, owner 0:0)",
+            "NO there is no module uvicorn on sys.path: /root/.local/lib/python3.13/site-packages/uvicorn exists, but it is \
+             not on the sys.path of uid 1000 (app), whose HOME is /home/app and who can't traverse /root (mode 0700, owner 0:0)",
         ),
     ] {
         let examined = examined(&corpus, name);

@@ -100,9 +100,12 @@ fn commands_do_what_they_did_when_the_images_ran() {
     let backend = examined(&reference(&corpus, "backend-spec:1.0"));
     let (start, health) = proofs(&backend, Capabilities::Docker);
     let said = |proof: &Proof| proof.faults.iter().map(|fault| fault.what.clone()).collect::<Vec<_>>().join("\n");
-    assert!(said(&start).contains("/root/.local/bin/uvicorn lies behind /root (mode 0700, owner 0:0)"), "{start:#?}");
+    assert!(
+        said(&start).contains("/root/.local/bin/uvicorn: it can't traverse /root (mode 0700, owner 0:0)"),
+        "{start:#?}"
+    );
     let health = said(&health.unwrap());
-    assert!(health.contains("`curl`") && health.contains("/root/.local/bin was passed over"), "{health}");
+    assert!(health.contains("`curl`") && health.contains("can't look in /root/.local/bin"), "{health}");
     // Without capabilities, the runtime does not reach the program either.
     let root_bin = examined(&reference(&corpus, "root-bin:1.0"));
     assert_eq!(verdict(&proofs(&root_bin, Capabilities::None).0), "fails");

@@ -270,7 +270,7 @@ fn python_imports_what_is_said_and_nothing_else() {
                     match need {
                         Need::Met(_) if ran => met += 1,
                         Need::Unmet(_) if !ran => unmet += 1,
-                        Need::Open(_) => {}
+                        Need::Undecided(_) => {}
                         need => wrong.push(format!("{words:?} in {}: {need:?}, really: {told}", start.cwd)),
                     }
                 }
@@ -395,7 +395,7 @@ fn node_and_npm_run_what_is_said_and_nothing_else() {
                 "node" => node::command(&process, &words).needs(&process),
                 _ => packages::run(&process, &words[0], &words[1..]).unwrap().err().into_iter().collect(),
             };
-            let open = needs.iter().any(|need| matches!(need, Need::Open(_)));
+            let open = needs.iter().any(|need| matches!(need, Need::Undecided(_)));
             let fails = needs.iter().any(|need| matches!(need, Need::Unmet(_)));
             let (really, told) = bench.run(cwd, &env, &words);
             if really {

@@ -1,7 +1,7 @@
-//! `/etc/ld.so.cache`: which file a library's name stands for, as ldconfig(8) wrote it down.
+//! `/etc/ld.so.cache`: the files for each library name, as ldconfig(8) recorded them.
 //!
-//! In: the file's bytes. Out: the files for a name. The format is glibc's (sysdeps/generic/dl-cache.h): a header, entries
-//! of 24 bytes sorted by name, strings; the older format may stand before it. Not here: whether those files are there.
+//! In: the file's bytes. Out: the files for a name. The format is glibc's (sysdeps/generic/dl-cache.h): a header,
+//! entries of 24 bytes sorted by name, strings; the older format may come before it. Not here: whether the files exist.
 
 use crate::limits;
 
@@ -9,39 +9,39 @@ const OLD_MAGIC: &[u8] = b"ld.so-1.7.0";
 const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
 const HEADER: usize = 48;
 const ENTRY: usize = 24;
-/// A name or path; the cache is a stranger's, too.
+/// The longest name or path; the cache is untrusted input.
 const NAME_MAX: usize = 4096;
 
 /// A cache.
 pub struct Cache<'a> {
-    /// From the new format's header on: offsets count from there.
+    /// The file from the new format's header on; offsets are relative to it.
     bytes: &'a [u8],
     count: usize,
     is_big_endian: bool,
 }
 
-/// One of the files for a name.
+/// A file for a name.
 pub struct Listed<'a> {
     pub path: &'a [u8],
-    /// It is for CPUs with certain features only.
+    /// Only for CPUs with certain features.
     pub is_for_some_cpus: bool,
 }
 
 impl<'a> Cache<'a> {
-    /// Reads the header; `None` where ld.so would ignore the file.
+    /// Reads the header; `None` if ld.so would ignore the file.
     pub fn read(bytes: &'a [u8], is_big_endian: bool) -> Option<Cache<'a>> {
         let mut start = 0;
         if bytes.starts_with(OLD_MAGIC) {
             let count = number(bytes, 12, is_big_endian)? as usize;
             let end = count.checked_mul(12)?.checked_add(16)?;
-            // The new header is aligned to its widest field: 8 bytes, or 4 where the machine says so.
+            // The new header is aligned to its widest field: 8 bytes, or 4 on some machines.
             start = [end.checked_next_multiple_of(8)?, end.checked_next_multiple_of(4)?]
                 .into_iter()
                 .find(|&at| bytes.get(at..).is_some_and(|rest| rest.starts_with(MAGIC)))?;
         }
         let bytes = bytes.get(start..).filter(|bytes| bytes.starts_with(MAGIC))?;
         let count = number(bytes, MAGIC.len(), is_big_endian)? as usize;
-        // The low bits of the flags are the byte order: 0 not told, 2 little, 3 big.
+        // The low bits of the flags are the byte order: 0 unset, 2 little, 3 big.
         let order = bytes.get(28)? & 3;
         if order != 0 && order != 2 + u8::from(is_big_endian) {
             return None;
@@ -52,7 +52,7 @@ impl<'a> Cache<'a> {
 
     /// The files for a name, in the cache's order; the first [`limits::CACHE_ENTRIES`] of them.
     pub fn find(&self, name: &[u8]) -> Vec<Listed<'a>> {
-        // Sorted from the last to the first.
+        // Sorted in descending order.
         let (mut from, mut to) = (0, self.count);
         while from < to {
             let middle = from + (to - from) / 2;
@@ -68,8 +68,8 @@ impl<'a> Cache<'a> {
             && self.name(from).is_some_and(|key| compare(name, key).is_eq())
         {
             let entry = HEADER + from * ENTRY;
-            // The type's low byte: 1 for any ELF library, 3 for one of glibc's; the rest tells machines apart, and so do
-            // the files themselves.
+            // The low byte of the flags is the type: 1 for any ELF library, 3 for glibc's. The rest is the machine,
+            // which the files themselves tell too.
             let is_elf =
                 number(self.bytes, entry, self.is_big_endian).is_some_and(|flags| matches!(flags & 0xff, 1 | 3));
             let features = self.bytes.get(entry + 16..entry + 24);
@@ -85,7 +85,7 @@ impl<'a> Cache<'a> {
         self.string(HEADER + index * ENTRY + 4)
     }
 
-    /// The string whose offset stands here.
+    /// The string whose offset is at `at`.
     fn string(&self, at: usize) -> Option<&'a [u8]> {
         let rest = self.bytes.get(number(self.bytes, at, self.is_big_endian)? as usize..)?;
         let rest = &rest[..rest.len().min(NAME_MAX)];
@@ -93,7 +93,8 @@ impl<'a> Cache<'a> {
     }
 }
 
-/// The order of names in a cache: runs of digits count as numbers, and stand behind letters (glibc, `_dl_cache_libcmp`).
+/// The order of names in a cache: runs of digits compare as numbers, and sort after letters (glibc,
+/// `_dl_cache_libcmp`).
 fn compare(a: &[u8], b: &[u8]) -> std::cmp::Ordering {
     let (mut a, mut b) = (a, b);
     let digit = |text: &[u8]| text.first().is_some_and(u8::is_ascii_digit);
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_found_in_both_formats() {
+    fn finds_names_in_both_formats() {
         let names: Vec<(String, String)> = (0..40).map(|n| (format!("lib{n}.so.{n}"), format!("/lib/{n}"))).collect();
         let mut entries: Vec<(&str, &str, u64)> = names.iter().map(|(name, path)| (&name[..], &path[..], 0)).collect();
         entries.push(("lib7.so.7", "/hwcaps/7", 1 << 62));
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_count_as_numbers() {
+    fn compares_digits_as_numbers() {
         assert_eq!(compare(b"lib10", b"lib9"), Ordering::Greater);
         assert_eq!(compare(b"lib1", b"liba"), Ordering::Greater);
         assert_eq!(compare(b"liba", b"lib"), Ordering::Greater);
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_or_forged_is_no_cache_or_finds_nothing() {
+    fn survives_truncated_and_forged_caches() {
         let bytes = cache(&[("liba.so", "/lib/liba.so", 0)], true);
         for len in 0..bytes.len() {
             if let Some(cache) = Cache::read(&bytes[..len], false) {

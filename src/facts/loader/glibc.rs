@@ -48,18 +48,18 @@ struct Glibc<'a> {
     cache: Result<Option<Cache<'a>>, Undecided>,
 }
 
-/// A list of directories, as it stands.
+/// A list of directories, unexpanded.
 struct List<'a> {
     text: &'a [u8],
     separators: &'static [u8],
-    /// Whose `$ORIGIN` is meant.
+    /// The object that `$ORIGIN` refers to.
     object: usize,
 }
 
 /// The directories that are built into a loader.
 struct Defaults {
     directories: Vec<Vec<u8>>,
-    /// Directories that other builds have, whose loader may have been put in the same place.
+    /// Directories of other builds, whose loader may be installed at the same path.
     perhaps: Vec<Vec<u8>>,
     /// `$LIB`.
     lib: Option<Vec<u8>>,
@@ -77,8 +77,8 @@ impl<'a> Glibc<'a> {
         }
     }
 
-    /// `LD_PRELOAD` and `/etc/ld.so.preload`. What is not there is told by ld.so and left out; what is there can be what a
-    /// library asks for later.
+    /// `LD_PRELOAD` and `/etc/ld.so.preload`. ld.so warns about missing files and skips them; loaded ones can satisfy
+    /// what a library needs later.
     fn preload(&self, linker: &mut Linker<'_, 'a>) {
         let process = linker.process;
         let variable = process.variables.get("LD_PRELOAD").filter(|_| !linker.secure).unwrap_or_default();
@@ -95,14 +95,15 @@ impl<'a> Glibc<'a> {
         }
     }
 
-    /// `$ORIGIN`, `$LIB` and `$PLATFORM` spelled out (ld.so(8), "Dynamic string tokens"); `None` where ld.so leaves it out.
+    /// Expands `$ORIGIN`, `$LIB` and `$PLATFORM` (ld.so(8), "Dynamic string tokens"); `None` if ld.so skips the
+    /// directory.
     fn expand(&self, linker: &Linker<'_, '_>, object: usize, text: &[u8]) -> Result<Option<Vec<u8>>, Undecided> {
         if text.len() >= PATH_MAX {
             return Ok(None);
         }
         let unknown = |why: &str| Err(Undecided::unknowable(shown_bytes(text), why));
         if std::str::from_utf8(text).is_ok_and(|text| text.contains(OPEN)) {
-            return unknown("the variable's value is not known");
+            return unknown("the variable's value is unknown");
         }
         let mut out = Vec::new();
         let mut must_be_trusted = false;
@@ -127,9 +128,9 @@ impl<'a> Glibc<'a> {
                 }
                 b"LIB" => match &self.defaults.lib {
                     Some(lib) => out.extend_from_slice(lib),
-                    None => return unknown("what this loader puts for $LIB is not known"),
+                    None => return unknown("what this loader substitutes for $LIB is unknown"),
                 },
-                _ => return unknown("what a loader puts for $PLATFORM hangs on the CPU"),
+                _ => return unknown("what a loader substitutes for $PLATFORM depends on the CPU"),
             }
         }
         // `is_trusted_path_normalize`
@@ -140,7 +141,7 @@ impl<'a> Glibc<'a> {
         Ok((!must_be_trusted || is_trusted()).then_some(out))
     }
 
-    /// Looks in the directories of a list; `None` where the search goes on.
+    /// Looks in the directories of a list; `None` if the search goes on.
     fn try_list(
         &self,
         linker: &mut Linker<'_, 'a>,
@@ -186,7 +187,7 @@ impl<'a> Glibc<'a> {
             let has = |child: &NodeId| view.child(*child, name).is_some();
             if let Some(child) = view.children(node).filter(has).min() {
                 let directory = linker.process.name(child);
-                search.doubts.push(Undecided::unknowable(directory, "only some CPUs are given the libraries in there"));
+                search.doubts.push(Undecided::unknowable(directory, "only some CPUs use the libraries in it"));
             }
         }
         self.try_path(linker, in_directory(directory, name), search)
@@ -195,7 +196,7 @@ impl<'a> Glibc<'a> {
     fn try_path(&self, linker: &mut Linker<'_, 'a>, path: Vec<u8>, search: &mut Search) -> Option<Sought> {
         match linker.open(&path, search) {
             Tried::Elf(node, true) => Some(Sought::File(node, path)),
-            // Of another class or for another machine: passed over (`open_verify`).
+            // Of another class or for another machine: skipped (`open_verify`).
             Tried::Elf(_, false) | Tried::Absent => None,
             Tried::NoLibrary(node, what) => Some(Sought::Unusable(node, what)),
         }
@@ -228,7 +229,7 @@ impl<'a> Glibc<'a> {
             if listed.is_for_some_cpus {
                 if let Reach::Found(_) = linker.process.reach(listed.path) {
                     let path = shown_bytes(listed.path);
-                    search.doubts.push(Undecided::unknowable(path, "only some CPUs are given this library"));
+                    search.doubts.push(Undecided::unknowable(path, "only some CPUs use this library"));
                 }
                 continue;
             }
@@ -263,7 +264,7 @@ impl<'g, 'a> Loader<'g, 'a> for Glibc<'a> {
         let runpath = asking.and_then(|linking| linking.runpath.as_deref());
         let mut lists = Vec::new();
         if runpath.is_none() {
-            // Of the one that asks and of those that brought it in; each without where it has a RUNPATH.
+            // The RPATH of the object that needs it and of those that loaded it, except objects with a RUNPATH.
             let mut next = Some(asker);
             while let Some(object) = next {
                 let linking = linker.objects[object].linking().filter(|linking| linking.runpath.is_none());
@@ -292,12 +293,12 @@ impl<'g, 'a> Loader<'g, 'a> for Glibc<'a> {
         }
         for directory in &self.defaults.perhaps {
             if let Tried::Elf(_, true) = linker.open(&in_directory(directory, name), search) {
-                let why = "whether this loader looks there hangs on how it was built";
+                let why = "whether this loader searches it depends on how it was built";
                 search.doubts.push(Undecided::unknowable(shown_bytes(directory), why));
             }
         }
         if self.defaults.directories.is_empty() {
-            let why = "the directories that are built into this loader are not known";
+            let why = "this loader's built-in directories are unknown";
             search.doubts.push(Undecided::unknowable("ld.so", why));
         }
         Sought::Nowhere
@@ -305,8 +306,8 @@ impl<'g, 'a> Loader<'g, 'a> for Glibc<'a> {
 }
 
 impl Defaults {
-    /// Told by where the loader lies: Debian and Ubuntu keep it in a directory named for the machine, Fedora and SUSE in
-    /// `lib64`, Arch in `lib`.
+    /// Derived from where the loader is: in a directory named after the machine on Debian and Ubuntu, in `lib64` on
+    /// Fedora and SUSE, in `lib` on Arch.
     fn of(process: &ProcessContext<'_>, interpreter: NodeId) -> Defaults {
         let place = process.view.path(interpreter);
         let directory = path::parent(&place);
@@ -323,12 +324,12 @@ impl Defaults {
             _ if directory == b"lib" => {
                 out.directories.extend(both(b"lib"));
                 out.directories.extend(both(b"lib64"));
-                // Where the machine has 64 bits, this may as well be lib64.
+                // On a 64-bit machine, this may be lib64 as well.
                 out.lib = None;
             }
             _ => out.lib = None,
         }
-        // A loader that was copied here alone still looks where its distribution has its libraries.
+        // A loader that was copied here on its own still looks in its distribution's directories.
         for lib in both(b"lib") {
             if let Resolved::Found(node) = process.view.resolve(&lib, true) {
                 let names = process.view.children(node).map(|child| process.view.name(child));
@@ -345,7 +346,7 @@ fn is_triplet(name: &[u8]) -> bool {
     !name.contains(&b'/') && name.windows(7).any(|part| part == b"-linux-")
 }
 
-/// What a file holds, where the process may read it.
+/// The contents of a file, if the process can read it.
 fn content<'a>(process: &ProcessContext<'a>, path: &[u8]) -> Result<Option<&'a [u8]>, Undecided> {
     match process.reach(path) {
         Reach::Found(node) if process.view.stat(node).is_some_and(|stat| stat.kind == Kind::File) => {
@@ -355,12 +356,12 @@ fn content<'a>(process: &ProcessContext<'a>, path: &[u8]) -> Result<Option<&'a [
                 Access::Unknown => Err(process.unknown_rights(node)),
             }
         }
-        Reach::Open(doubt) => Err(process.doubt(shown_bytes(path), doubt)),
+        Reach::Unknown(doubt) => Err(process.unknown_reach(shown_bytes(path), doubt)),
         _ => Ok(None),
     }
 }
 
-/// The token behind a `$`, and what follows it (glibc, `is_dst`).
+/// The token after a `$`, and what follows it (glibc, `is_dst`).
 fn token(text: &[u8]) -> Option<(&'static [u8], &[u8])> {
     const TOKENS: [&[u8]; 3] = [b"ORIGIN", b"PLATFORM", b"LIB"];
     let inner = text.strip_prefix(b"{");

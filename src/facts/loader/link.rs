@@ -1,6 +1,6 @@
 //! The objects of a process as its loader gathers them: breadth first, each once.
 //!
-//! What both loaders share. Not here: where they look (`glibc`, `musl`), why something was not found (`why`).
+//! Shared by both loaders. Not here: where they look (`glibc`, `musl`), why something was not found (`why`).
 
 use crate::facts::access;
 use crate::facts::access::Access;
@@ -28,15 +28,15 @@ use std::collections::HashSet;
 /// The program, or a library.
 pub struct Object<'a> {
     pub node: NodeId,
-    /// As the loader spelled it to open it; `$ORIGIN` is its directory.
+    /// The path with which the loader opened it; `$ORIGIN` is its directory.
     pub path: Vec<u8>,
     pub elf: &'a Elf,
-    /// The object that asked for it first; none for the program.
+    /// The object that needed it first; `None` for the program.
     pub loader: Option<usize>,
 }
 
 impl<'a> Object<'a> {
-    /// Its dynamic section, where it has one that was read.
+    /// Its dynamic section, if it has one that was read.
     pub fn linking(&self) -> Option<&'a Linking> {
         match &self.elf.dynamic {
             Dynamic::Read(linking) => Some(linking),
@@ -45,9 +45,9 @@ impl<'a> Object<'a> {
     }
 }
 
-/// A path with its NUL, as long as open(2) takes it.
+/// The longest path that open(2) accepts, including its NUL.
 pub const PATH_MAX: usize = 4096;
-/// Of more lacks it is not looked for what lies elsewhere in the image: that takes a walk over all of it.
+/// The number of missing libraries that are searched for elsewhere in the image, which takes a walk over all of it.
 const EXPLAINED: usize = 8;
 
 /// The program's place in [`Linker::objects`].
@@ -61,54 +61,54 @@ pub struct Linker<'g, 'a> {
     pub loaded: Loaded,
     names: HashMap<Vec<u8>, usize>,
     inodes: HashMap<u32, usize>,
-    /// Names that were sought in vain, so that each is told once.
+    /// Names that were not found, so that each is reported once.
     failed: HashSet<Vec<u8>>,
-    /// Libraries that were told.
+    /// Libraries that are already in `loaded`.
     told: HashSet<NodeId>,
     /// The loader's own file, which needs nothing.
     own: Option<usize>,
     tries: usize,
 }
 
-/// How the search for one name went.
+/// What the search for one name came across.
 #[derive(Default)]
 pub struct Search {
-    /// Why it may be somewhere after all.
+    /// Why it may exist after all.
     pub doubts: Vec<Undecided>,
-    /// Files of that name that were passed over: path, what blocks, why (a clause).
+    /// Files with that name that were skipped: path, file or directory responsible, reason (a predicate).
     pub passed: Vec<(Vec<u8>, NodeId, String)>,
 }
 
-/// What a search came to.
+/// The result of a search.
 pub enum Sought {
-    /// It is loaded already.
+    /// It is already loaded.
     Loaded(usize),
     /// This file, under this path.
     File(NodeId, Vec<u8>),
-    /// A file that ends the search, and that no loader can use: the whole clause.
+    /// A file that ends the search but can't be used; the reason as a clause.
     Unusable(NodeId, String),
-    /// Nothing anywhere.
+    /// Not found.
     Nowhere,
 }
 
-/// What opening one path came to.
+/// The result of opening a path.
 pub enum Tried {
-    /// An ELF file that may be read, for this machine or not.
+    /// A readable ELF file, and whether it is for this machine.
     Elf(NodeId, bool),
-    /// Nothing that could be read; the search goes on.
+    /// Nothing readable; the search goes on.
     Absent,
-    /// A file that is no library: the clause.
+    /// A file that is not a library; the reason as a clause.
     NoLibrary(NodeId, String),
 }
 
 /// Where one loader looks.
 pub trait Loader<'g, 'a> {
-    /// Seeks a name that an object asks for.
+    /// Finds a name that an object needs.
     fn find(&self, linker: &mut Linker<'g, 'a>, asker: usize, name: &[u8], search: &mut Search) -> Sought;
 }
 
 impl<'g, 'a> Linker<'g, 'a> {
-    /// With the program alone.
+    /// A linker that has loaded only the program.
     pub fn new(
         process: &'g ProcessContext<'a>,
         secure: bool,
@@ -160,7 +160,7 @@ impl<'g, 'a> Linker<'g, 'a> {
         }
     }
 
-    /// The object that is known under a name.
+    /// The object with a name.
     pub fn known(&self, name: &[u8]) -> Option<usize> {
         self.names.get(name).copied()
     }
@@ -179,11 +179,15 @@ impl<'g, 'a> Linker<'g, 'a> {
                 }
                 Dynamic::Broken(why) => {
                     let name = self.process.name(object.node);
-                    self.loaded.open.push(Undecided::unknowable(name, format!("which libraries it needs: {why}")));
+                    self.loaded
+                        .open
+                        .push(Undecided::unknowable(name, format!("the libraries it needs are unknown: {why}")));
                 }
                 Dynamic::Unread(why) => {
                     let name = self.process.name(object.node);
-                    self.loaded.open.push(Undecided::denied(name, format!("which libraries it needs: {why}")));
+                    self.loaded
+                        .open
+                        .push(Undecided::denied(name, format!("the libraries it needs are unknown: {why}")));
                 }
                 Dynamic::None => {}
             }
@@ -212,7 +216,12 @@ impl<'g, 'a> Linker<'g, 'a> {
             Sought::Nowhere => match search.doubts.into_iter().next() {
                 Some(doubt) => {
                     self.failed.insert(name.to_vec());
-                    let reason = format!("where {} is found: {}: {}", shown_bytes(name), doubt.subject, doubt.reason);
+                    let reason = format!(
+                        "the location of {} is unknown: {}: {}",
+                        shown_bytes(name),
+                        doubt.subject,
+                        doubt.reason
+                    );
                     let asker = self.process.name(self.objects[asker].node);
                     self.loaded.open.push(Undecided { subject: asker, reason, cause: doubt.cause });
                 }
@@ -255,12 +264,15 @@ impl<'g, 'a> Linker<'g, 'a> {
         }
     }
 
-    /// Takes one step of the bound; where none is left, what is sought stays open.
+    /// Counts one step towards the limit; beyond it, the search becomes undecided.
     pub fn spend(&mut self, what: &[u8], search: &mut Search) -> bool {
         self.tries += 1;
         let is_left = self.tries <= limits::LOADER_TRIES && self.objects.len() <= limits::LOADER_OBJECTS;
         if !is_left {
-            search.doubts.push(Undecided::denied(shown_bytes(what), "over the limit (loader tries, loader objects)"));
+            search.doubts.push(Undecided::denied(
+                shown_bytes(what),
+                "the search is over the limit (loader tries, loader objects)",
+            ));
         }
         is_left
     }
@@ -274,15 +286,15 @@ impl<'g, 'a> Linker<'g, 'a> {
         }
         let node = match process.reach(path) {
             Reach::Found(node) => node,
-            Reach::Open(doubt) => {
-                search.doubts.push(process.doubt(subject(), doubt));
+            Reach::Unknown(doubt) => {
+                search.doubts.push(process.unknown_reach(subject(), doubt));
                 return Tried::Absent;
             }
-            Reach::Closed(directory) => {
-                // Whether it lies there at all is for the eyes of root.
+            Reach::Blocked(directory) => {
+                // Ignore permissions, as root would, to see whether it exists.
                 if let Resolved::Found(_) = process.view.resolve(&process.absolute(path), true) {
                     let why =
-                        format!("lies behind {}, which {} may not enter", process.describe(directory), process.who());
+                        format!("is unreachable: {} can't traverse {}", process.who(), process.describe(directory));
                     search.passed.push((path.to_vec(), directory, why));
                 }
                 return Tried::Absent;
@@ -294,7 +306,7 @@ impl<'g, 'a> Linker<'g, 'a> {
             Access::No => {
                 let stat = process.view.stat(node);
                 let mode = stat.map_or(0, |stat| stat.mode);
-                let why = format!("may not be read by {} (mode {mode:04o})", process.who());
+                let why = format!("can't be read by {} (mode {mode:04o})", process.who());
                 search.passed.push((path.to_vec(), node, why));
                 return Tried::Absent;
             }
@@ -305,21 +317,21 @@ impl<'g, 'a> Linker<'g, 'a> {
         }
         let no_library = |what: &str| Tried::NoLibrary(node, format!("{} {what}", subject()));
         if process.view.stat(node).is_none_or(|stat| stat.kind != Kind::File) {
-            return no_library("is no regular file");
+            return no_library("is not a regular file");
         }
         match process.view.head(node) {
             Some(Head::Elf(elf)) if !fits(self.objects[PROGRAM].elf, elf) => {
                 search.passed.push((path.to_vec(), node, format!("is for {}", machine_name(elf))));
                 Tried::Elf(node, false)
             }
-            Some(Head::Elf(elf)) if elf.dynamic == Dynamic::None => no_library("is no shared library"),
+            Some(Head::Elf(elf)) if elf.dynamic == Dynamic::None => no_library("is not a shared library"),
             Some(Head::Elf(_)) => Tried::Elf(node, true),
             Some(Head::BrokenElf(why)) => {
-                // It ends the search only where its header is sound enough to be for this machine.
+                // ld.so only ends the search if the header is intact enough to be for this machine.
                 search.passed.push((path.to_vec(), node, format!("is a broken ELF file: {why}")));
                 Tried::Absent
             }
-            Some(Head::Script(_)) | None => no_library("is no ELF file"),
+            Some(Head::Script(_)) | None => no_library("is not an ELF file"),
             Some(Head::Unread(why)) => {
                 search.doubts.push(Undecided::denied(subject(), *why));
                 Tried::Absent
@@ -328,7 +340,7 @@ impl<'g, 'a> Linker<'g, 'a> {
     }
 }
 
-/// `directory/name`, as loaders put them together.
+/// `directory/name`, as loaders join them.
 pub fn in_directory(directory: &[u8], name: &[u8]) -> Vec<u8> {
     match directory {
         b"" => name.to_vec(),

@@ -1,8 +1,8 @@
-//! What starting an ELF program takes besides its own file: the loader that it names, the libraries that this loader will
-//! find for it, and the versions that these must have.
+//! What starting an ELF program takes besides its own file: its loader, the libraries that this loader finds, and their
+//! symbol versions.
 //!
-//! In: the merged view, the process, a program's head. Out: [`Loaded`]: what was found, what certainly is not there, what
-//! stays open. What a program loads later by itself (dlopen) is never judged. Not here: finding the program (`proof`).
+//! In: the merged view, the process, a program's head. Out: [`Loaded`]: what was found, what is certainly missing, what
+//! is undecided. What a program loads later by itself (dlopen) isn't checked. Not here: finding the program (`proof`).
 
 mod cache;
 mod glibc;
@@ -33,17 +33,17 @@ use crate::view::View;
 /// What starting an ELF program takes besides the file itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Loaded {
-    /// Its `PT_INTERP`, where it names one that is there.
+    /// Its `PT_INTERP`, if that exists.
     pub interpreter: Option<NodeId>,
-    /// The libraries as they are loaded, by the names that ask for them.
+    /// The libraries in the order they are loaded, with the names that need them.
     pub libraries: Vec<(Vec<u8>, NodeId)>,
     /// What certainly keeps it from starting.
     pub lacks: Vec<Missing>,
-    /// What the bytes do not say.
+    /// What could not be decided.
     pub open: Vec<Undecided>,
 }
 
-/// Whose loader a path names.
+/// The C library that a loader belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Libc {
     Glibc,
@@ -59,8 +59,9 @@ impl Libc {
     }
 }
 
-/// Loads a program as the kernel and its loader do. `kernel` is who opens the program and its `PT_INTERP`, before the
-/// process is [`ProcessContext::actor`]; `secure` says that the kernel sets AT_SECURE (ld.so(8), "Secure-execution mode").
+/// Loads a program as the kernel and its loader do. `kernel` is the process that opens the program and its `PT_INTERP`,
+/// before it becomes [`ProcessContext::actor`]; `secure` says that the kernel sets AT_SECURE (ld.so(8),
+/// "Secure-execution mode").
 pub fn load(process: &ProcessContext<'_>, program: NodeId, kernel: &Actor, secure: bool) -> Loaded {
     let mut loaded = Loaded::default();
     let elf = match process.view.head(program) {
@@ -89,20 +90,20 @@ pub fn load(process: &ProcessContext<'_>, program: NodeId, kernel: &Actor, secur
         Some(Libc::Musl) => musl::load(Linker::new(process, secure, loaded, program, elf), path, interpreter),
         None => {
             let loader = format!("/{}", shown_bytes(path.strip_prefix(b"/").unwrap_or(path)));
-            loaded.open.push(Undecided::unknowable(loader, "where this loader looks for libraries is not known here"));
+            loaded.open.push(Undecided::unknowable(loader, "where this loader looks for libraries is unknown"));
             loaded
         }
     }
 }
 
-/// Whether the kernel of an architecture, in Go's words, runs the program; `None` where that hangs on the kernel. Programs
-/// of 386 run on amd64.
+/// Whether a kernel for an architecture (Go's names) runs the program; `None` if that depends on the kernel. Programs
+/// for 386 run on amd64.
 pub fn machine_fits(elf: &Elf, architecture: &str) -> Option<bool> {
     let is = |machine: u16, is_64: bool, is_big_endian: bool| {
         elf.machine == machine && elf.is_64 == is_64 && elf.is_big_endian == is_big_endian
     };
     let (native, perhaps) = match architecture {
-        // The second is x32, which few kernels are built with.
+        // The second is x32, which few kernels support.
         "amd64" => (is(62, true, false) || is(3, false, false), is(62, false, false)),
         "386" => (is(3, false, false), elf.machine == 62),
         "arm64" => (is(183, true, false), is(40, false, false)),
@@ -160,13 +161,10 @@ fn interpreter(
     let lack = |what: String, place| Stop::Missing(Missing { subject: name.clone(), what, place });
     let node = match process.reach_as(kernel, path) {
         Reach::Found(node) => node,
-        Reach::Open(doubt) => return Err(Stop::Open(process.doubt(name, doubt))),
-        Reach::Closed(directory) => {
-            let what = format!(
-                "the loader {name} lies behind {}, which {} may not enter",
-                process.describe(directory),
-                who(kernel)
-            );
+        Reach::Unknown(doubt) => return Err(Stop::Open(process.unknown_reach(name, doubt))),
+        Reach::Blocked(directory) => {
+            let blocking = process.describe(directory);
+            let what = format!("{} can't reach the loader {name}: it can't traverse {blocking}", who(kernel));
             return Err(lack(what, Some(directory)));
         }
         Reach::Missing(_) | Reach::Loop | Reach::NotDirectory | Reach::TooLong => {
@@ -175,12 +173,12 @@ fn interpreter(
     };
     let stat = process.view.stat(node);
     if stat.is_none_or(|stat| stat.kind != Kind::File) {
-        return Err(lack(format!("the loader {name} is no regular file"), Some(node)));
+        return Err(lack(format!("the loader {name} is not a regular file"), Some(node)));
     }
     match access::access(process.view, node, kernel, Want::Execute) {
         Access::Yes => {}
         Access::No => {
-            let what = format!("the loader {} may not be executed by {}", process.describe(node), who(kernel));
+            let what = format!("{} can't execute the loader {}", who(kernel), process.describe(node));
             return Err(lack(what, Some(node)));
         }
         Access::Unknown => return Err(Stop::Open(process.unknown_rights(node))),
@@ -189,7 +187,7 @@ fn interpreter(
         Some(Head::Elf(loader)) if fits(elf, loader) => Ok(node),
         Some(Head::Elf(loader)) => {
             let what = format!(
-                "the loader {name} is for {}, {} for {}",
+                "the loader {name} is for {}, but {} is for {}",
                 machine_name(loader),
                 process.name(program),
                 machine_name(elf)
@@ -198,13 +196,13 @@ fn interpreter(
         }
         Some(Head::BrokenElf(why)) => Err(lack(format!("the loader {name} is a broken ELF file: {why}"), Some(node))),
         Some(Head::Unread(why)) => Err(Stop::Open(Undecided::denied(name, *why))),
-        Some(Head::Script(_)) | None => Err(lack(format!("the loader {name} is no ELF file"), Some(node))),
+        Some(Head::Script(_)) | None => Err(lack(format!("the loader {name} is not an ELF file"), Some(node))),
     }
 }
 
-/// Says that a loader is not there, and which one is instead.
+/// The message for a missing loader, with the C library that the image has instead.
 fn missing(process: &ProcessContext<'_>, program: NodeId, path: &[u8], name: &str) -> String {
-    let what = format!("the loader {name} does not exist");
+    let what = format!("the loader {name} doesn't exist");
     let has = |libc: Libc| {
         [&b"lib"[..], b"lib64", b"usr/lib", b"usr/lib64"].iter().any(|directory| {
             match process.view.resolve(directory, true) {
@@ -222,7 +220,7 @@ fn missing(process: &ProcessContext<'_>, program: NodeId, path: &[u8], name: &st
                 return what;
             }
             format!(
-                "{what}: {} is linked for {}, and this image has {} only",
+                "{what}: {} is linked against {}, but this image has only {}",
                 process.name(program),
                 wanted.name(),
                 other.name()
@@ -232,7 +230,7 @@ fn missing(process: &ProcessContext<'_>, program: NodeId, path: &[u8], name: &st
     }
 }
 
-/// Whose loader it is by its file name: `ld-linux-x86-64.so.2`, `ld64.so.2` (ppc64le), `ld-musl-x86_64.so.1`.
+/// The C library of a loader, by its file name: `ld-linux-x86-64.so.2`, `ld64.so.2` (ppc64le), `ld-musl-x86_64.so.1`.
 fn libc(path: &[u8]) -> Option<Libc> {
     let name = path::base(path);
     if name.starts_with(b"ld-musl-") && name.ends_with(b".so.1") {
@@ -242,7 +240,7 @@ fn libc(path: &[u8]) -> Option<Libc> {
     glibc.iter().any(|start| name.starts_with(start)).then_some(Libc::Glibc)
 }
 
-/// Whether a loader stands alone, as glibc's does. Files of the same name that need libraries are something else (gcompat).
+/// Whether a loader needs no libraries, like glibc's. Files with the same name that do are something else (gcompat).
 fn needs_nothing(view: &View, loader: NodeId) -> bool {
     match view.head(loader) {
         Some(Head::Elf(elf)) => !matches!(&elf.dynamic, Dynamic::Read(linking) if !linking.needed.is_empty()),
@@ -250,7 +248,7 @@ fn needs_nothing(view: &View, loader: NodeId) -> bool {
     }
 }
 
-/// Whether one process can hold both.
+/// Whether one process can load both.
 fn fits(program: &Elf, library: &Elf) -> bool {
     program.machine == library.machine && program.is_64 == library.is_64
 }
@@ -265,7 +263,7 @@ mod tests {
     use crate::facts::testing::elf;
 
     #[test]
-    fn kernels_run_their_own_machines() {
+    fn matches_machines_to_architectures() {
         let fits = |words: &str, architecture: &str| machine_fits(&elf(words), architecture);
         assert_eq!(fits("machine=62", "amd64"), Some(true));
         assert_eq!(fits("machine=3 class=32", "amd64"), Some(true));
@@ -284,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn loaders_are_told_by_their_names() {
+    fn recognises_loaders_by_name() {
         for name in ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib64/ld64.so.2", "/lib/ld.so.1"] {
             assert_eq!(libc(name.as_bytes()), Some(Libc::Glibc), "{name}");
         }

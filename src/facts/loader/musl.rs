@@ -25,19 +25,19 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// The directories where no file says otherwise.
+/// The default directories.
 const DEFAULTS: &[u8] = b"/lib:/usr/local/lib:/usr/lib";
-/// Libraries that are the loader itself, whatever follows the dot.
+/// Prefixes of the libraries that are part of the loader itself.
 const OWN: [&[u8]; 7] = [b"libc.", b"libpthread.", b"librt.", b"libm.", b"libdl.", b"libutil.", b"libxnet."];
 
-/// Loads everything that a program needs. Versions are not looked at, as musl does not.
+/// Loads everything that a program needs. Like musl, ignores versions.
 pub fn load<'g, 'a>(mut linker: Linker<'g, 'a>, path: &[u8], interpreter: NodeId) -> Loaded {
     let own = linker.own(interpreter, path);
     let variable = |name: &str| linker.process.variables.get(name).filter(|_| !linker.secure).unwrap_or_default();
     let (environment, preload) = (variable("LD_LIBRARY_PATH").to_string(), variable("LD_PRELOAD"));
     let musl = Musl { own, environment, system: system(linker.process, path), paths: RefCell::default() };
     for name in preload.split(|c: char| c.is_ascii_whitespace() || c == ':').filter(|name| !name.is_empty()) {
-        // What is not there is left out without a word.
+        // musl silently skips missing files.
         if let Sought::File(node, path) = musl.find(&mut linker, PROGRAM, name.as_bytes(), &mut Search::default()) {
             linker.add(PROGRAM, name.as_bytes(), node, path, false);
         }
@@ -47,17 +47,17 @@ pub fn load<'g, 'a>(mut linker: Linker<'g, 'a>, path: &[u8], interpreter: NodeId
 }
 
 struct Musl {
-    /// The loader's own place among the objects.
+    /// The loader's own index in the objects.
     own: usize,
     environment: String,
-    /// What stands for the default directories.
+    /// The system's library directories.
     system: Result<Vec<u8>, Undecided>,
-    /// The search paths of objects that have been asked, spelled out; none where there is none to use.
+    /// The expanded search paths of objects, computed once; `None` if an object has none that is used.
     paths: RefCell<HashMap<usize, Option<Rc<[u8]>>>>,
 }
 
 impl Musl {
-    /// Looks in the directories of one list; `None` where the search goes on.
+    /// Looks in the directories of one list; `None` if the search goes on.
     fn try_list(&self, linker: &mut Linker<'_, '_>, list: &[u8], name: &[u8], search: &mut Search) -> Option<Sought> {
         for directory in list.split(|b| b":\n".contains(b)).filter(|directory| !directory.is_empty()) {
             if !linker.spend(name, search) {
@@ -71,7 +71,7 @@ impl Musl {
         None
     }
 
-    /// The first file that can be opened is taken, whatever it is.
+    /// Takes the first file that can be opened, whatever it is.
     fn try_path(&self, linker: &mut Linker<'_, '_>, path: Vec<u8>, search: &mut Search) -> Option<Sought> {
         match linker.open(&path, search) {
             Tried::Elf(node, true) => Some(Sought::File(node, path)),
@@ -103,7 +103,7 @@ impl<'g, 'a> Loader<'g, 'a> for Musl {
             return self.try_path(linker, name.to_vec(), search).unwrap_or(Sought::Nowhere);
         }
         if self.environment.contains(OPEN) {
-            search.doubts.push(Undecided::unknowable("LD_LIBRARY_PATH", "the variable's value is not known"));
+            search.doubts.push(Undecided::unknowable("LD_LIBRARY_PATH", "the variable's value is unknown"));
         } else if let Some(sought) = self.try_list(linker, self.environment.as_bytes(), name, search) {
             return sought;
         }
@@ -125,8 +125,8 @@ impl<'g, 'a> Loader<'g, 'a> for Musl {
     }
 }
 
-/// An object's own search path: RUNPATH if it has one, else RPATH, `$ORIGIN` spelled out. One with any other `$` is not
-/// used at all, nor one that becomes longer than any head is kept.
+/// An object's own search path: RUNPATH if it has one, else RPATH, with `$ORIGIN` expanded. `None` if it has another
+/// `$`, or becomes longer than [`limits::HEAD_BYTES`].
 fn rpath(linker: &Linker<'_, '_>, object: usize) -> Option<Vec<u8>> {
     let linking = linker.objects[object].linking()?;
     let list = linking.runpath.as_deref().or(linking.rpath.as_deref())?;
@@ -148,7 +148,7 @@ fn rpath(linker: &Linker<'_, '_>, object: usize) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// `/etc/ld-musl-ARCH.path`, beside the directory that the loader lies in; where there is none, the default directories.
+/// The directories in `etc/ld-musl-ARCH.path` beside the loader's directory, else the default ones.
 fn system(process: &ProcessContext<'_>, loader: &[u8]) -> Result<Vec<u8>, Undecided> {
     let name = path::base(loader);
     let arch = name.strip_prefix(b"ld-musl-").and_then(|rest| rest.strip_suffix(b".so.1")).unwrap_or_default();
@@ -161,7 +161,7 @@ fn system(process: &ProcessContext<'_>, loader: &[u8]) -> Result<Vec<u8>, Undeci
             Access::Unknown => Err(process.unknown_rights(node)),
         },
         Reach::Missing(_) => Ok(DEFAULTS.to_vec()),
-        Reach::Open(doubt) => Err(process.doubt(shown_bytes(&file), doubt)),
-        Reach::Loop | Reach::NotDirectory | Reach::TooLong | Reach::Closed(_) => Ok(Vec::new()),
+        Reach::Unknown(doubt) => Err(process.unknown_reach(shown_bytes(&file), doubt)),
+        Reach::Loop | Reach::NotDirectory | Reach::TooLong | Reach::Blocked(_) => Ok(Vec::new()),
     }
 }

@@ -1,7 +1,7 @@
-//! Whether each loaded library defines the versions that others want of it.
+//! Whether each loaded library defines the versions that others need from it.
 //!
-//! glibc, elf/dl-version.c: a version that a library does not define keeps the program from starting, unless it is weak or
-//! the library defines no versions at all; then ld.so warns. Not here: musl, which looks at no versions.
+//! glibc, elf/dl-version.c: a version that a library does not define keeps the program from starting, unless it is weak
+//! or the library defines no versions at all; then ld.so warns. Not here: musl, which ignores versions.
 
 use crate::facts::loader::link::Linker;
 use crate::facts::loader::link::Object;
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::HashSet;
 
-/// Checks all objects against each other. Of what one library lacks, the highest version is told.
+/// Checks all objects against each other. Reports the highest missing version of each library.
 pub fn check(linker: &mut Linker<'_, '_>) {
     let mut lacking: BTreeMap<usize, (&Object<'_>, &VersionNeed)> = BTreeMap::new();
     let mut defined: HashMap<usize, HashSet<&[u8]>> = HashMap::new();
@@ -38,12 +38,12 @@ pub fn check(linker: &mut Linker<'_, '_>) {
         let defines = versions(library).map_or(&[][..], |versions| &versions.defines);
         let (name, version) = (shown_bytes(&need.library), shown_bytes(&need.version));
         let what = format!(
-            "{} needs {version} of {name}, and {} defines {}",
+            "{} needs {version} of {name}, but {} {}",
             process.name(object.node),
             process.name(library.node),
             match latest(defines, &need.version) {
-                Some(latest) => format!("up to {}", shown_bytes(latest)),
-                None => "no such version".to_string(),
+                Some(latest) => format!("only goes up to {}", shown_bytes(latest)),
+                None => "doesn't define it".to_string(),
             }
         );
         Missing { subject: format!("{name} {version}"), what, place: Some(library.node) }
@@ -56,7 +56,7 @@ fn versions<'a>(object: &Object<'a>) -> Option<&'a Versions> {
     object.linking()?.versions.as_ref()
 }
 
-/// The highest of the versions that share a name with this one, where it is higher than all of them.
+/// The highest defined version with the same name, if the wanted one is higher.
 fn latest<'a>(defines: &'a [Box<[u8]>], wanted: &[u8]) -> Option<&'a [u8]> {
     let (name, wanted) = numbers(wanted)?;
     let known = defines.iter().filter_map(|version| Some((numbers(version)?, &version[..])));

@@ -1,4 +1,4 @@
-//! Why a library was not found, in words: what was passed over, and where a file of its name lies that nobody looks at.
+//! The message for a library that was not found: files that were skipped, or a file with its name elsewhere.
 //!
 //! Not here: the search itself.
 
@@ -12,10 +12,10 @@ use crate::model::text::shown_bytes;
 use crate::view::NodeId;
 use crate::view::Resolved;
 
-/// Files that say where else to look, followed from one to the next.
+/// The most `ld.so.conf` files that are followed.
 const INCLUDES: usize = 64;
 
-/// The clause for a name that nothing was found for, and what lies wrong.
+/// The clause for a name that was not found, and the file or directory responsible.
 pub fn nowhere(
     linker: &Linker<'_, '_>,
     asker: usize,
@@ -26,10 +26,10 @@ pub fn nowhere(
     let asker = linker.process.name(linker.objects[asker].node);
     let library = shown_bytes(name);
     let what = match name.contains(&b'/') {
-        true => format!("{asker} needs {library}, which does not exist"),
-        false => format!("{asker} needs {library}, which is in no directory that its loader searches"),
+        true => format!("{asker} needs {library}, which doesn't exist"),
+        false => format!("{asker} needs {library}, which is not in any directory that its loader searches"),
     };
-    // What stands in the way says more than what is for another machine.
+    // A blocked file explains more than one for another machine.
     let worst = passed.iter().find(|(.., why)| !why.starts_with("is for")).or(passed.first());
     if let Some((path, place, why)) = worst {
         return (format!("{what}; {} {why}", shown_bytes(path)), Some(*place));
@@ -41,20 +41,20 @@ pub fn nowhere(
     let why = if configured(linker, directory) {
         match linker.process.view.resolve(b"etc/ld.so.cache", true) {
             Resolved::Found(_) => {
-                "ld.so.conf names its directory, but the cache is stale: /etc/ld.so.cache does not list it"
+                "the cache is stale: /etc/ld.so.cache doesn't list it, although ld.so.conf names its directory"
             }
-            _ => "ld.so.conf names its directory, but there is no /etc/ld.so.cache",
+            _ => "there is no /etc/ld.so.cache, although ld.so.conf names its directory",
         }
     } else {
-        "nothing names that directory"
+        "the loader is not configured to search that directory"
     };
-    (format!("{what}; there is {place}, but {why}"), Some(elsewhere))
+    (format!("{what}; {place} exists, but {why}"), Some(elsewhere))
 }
 
-/// A library of that name anywhere; the first by its path.
+/// A library with that name anywhere in the image; the first by path.
 fn elsewhere(linker: &Linker<'_, '_>, name: &[u8]) -> Option<NodeId> {
     let view = linker.process.view;
-    // An explanation is not worth the whole budget.
+    // An explanation must not use up the whole work limit.
     linker.process.facts.spend(view.places()).ok()?;
     let program = linker.objects[PROGRAM].elf;
     let is_library = |node: NodeId| matches!(view.head(node), Some(Head::Elf(elf)) if fits(program, elf));
@@ -83,7 +83,7 @@ fn configured(linker: &Linker<'_, '_>, directory: NodeId) -> bool {
         for line in bytes.split(|&b| b == b'\n') {
             let line = line.split(|&b| b == b'#').next().unwrap_or_default().trim_ascii();
             match line.strip_prefix(b"include").filter(|rest| rest.starts_with(b" ") || rest.starts_with(b"\t")) {
-                // What is left out is an explanation only.
+                // Only the explanation gets shorter.
                 Some(_) if todo.len() >= INCLUDES => return false,
                 Some(pattern) => {
                     let pattern = pattern.trim_ascii();
@@ -99,7 +99,7 @@ fn configured(linker: &Linker<'_, '_>, directory: NodeId) -> bool {
     false
 }
 
-/// The files that a pattern names, whose last part may hold one `*`.
+/// The files that match a pattern, whose last component may contain one `*`.
 fn matching(linker: &Linker<'_, '_>, pattern: &[u8]) -> Vec<Vec<u8>> {
     let view = linker.process.view;
     let name = path::base(pattern);

@@ -1,8 +1,8 @@
 //! What the kernel does with a file that is executed: `#!` lines, then an ELF program.
 //!
-//! execve(2), "Interpreter scripts"; fs/binfmt_script.c: the line ends within 256 bytes, everything behind the
-//! interpreter is one argument, and five scripts may stand behind each other. The kernel opens all of them as the process
-//! that executes; a script is opened once more by its interpreter, and by then as the user. Not here: what the program does.
+//! execve(2), "Interpreter scripts"; fs/binfmt_script.c: the line ends within 256 bytes, everything after the
+//! interpreter is one argument, and up to five scripts may be chained. The kernel opens all of them as the process that
+//! calls execve; the interpreter then opens its script again, as the user. Not here: what the program does.
 
 use crate::facts::access::Actor;
 use crate::facts::process::Need;
@@ -23,18 +23,19 @@ use crate::model::program::SCRIPT_HEAD_BYTES;
 use crate::model::text::shown;
 use crate::view::NodeId;
 
-/// Scripts that may stand behind each other (fs/exec.c, `exec_binprm`).
+/// The longest chain of scripts that Linux executes (fs/exec.c, `exec_binprm`).
 const SCRIPTS: usize = 5;
 
-/// What executing a file came to.
+/// The result of executing a file.
 pub enum Executed {
     /// This program runs.
     Started(Started),
-    /// A file that is neither a script with a `#!` line nor an ELF file: the kernel refuses it, a shell reads it as a script.
+    /// The file is neither a script with a `#!` line nor an ELF file: the kernel rejects it, a shell reads it as a
+    /// script.
     Plain(NodeId),
-    /// This interpreter runs, and cannot open its script; the proof says why.
+    /// The interpreter runs but can't open its script; the proof says why.
     Unread(Started),
-    /// It does not run, or it is not known; the proof says why.
+    /// It doesn't run, or that is undecided; the proof says why.
     Stopped,
 }
 
@@ -57,7 +58,7 @@ pub fn exec(
         match process.view.head(current.node) {
             None if scripts.is_empty() => return Executed::Plain(current.node),
             None => {
-                let what = format!("the interpreter {} is no program", process.name(current.node));
+                let what = format!("the interpreter {} is not a program", process.name(current.node));
                 proof.fault(process, broken(what, current.node));
                 return Executed::Stopped;
             }
@@ -76,7 +77,7 @@ pub fn exec(
                     let need = process.readable(script.path.as_bytes(), "the script");
                     if let Need::Unmet(lack) = need {
                         let what = format!("{}; {} opens it as that user", lack.what, quoted(&current.path));
-                        // The runtime's capabilities do not help then.
+                        // The runtime's capabilities don't help here.
                         proof.faults.retain(|fault| !fault.is_overridden);
                         proof.steps.retain(|step| step.sort != Sort::Overridden);
                         let place = lack.place.unwrap_or(script.node);
@@ -84,7 +85,7 @@ pub fn exec(
                         let fix = is_directory.then(|| lookup::enter(process, place));
                         proof.fault(process, Fault { what, fix, ..broken(String::new(), place) });
                         return Executed::Unread(Started { argv, path: current.path, program: current.node });
-                    } else if let Need::Open(question) = need {
+                    } else if let Need::Undecided(question) = need {
                         proof.open(question);
                     }
                 }
@@ -99,7 +100,7 @@ pub fn exec(
                         return Executed::Stopped;
                     }
                     Err(Bad::NoText) => {
-                        let reason = "its #! line names an interpreter in bytes that are no text";
+                        let reason = "the interpreter in its #! line is not valid UTF-8";
                         proof.open(Undecided::unknowable(process.name(current.node), reason));
                         return Executed::Stopped;
                     }
@@ -110,8 +111,10 @@ pub fn exec(
                     layer,
                 );
                 if scripts.len() == SCRIPTS {
-                    let what =
-                        format!("{} is the sixth script in a row, and Linux takes five", process.name(current.node));
+                    let what = format!(
+                        "{} is the sixth script in a chain of #! lines; Linux allows five",
+                        process.name(current.node)
+                    );
                     proof.fault(process, broken(what, current.node));
                     return Executed::Stopped;
                 }
@@ -128,11 +131,10 @@ pub fn exec(
                     }
                     Err(Miss::Fault(fault)) => {
                         let script = scripts.last().map_or(0, |script| script.node);
-                        let what = format!("the interpreter of {} is missing: {}", process.name(script), fault.what);
+                        let what = format!("the interpreter of {} can't be run: {}", process.name(script), fault.what);
                         let has_cr = line.program.ends_with('\r');
-                        let fix = has_cr.then(|| {
-                            format!("Store it with LF line ends: RUN sed -i 's/\\r$//' {}", process.name(script))
-                        });
+                        let fix = has_cr
+                            .then(|| format!("Use LF line endings: RUN sed -i 's/\\r$//' {}", process.name(script)));
                         proof.fault(process, Fault { what, fix, ..broken(String::new(), script) });
                         return Executed::Stopped;
                     }
@@ -142,7 +144,7 @@ pub fn exec(
     }
 }
 
-/// Says where only the runtime's capabilities reach a file.
+/// Reports a file that only the runtime's capabilities can reach.
 fn overridden(process: &ProcessContext<'_>, kernel: &Actor, word: &str, program: &Program, proof: &mut Proof) {
     if *kernel == process.actor {
         return;
@@ -161,12 +163,12 @@ struct Line {
     argument: Option<String>,
 }
 
-/// A `#!` line that names nothing to run.
+/// Why a `#!` line has no interpreter to run.
 #[derive(Debug, PartialEq, Eq)]
 enum Bad {
-    /// The kernel refuses it; a fragment behind "the #! line of X".
+    /// The kernel rejects it; a fragment that follows "the #! line of X".
     Refused(String),
-    /// The kernel takes any bytes for a name, and words are texts here.
+    /// The name is not UTF-8; the kernel accepts any bytes, but words are strings here.
     NoText,
 }
 
@@ -179,19 +181,19 @@ fn interpreter(head: &[u8]) -> Result<Line, Bad> {
     let start = line.iter().position(|b| !is_blank(b)).unwrap_or(line.len());
     let line = &line[start..];
     let name_end = line.iter().position(|b| is_blank(b) || *b == 0);
-    // A name that the 256 bytes cut off is refused; an argument is cut.
+    // A name that doesn't fit into the 256 bytes is rejected; an argument is truncated.
     if end.is_none() && head.len() >= SCRIPT_HEAD_BYTES && name_end.is_none() {
         return Err(Bad::Refused(format!("is longer than the {SCRIPT_HEAD_BYTES} bytes that Linux reads")));
     }
     let (name, rest) = line.split_at(name_end.unwrap_or(line.len()));
     if name.is_empty() {
-        return Err(Bad::Refused("names no interpreter".to_string()));
+        return Err(Bad::Refused("doesn't name an interpreter".to_string()));
     }
     let rest = rest.split(|&b| b == 0).next().unwrap_or_default();
     let rest = &rest[rest.iter().position(|b| !is_blank(b)).unwrap_or(rest.len())..];
     let last = rest.iter().rposition(|b| !is_blank(b)).map_or(0, |last| last + 1);
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
-    // The cut at 256 bytes may go through a letter.
+    // The truncation may split a UTF-8 sequence.
     let argument = text(&rest[..last]).unwrap_or_else(|| OPEN.to_string());
     let program = text(name).ok_or(Bad::NoText)?;
     Ok(Line { program, argument: (!argument.is_empty()).then_some(argument) })
@@ -202,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_read_as_linux_reads_them() {
+    fn reads_interpreter_lines_as_linux_does() {
         let read = |text: &[u8]| interpreter(text).map(|line| (line.program, line.argument.unwrap_or_default()));
         let ok = |program: &str, argument: &str| Ok((program.to_string(), argument.to_string()));
         assert_eq!(read(b"#!/bin/sh\n"), ok("/bin/sh", ""));

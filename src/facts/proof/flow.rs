@@ -1,56 +1,55 @@
-//! Which commands of a shell text are reached, and whether it can end well.
+//! Which commands of a shell script are reached, and whether the script can succeed.
 //!
-//! POSIX.1-2024, Shell Command Language, sections 2.9.2 to 2.9.4 and `set -e`. In: the commands with what joins them, and an
-//! answer for each that is reached. Out: whether the last status can be zero. Compound commands may do anything. Not here:
-//! what a command is.
+//! POSIX.1-2024, Shell Command Language, sections 2.9.2 to 2.9.4 and `set -e`. In: the commands with the operators that
+//! join them, and the outcome of each that is reached. Out: whether the last status can be zero. Compound commands may
+//! do anything. Not here: what a command is.
 
 use crate::facts::shell::Join;
 use crate::facts::shell::Simple;
 
-/// What a command can do.
+/// How a command can end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// End with status zero.
+    /// With status zero.
     pub succeeds: bool,
-    /// End with another.
+    /// With another status.
     pub fails: bool,
-    /// The text ends with it; in a compound command, it may.
+    /// The script ends with it; in a compound command, it may.
     pub ends: bool,
-    /// The text may end with it, and well.
+    /// The script may end with it successfully.
     pub may_end: bool,
 }
 
 impl Outcome {
-    /// Either.
+    /// With any status.
     pub const ANY: Outcome = Outcome { succeeds: true, fails: true, ends: false, may_end: false };
     /// Always zero.
     pub const SUCCEEDS: Outcome = Outcome { succeeds: true, fails: false, ends: false, may_end: false };
     /// Never zero.
     pub const FAILS: Outcome = Outcome { succeeds: false, fails: true, ends: false, may_end: false };
 
-    /// The same, and it may end the text itself.
+    /// The same, but it may also end the script.
     pub fn ending_perhaps(self) -> Outcome {
         Outcome { may_end: true, ..self }
     }
 
-    /// The same, and nothing behind it runs.
+    /// The same, but nothing after it runs.
     pub fn ending(self) -> Outcome {
         Outcome { ends: true, ..self }
     }
 }
 
-/// Switches of the shell, as far as the text has set them by now.
+/// The shell options that the script has set so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Switches {
-    /// `-e`: the first command that fails ends the text.
+    /// `-e`: the first command that fails ends the script.
     pub errexit: bool,
-    /// `-o pipefail`: a pipeline fails where any of its commands does.
+    /// `-o pipefail`: a pipeline fails if any of its commands does.
     pub pipefail: bool,
 }
 
-/// Goes through the commands; `outcome` is asked, in order, of each that can be reached, and told whether it stands in a
-/// pipeline. Gives whether the text can end with
-/// status zero.
+/// Whether the script can end with status zero. Calls `outcome`, in order, for each command that can be reached, with
+/// whether it is in a pipeline.
 pub fn can_succeed(
     commands: &[Simple],
     mut outcome: impl FnMut(&Simple, bool) -> Outcome,
@@ -73,7 +72,7 @@ pub fn can_succeed(
         let is_compound = group[0].depth > 0;
         let is_piped = !is_compound && group.len() > 1;
         let outcomes: Vec<Outcome> = group.iter().map(|command| outcome(command, is_piped)).collect();
-        // In a subshell that ends nothing it is still the compound's own good end.
+        // In a subshell it doesn't end the script, but the compound command still succeeds.
         ended_well |= outcomes.iter().any(|one| one.may_end || is_compound && one.ends && one.succeeds);
         let mut out = match outcomes.last() {
             Some(_) if is_compound => Outcome::ANY,
@@ -104,7 +103,7 @@ pub fn can_succeed(
     ended_well || zero
 }
 
-/// Pipelines, and runs of commands inside compound ones.
+/// Pipelines, and runs of commands inside compound commands.
 fn groups(commands: &[Simple]) -> Vec<&[Simple]> {
     commands
         .chunk_by(|a, b| (b.join == Join::Pipe && b.depth == 0 && a.depth == 0) || (a.depth > 0 && b.depth > 0))
@@ -116,7 +115,7 @@ mod tests {
     use super::*;
     use crate::facts::shell;
 
-    /// `y` works, `n` does not, `e` ends well, anything else may do either.
+    /// `y` succeeds, `n` fails, `e` ends successfully, anything else may do either.
     fn reached(text: &str) -> (String, bool) {
         let commands = shell::read(text, &shell::Variables::default()).commands;
         let mut seen = String::new();
@@ -139,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_are_reached_as_a_shell_reaches_them() {
+    fn reaches_commands_as_a_shell_does() {
         for (text, seen, can) in [
             ("n", "n", false),
             ("n || x", "nx", false),

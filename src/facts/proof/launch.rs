@@ -1,7 +1,7 @@
-//! What starts what: a command's words, the program they name, and the command that this program starts in turn.
+//! Follows a command: the program its words name, and the command that this program starts in turn.
 //!
-//! In: words and who executes them. Out: a [`Proof`] of the whole chain. Not here: single steps (`lookup`, `exec`), texts and
-//! scripts of shells (`script`), programs whose work is to start others (`wrappers`).
+//! In: words, and who executes them. Out: a [`Proof`] of the whole chain. Not here: the single steps (`lookup`,
+//! `exec`), shell scripts (`script`), programs that start other programs (`wrappers`).
 
 use crate::facts::access::Actor;
 use crate::facts::access::Capabilities;
@@ -9,7 +9,7 @@ use crate::facts::loader;
 use crate::facts::process::DEFAULT_PATH;
 use crate::facts::process::Missing;
 use crate::facts::process::ProcessContext;
-use crate::facts::process::fits;
+use crate::facts::process::fits_argument_limits;
 use crate::facts::proof::Fault;
 use crate::facts::proof::Proof;
 use crate::facts::proof::Started;
@@ -35,13 +35,13 @@ use std::cell::Cell;
 use std::cell::RefCell;
 use std::collections::HashSet;
 
-/// Proves commands; bounded over all that start each other.
+/// Proves commands, within one limit for all the commands that start each other.
 pub struct Prover {
     capabilities: Capabilities,
     left: Cell<usize>,
     depth: Cell<usize>,
     exhausted: Cell<bool>,
-    /// Programs whose libraries were told.
+    /// Programs whose libraries are already in a step.
     told: RefCell<HashSet<NodeId>>,
 }
 
@@ -57,12 +57,12 @@ impl Prover {
         }
     }
 
-    /// No more commands are proved; the first one beyond has said so.
+    /// Whether the limit is exhausted; the first command beyond it has an undecided question that says so.
     pub fn is_exhausted(&self) -> bool {
         self.exhausted.get()
     }
 
-    /// Does something one command deeper; true where that would be too deep, and nothing was done.
+    /// Runs `what` one command deeper; true if that would be too deep, and nothing was done.
     pub fn deeper(&self, what: impl FnOnce()) -> bool {
         if self.depth.get() >= limits::COMMAND_DEPTH {
             return true;
@@ -73,7 +73,7 @@ impl Prover {
         false
     }
 
-    /// What becomes of a command.
+    /// Proves a command.
     pub fn launch(&self, process: &ProcessContext<'_>, argv: &[String], by: By) -> Proof {
         let mut proof = Proof::default();
         let Some(word) = argv.first() else { return proof };
@@ -81,7 +81,7 @@ impl Prover {
         let limit = match () {
             () if left == 0 => Some("there are more commands than the limit (commands proved)"),
             () if self.depth.get() >= limits::COMMAND_DEPTH => {
-                Some("more commands start each other than the limit (command depth)")
+                Some("commands are nested deeper than the limit (command depth)")
             }
             () => None,
         };
@@ -90,8 +90,8 @@ impl Prover {
             proof.open(Undecided::denied(quoted(word), limit));
             return proof;
         }
-        if !fits(argv) {
-            let what = format!("{} is given longer words than Linux hands to a program", quoted(word));
+        if !fits_argument_limits(argv) {
+            let what = format!("{} is given longer arguments than Linux passes to a program", quoted(word));
             proof.fault(process, Fault::new(shown(word), what, None));
             return proof;
         }
@@ -121,12 +121,12 @@ impl Prover {
         };
         let (path, node) = (program.path.clone(), program.node);
         match exec::exec(process, &kernel, program, argv, proof) {
-            // Where the kernel says that something is not there, dash, busybox ash and execvp(3) go on to the next directory.
+            // If the kernel says that something doesn't exist, dash, busybox ash and execvp(3) try the next directory.
             Executed::Stopped if by != By::Runtime && lookup::has_another(process, &kernel, word, &path) => {
-                proof.soften_all("a later directory of PATH has one too, and some programs go on to it");
+                proof.soften_all("a later PATH directory has one too, and some programs go on to try it");
             }
             Executed::Stopped => {}
-            // What the script would need may be out of reach too: one look, one repair.
+            // What the script needs may be unreachable too: report everything at once.
             Executed::Unread(started) => programs::needs(self, process, &started, &started.argv, proof),
             Executed::Started(started) => self.started(process, &kernel, started, proof),
             Executed::Plain(_) if by == By::Shell => {
@@ -142,7 +142,7 @@ impl Prover {
             }
             Executed::Plain(_) if by == By::Program => {
                 let reason = format!(
-                    "{} has no #! line and is no ELF file, and not every program hands such a file to a shell",
+                    "{} has no #! line and is not an ELF file, and not every program passes such a file to a shell",
                     process.name(node)
                 );
                 proof.open(Undecided::unknowable(quoted(word), reason));
@@ -151,17 +151,17 @@ impl Prover {
                 let what = match process.view.stat(node).map_or(0, |stat| stat.size) {
                     0 => format!("{} is empty", process.name(node)),
                     _ => format!(
-                        "{} has no #! line and is no ELF program, so only a shell could run it",
+                        "{} has no #! line and is not an ELF program, so only a shell could run it",
                         process.name(node)
                     ),
                 };
-                let fix = "Begin the script with a line that names its interpreter: #!/bin/sh";
+                let fix = "Start the script with a line that names its interpreter: #!/bin/sh";
                 proof.fault(process, Fault::new(shown(word), what, Some(node)).fix(fix));
             }
         }
     }
 
-    /// A program was executed: what it needs, and what it starts.
+    /// Proves what an executed program needs, and what it starts.
     fn started(&self, process: &ProcessContext<'_>, kernel: &Actor, started: Started, proof: &mut Proof) {
         self.libraries(process, kernel, &started, proof);
         proof.started.push(started.clone());
@@ -171,14 +171,14 @@ impl Prover {
         self.next(process, &started, &started.argv, proof);
     }
 
-    /// What a program starts, by its name and its words.
+    /// Proves what a program starts, by its name and its words.
     fn next(&self, process: &ProcessContext<'_>, started: &Started, argv: &[String], proof: &mut Proof) {
         // `busybox busybox ls` is `ls`.
         let is_busybox = |word: &String| file_name(word) == "busybox";
         let applet = argv.iter().take(argv.len() - 1).take_while(|word| is_busybox(word)).count();
         let argv = &argv[applet..];
         if applet > 0 && !has_applet(process, started.program, &argv[0]) {
-            let reason = "no link of that name leads to this busybox, and only running it tells which applets it has";
+            let reason = "no link of that name leads to this busybox, and only running it shows which applets it has";
             proof.open(Undecided::unknowable(quoted(&argv[0]), reason));
         }
         let name = file_name(&argv[0]);
@@ -193,14 +193,14 @@ impl Prover {
         }
     }
 
-    /// The machine that a program is made for, its loader, its libraries.
+    /// Checks the machine that a program is built for, its loader and its libraries.
     fn libraries(&self, process: &ProcessContext<'_>, kernel: &Actor, started: &Started, proof: &mut Proof) {
         let Some(Head::Elf(elf)) = process.view.head(started.program) else { return };
         let architecture = &process.facts.image().config.architecture;
         let fault = |what: String, place| Fault::new(shown(file_name(&started.path)), what, place);
         if loader::machine_fits(elf, architecture) == Some(false) {
             let what = format!(
-                "{} is made for {}, and the image for {}",
+                "{} is built for {}, but the image is for {}",
                 process.name(started.program),
                 loader::machine_name(elf),
                 shown(architecture)
@@ -213,7 +213,7 @@ impl Prover {
             && self.told.borrow_mut().insert(started.program)
         {
             let libraries = match loaded.libraries.len() {
-                0 => "no library".to_string(),
+                0 => "no libraries".to_string(),
                 1 => "1 library".to_string(),
                 many => format!("{many} libraries"),
             };
@@ -226,8 +226,8 @@ impl Prover {
         loaded.open.into_iter().for_each(|question| proof.open(question));
     }
 
-    /// Who a program runs as whose file has set-id bits, and whether the loader takes it for privileged (ld.so(8),
-    /// "secure-execution mode"; for a real uid 0 file capabilities do not count, security/commoncap.c).
+    /// The process after the set-id bits of its program, and whether the loader treats it as privileged (ld.so(8),
+    /// "secure-execution mode"; file capabilities don't count for a real uid 0, security/commoncap.c).
     fn as_owner<'a>(&self, process: &ProcessContext<'a>, program: NodeId) -> (ProcessContext<'a>, bool) {
         let Some(stat) = process.view.stat(program) else { return (process.clone(), false) };
         let mut owned = process.clone();
@@ -247,7 +247,7 @@ impl Prover {
     }
 }
 
-/// Whether a link says that a busybox has an applet: distributions make one for each.
+/// Whether a link shows that a busybox has an applet; distributions create one for each.
 fn has_applet(process: &ProcessContext<'_>, busybox: NodeId, applet: &str) -> bool {
     let inode = |node| process.view.stat(node).map(|stat| stat.inode);
     DEFAULT_PATH.split(':').any(|directory| {

@@ -1,7 +1,7 @@
-//! Programs looked up in PATH, as runtimes, shells and execvp(3) do.
+//! Looks up programs on PATH, as runtimes, shells and execvp(3) do.
 //!
-//! A name with a slash is a path. Any other is tried in each directory in turn; what is no file or may not be executed is passed
-//! over and remembered, for that is what the error will be about. Not here: executing what was found.
+//! A name with a slash is a path. Any other is tried in each directory in turn; a file that can't be executed is
+//! skipped but remembered, because the error will be about it. Not here: executing what was found.
 
 use crate::facts::access;
 use crate::facts::access::Access;
@@ -24,11 +24,11 @@ use std::collections::HashSet;
 /// Who executes a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
-    /// The runtime (runc, `libcontainer/standard_init_linux.go`), while it still holds the capabilities it was given.
+    /// The runtime (runc, `libcontainer/standard_init_linux.go`), while it still has its capabilities.
     Runtime,
-    /// A shell: it reads a file that is no program as a script.
+    /// A shell, which reads a file that is not a program as a script.
     Shell,
-    /// Another program, by execvp(3) or the like.
+    /// Another program, with execvp(3) or similar.
     Program,
 }
 
@@ -46,30 +46,30 @@ pub struct Program {
 pub enum Miss {
     /// Certainly none.
     Fault(Fault),
-    /// The bytes do not say.
+    /// Undecided.
     Open(Undecided),
 }
 
-/// Directories that a message lists.
-const FOLDERS_SHOWN: usize = 8;
+/// The most directories that a message lists.
+const DIRECTORIES_SHOWN: usize = 8;
 
 impl ProcessContext<'_> {
-    /// The file that a command's first word names for the process itself, if there is one that it may execute.
+    /// The program that a command's first word names, if the process can execute it.
     pub fn program(&self, word: &str) -> Option<NodeId> {
         Some(find(self, &self.actor, word, By::Program).ok()?.node)
     }
 }
 
-/// Finds the program of a word as `actor`.
+/// Finds the program that a word names, as `actor`.
 pub fn find(process: &ProcessContext<'_>, actor: &Actor, word: &str, by: By) -> Result<Program, Miss> {
     if !shell::is_decided(word) {
-        let reason = "which program it is depends on what the config does not set";
+        let reason = "which program it is depends on something the config doesn't set";
         return Err(Miss::Open(Undecided::unknowable(quoted(word), reason)));
     }
     if by == By::Shell
         && (word.starts_with('~') || word.contains(['*', '?', '{']) || word.contains('[') && word.contains(']'))
     {
-        return Err(Miss::Open(Undecided::unknowable(quoted(word), "the shell puts in what it stands for")));
+        return Err(Miss::Open(Undecided::unknowable(quoted(word), "the shell expands it")));
     }
     if word.is_empty() {
         return Err(Miss::Fault(fault(word, "the program's name is empty".to_string(), None)));
@@ -86,9 +86,9 @@ pub fn find(process: &ProcessContext<'_>, actor: &Actor, word: &str, by: By) -> 
         if directory.is_empty() && path.is_empty() && by == By::Runtime {
             continue;
         }
-        // bash puts in the home directory for a tilde.
+        // bash expands a tilde to the home directory.
         if !shell::is_decided(directory) || directory.starts_with('~') {
-            open.get_or_insert(Undecided::unknowable("PATH", "a script sets it to what is not known here"));
+            open.get_or_insert(Undecided::unknowable("PATH", "a script sets it to an unknown value"));
             continue;
         }
         let candidate =
@@ -96,7 +96,7 @@ pub fn find(process: &ProcessContext<'_>, actor: &Actor, word: &str, by: By) -> 
         match process.reach_as(actor, candidate.as_bytes()) {
             Reach::Found(_) if by == By::Runtime && !directory.starts_with('/') => {
                 let reason = format!(
-                    "PATH finds it as {}, and not every runtime takes a relative directory",
+                    "PATH finds it as {}, and not every runtime accepts a relative directory",
                     quoted(&candidate)
                 );
                 return Err(Miss::Open(Undecided::unknowable(quoted(word), reason)));
@@ -106,8 +106,8 @@ pub fn find(process: &ProcessContext<'_>, actor: &Actor, word: &str, by: By) -> 
                 Err(Miss::Fault(fault)) => _ = refused.get_or_insert(fault),
                 Err(Miss::Open(question)) => _ = open.get_or_insert(question),
             },
-            Reach::Closed(blocking) => closed.push((directory.to_string(), blocking)),
-            Reach::Open(doubt) => _ = open.get_or_insert(process.doubt(quoted(&candidate), doubt)),
+            Reach::Blocked(blocking) => closed.push((directory.to_string(), blocking)),
+            Reach::Unknown(doubt) => _ = open.get_or_insert(process.unknown_reach(quoted(&candidate), doubt)),
             Reach::Missing(Some(link)) if process.view.name(link) == word.as_bytes() => {
                 if let Err(Miss::Fault(fault)) = file(process, actor, word, &candidate) {
                     refused.get_or_insert(fault);
@@ -119,20 +119,19 @@ pub fn find(process: &ProcessContext<'_>, actor: &Actor, word: &str, by: By) -> 
     if let Some(question) = open {
         return Err(Miss::Open(question));
     }
-    // For the eyes of root.
+    // Ignore permissions, as root would.
     let lies_in = |directory: &str| {
         let path = format!("{}/{word}", directory.trim_end_matches('/'));
         matches!(process.view.resolve(path.as_bytes(), true), Resolved::Found(_))
     };
     let mut passed = String::new();
-    for (directory, blocking) in closed.iter().take(FOLDERS_SHOWN) {
-        passed.push_str(&format!(
-            "; {}{} was passed over, for {} may not enter {}",
-            shown(directory),
-            if lies_in(directory) { ", where it lies," } else { "" },
-            process.who(),
-            process.describe(*blocking)
-        ));
+    for (directory, blocking) in closed.iter().take(DIRECTORIES_SHOWN) {
+        let (directory, has_it) = (shown(directory), lies_in(directory));
+        let (who, blocking) = (process.who(), process.describe(*blocking));
+        passed.push_str(&match has_it {
+            true => format!("; {directory} has it, but {who} can't traverse {blocking}"),
+            false => format!("; {who} can't look in {directory}: it can't traverse {blocking}"),
+        });
     }
     if let Some(mut fault) = refused {
         fault.what.push_str(&passed);
@@ -141,21 +140,24 @@ pub fn find(process: &ProcessContext<'_>, actor: &Actor, word: &str, by: By) -> 
     let passed_over: HashSet<&str> = closed.iter().map(|(directory, _)| directory.as_str()).collect();
     let directories: Vec<&str> = unique(path.split(':').filter(|directory| !passed_over.contains(directory)));
     let mut listed =
-        directories.iter().take(FOLDERS_SHOWN).map(|directory| shown(directory)).collect::<Vec<_>>().join(", ");
-    if directories.len() > FOLDERS_SHOWN {
+        directories.iter().take(DIRECTORIES_SHOWN).map(|directory| shown(directory)).collect::<Vec<_>>().join(", ");
+    if directories.len() > DIRECTORIES_SHOWN {
         listed.push_str(", …");
     }
     let hidden =
-        closed.iter().take(FOLDERS_SHOWN).find(|(directory, _)| lies_in(directory)).map(|(_, blocking)| *blocking);
+        closed.iter().take(DIRECTORIES_SHOWN).find(|(directory, _)| lies_in(directory)).map(|(_, blocking)| *blocking);
     let place = hidden.or(closed.first().map(|(_, blocking)| *blocking));
-    let fault = fault(word, format!("no directory of PATH has {} ({listed}){passed}", quoted(word)), place);
+    if !listed.is_empty() {
+        listed = format!(" ({listed})");
+    }
+    let fault = fault(word, format!("{} is not on PATH{listed}{passed}", quoted(word)), place);
     Err(Miss::Fault(match hidden {
         Some(directory) => fault.fix(enter(process, directory)),
         None => fault,
     }))
 }
 
-/// Whether PATH leads to a word in a directory behind the one in which it was found.
+/// Whether a directory later on PATH than the one where a program was found has it too.
 pub fn has_another(process: &ProcessContext<'_>, actor: &Actor, word: &str, found: &str) -> bool {
     let path = process.variables.get("PATH").filter(|_| !word.contains('/')).unwrap_or_default();
     let candidates = path.split(':').map(|directory| format!("{}/{word}", directory.trim_end_matches('/')));
@@ -163,13 +165,13 @@ pub fn has_another(process: &ProcessContext<'_>, actor: &Actor, word: &str, foun
     behind.any(|candidate| matches!(process.reach_as(actor, candidate.as_bytes()), Reach::Found(_)))
 }
 
-/// The file at a path, if `actor` may execute it.
+/// The program at a path, if `actor` can execute it.
 pub fn file(process: &ProcessContext<'_>, actor: &Actor, word: &str, path: &str) -> Result<Program, Miss> {
     let lack = |what: String, place| Err(Miss::Fault(fault(word, what, place)));
     let kind = |node| process.view.stat(node).map(|stat| stat.kind);
     let node = match process.find_as(actor, path.as_bytes(), &quoted(path)) {
         Need::Met(node) => node,
-        Need::Open(question) => return Err(Miss::Open(question)),
+        Need::Undecided(question) => return Err(Miss::Open(question)),
         Need::Unmet(Missing { what, place, .. }) => {
             let fault = fault(word, what, place);
             let closed = place.filter(|&place| kind(place) == Some(Kind::Dir));
@@ -181,7 +183,7 @@ pub fn file(process: &ProcessContext<'_>, actor: &Actor, word: &str, path: &str)
     };
     let kind = kind(node);
     if kind != Some(Kind::File) {
-        let is = if kind == Some(Kind::Dir) { "a directory" } else { "no regular file" };
+        let is = if kind == Some(Kind::Dir) { "a directory" } else { "not a regular file" };
         return lack(format!("{} is {is}", quoted(path)), Some(node));
     }
     match access::access(process.view, node, actor, Want::Execute) {
@@ -189,7 +191,7 @@ pub fn file(process: &ProcessContext<'_>, actor: &Actor, word: &str, path: &str)
         Access::Unknown => Err(Miss::Open(process.unknown_rights(node))),
         Access::No => {
             let mut fault =
-                fault(word, format!("{} may not be executed by {}", process.describe(node), process.who()), Some(node));
+                fault(word, format!("{} can't execute {}", process.who(), process.describe(node)), Some(node));
             fault.fix =
                 Some(format!("Make it executable: RUN chmod 0755 {0}, or COPY --chmod=0755 … {0}", process.name(node)));
             Err(Miss::Fault(fault))
@@ -197,11 +199,11 @@ pub fn file(process: &ProcessContext<'_>, actor: &Actor, word: &str, path: &str)
     }
 }
 
-/// What to do about a directory that may not be entered.
+/// The fix for a directory that the process can't traverse.
 pub fn enter(process: &ProcessContext<'_>, directory: NodeId) -> String {
     format!(
-        "Put it where {} gets to, such as /opt, /usr/local or the user's own home, and name that place in PATH. RUN chmod a+x {} \
-         would do too, and open the directory to everybody.",
+        "Move it somewhere {} can reach, such as /opt, /usr/local or the user's home directory, and put that directory \
+         on PATH. RUN chmod a+x {} also works, but lets every user traverse it.",
         process.who(),
         process.name(directory)
     )
@@ -209,14 +211,14 @@ pub fn enter(process: &ProcessContext<'_>, directory: NodeId) -> String {
 
 fn fault(word: &str, mut what: String, place: Option<NodeId>) -> Fault {
     if word.ends_with('\r') {
-        what.push_str(": its lines end in CR LF, and the CR is taken for a part of the name");
+        what.push_str(": its lines end in CR LF, and the CR becomes part of the name");
     } else if word.contains(' ') {
-        what.push_str(": it is one word with blanks in it, and no shell takes it apart");
+        what.push_str(": it is one word that contains spaces, and no shell splits it");
     }
     Fault::new(shown(word), what, place)
 }
 
-/// The same without repetitions.
+/// Removes duplicates.
 fn unique<'t>(directories: impl Iterator<Item = &'t str>) -> Vec<&'t str> {
     let mut seen = HashSet::new();
     directories.filter(|directory| seen.insert(*directory)).collect()

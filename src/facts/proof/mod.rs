@@ -1,7 +1,8 @@
-//! The proof that what the config names can run: each step from a word to a program, its interpreter and its libraries.
+//! Proves whether the command and the health check can run: each step from a word to a program, its interpreter and its
+//! libraries.
 //!
-//! In: the config and the merged view. Out: the steps that were taken, what is certainly wrong, what stays open. Not here:
-//! which of it matters (`rules`).
+//! In: the config and the merged view. Out: the steps, what is certainly wrong, what is undecided. Not here: which of
+//! it matters (`rules`).
 
 mod exec;
 mod flow;
@@ -32,27 +33,27 @@ use crate::model::text::shown;
 use crate::view::NodeId;
 use crate::view::Resolved;
 
-/// What was found out about a command.
+/// The proof of a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proof {
-    /// What was looked at, in order.
+    /// What was checked, in order.
     pub steps: Vec<Step>,
     /// What certainly keeps it from running.
     pub faults: Vec<Fault>,
-    /// What the bytes do not say.
+    /// What could not be decided.
     pub open: Vec<Undecided>,
     /// The programs that are executed, in order.
     pub started: Vec<Started>,
 }
 
-/// Something that was looked at.
+/// Something that was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// How deep it is nested: a program behind a wrapper, a command of a script.
+    /// The nesting depth: 0 for the command itself, more for a program that a wrapper starts or a command in a script.
     pub depth: usize,
-    /// What was seen, harmless to show.
+    /// What was found, escaped for display.
     pub text: String,
-    /// The layer that shipped the file it is about.
+    /// The layer of the file it is about.
     pub layer: Option<usize>,
     /// What it means.
     pub sort: Sort,
@@ -61,41 +62,41 @@ pub struct Step {
 /// What a step means for the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
-    /// As it should be.
+    /// It works.
     Sound,
     /// It cannot run.
     Fault,
-    /// It cannot run, and the command does without it.
+    /// It cannot run, but the command works without it.
     Spare,
-    /// It runs only by the runtime's capabilities.
+    /// It runs only with the runtime's capabilities.
     Overridden,
-    /// Not decided.
+    /// Undecided.
     Open,
 }
 
 /// Something that keeps a command from running.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The program, file or module, harmless to show; the same in every build.
+    /// The program, file or module, escaped for display; the same in every build.
     pub subject: String,
-    /// The fact, a clause harmless to show.
+    /// The problem as a clause, escaped for display.
     pub what: String,
     /// The file or directory that blocks, if there is one.
     pub place: Option<NodeId>,
-    /// It does run while the runtime executes it with root's capabilities; not from a shell, and not without them.
+    /// It does run if the runtime executes it with root's capabilities, but not from a shell or without them.
     pub is_overridden: bool,
-    /// A program runs before it that is not known here, and might provide what is missing.
+    /// An unknown program runs first, and may provide what is missing.
     pub is_likely: bool,
-    /// What to do, in Dockerfile words, where that is plain.
+    /// How to fix it in the Dockerfile, if that is clear.
     pub fix: Option<String>,
 }
 
 /// A program that is executed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Started {
-    /// Its words, the interpreter of a script and its path among them.
+    /// Its words, including a script's interpreter and path.
     pub argv: Vec<String>,
-    /// Its path as it was found.
+    /// The path at which it was found.
     pub path: String,
     /// The file.
     pub program: NodeId,
@@ -113,12 +114,12 @@ impl Fault {
 }
 
 impl Proof {
-    /// Notes a step. Whatever it quotes is made harmless, here and in the other notes.
+    /// Adds a step. This and the methods below escape what they quote for display.
     fn step(&mut self, text: impl AsRef<str>, layer: Option<usize>) {
         self.steps.push(Step { depth: 0, text: shown(text.as_ref()), layer, sort: Sort::Sound });
     }
 
-    /// Notes a fault, and a step that says it.
+    /// Adds a fault and its step.
     fn fault(&mut self, process: &ProcessContext<'_>, fault: Fault) {
         let fault = Fault { subject: shown(&fault.subject), what: shown(&fault.what), ..fault };
         let sort = if fault.is_overridden { Sort::Overridden } else { Sort::Fault };
@@ -127,7 +128,7 @@ impl Proof {
         self.faults.push(fault);
     }
 
-    /// Notes a question that stays open, and a step that says it.
+    /// Adds an undecided question and its step.
     pub fn open(&mut self, question: Undecided) {
         let question = Undecided { subject: shown(&question.subject), reason: shown(&question.reason), ..question };
         let text = format!("{}: {}", question.subject, question.reason);
@@ -135,7 +136,7 @@ impl Proof {
         self.open.push(question);
     }
 
-    /// Notes what a program needs; `what` names it.
+    /// Adds what a program needs; `what` names it in the step.
     fn need(&mut self, process: &ProcessContext<'_>, what: &str, need: Need) {
         match need {
             Need::Met(node) => {
@@ -145,11 +146,11 @@ impl Proof {
             Need::Unmet(Missing { subject, what, place }) => {
                 self.fault(process, Fault::new(subject, what, place));
             }
-            Need::Open(question) => self.open(question),
+            Need::Undecided(question) => self.open(question),
         }
     }
 
-    /// Takes over what was found of a command that this one starts.
+    /// Adds the proof of a command that this one starts.
     fn nest(&mut self, inner: Proof) {
         self.steps.extend(inner.steps.into_iter().map(|step| Step { depth: step.depth + 1, ..step }));
         self.faults.extend(inner.faults);
@@ -157,7 +158,7 @@ impl Proof {
         self.started.extend(inner.started);
     }
 
-    /// Takes over what was found of a command that need not run: nothing of it is a fault.
+    /// Adds the proof of a command that need not run; its faults become spare steps.
     fn nest_harmless(&mut self, mut inner: Proof) {
         inner.faults.clear();
         for step in inner.steps.iter_mut().filter(|step| matches!(step.sort, Sort::Fault | Sort::Overridden)) {
@@ -166,16 +167,16 @@ impl Proof {
         self.nest(inner);
     }
 
-    /// What was taken for a fault is a question, for this reason.
+    /// Turns a fault into an undecided question, for the reason `why`.
     fn soften(&mut self, fault: Fault, why: &str) {
-        // The step that said it is the question's now.
+        // The question adds a step of its own.
         if let Some(at) = self.steps.iter().rposition(|step| step.text == fault.what) {
             self.steps.remove(at);
         }
         self.open(Undecided::unknowable(fault.subject, format!("{}; but {why}", fault.what)));
     }
 
-    /// All that was taken for faults are questions, for this reason; what only the runtime reaches stays.
+    /// Turns all faults into undecided questions, for the reason `why`; faults that the runtime overrides stay.
     fn soften_all(&mut self, why: &str) {
         let (kept, softened) = std::mem::take(&mut self.faults).into_iter().partition(|fault| fault.is_overridden);
         self.faults = kept;
@@ -190,20 +191,20 @@ impl Proof {
 }
 
 impl<'a> Facts<'a> {
-    /// What becomes of Entrypoint and Cmd. Nothing is started where both are empty.
+    /// The proof of Entrypoint and Cmd; empty if both are empty.
     pub fn start_proof(&'a self, capabilities: Capabilities) -> Result<&'a Proof, Undecided> {
         let proof = self.start_proofs[capabilities as usize].get_or_init(|| self.prove_start(capabilities));
         proof.as_ref().map_err(Undecided::clone)
     }
 
-    /// What becomes of the health check.
+    /// The proof of the health check.
     pub fn health_proof(&'a self, check: &Check<'_>, capabilities: Capabilities) -> Result<&'a Proof, Undecided> {
         let proof = self.health_proofs[capabilities as usize].get_or_init(|| self.prove_health(check, capabilities));
         proof.as_ref().map_err(Undecided::clone)
     }
 
     fn prove_start(&'a self, capabilities: Capabilities) -> Result<Proof, Undecided> {
-        self.begin();
+        self.reset_work();
         let process = self.process(capabilities)?;
         let run = &self.image().config.run;
         let argv: Vec<String> = run.entrypoint.iter().chain(&run.cmd).cloned().collect();
@@ -219,7 +220,7 @@ impl<'a> Facts<'a> {
     }
 
     fn prove_health(&'a self, check: &Check<'_>, capabilities: Capabilities) -> Result<Proof, Undecided> {
-        self.begin();
+        self.reset_work();
         let process = self.process(capabilities)?;
         let argv = match check.probe {
             Probe::Exec(words) => words.to_vec(),
@@ -232,10 +233,10 @@ impl<'a> Facts<'a> {
             }
         };
         let mut proof = Prover::new(capabilities).launch(&process, &argv, By::Runtime);
-        // The check runs beside the command, which may have brought what it needs.
+        // The check runs beside the command, which may have created what it needs.
         for fault in std::mem::take(&mut proof.faults) {
             match self.start_may_bring(&fault.subject) {
-                true if !fault.is_overridden => proof.soften(fault, "the command names it too, and may bring it"),
+                true if !fault.is_overridden => proof.soften(fault, "the command names it too, and may create it"),
                 _ => proof.faults.push(fault),
             }
         }
@@ -243,12 +244,12 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// A WORKDIR that no process can work in. One that is missing is made by the runtime.
+/// The fault of a WORKDIR that can't be used. A missing one is not a fault: the runtime creates it.
 fn workdir_fault(process: &ProcessContext<'_>) -> Option<Fault> {
     let workdir = format!("WORKDIR {}", shown(&String::from_utf8_lossy(&process.cwd)));
     let (what, place) = match process.view.resolve(&process.cwd, true) {
-        Resolved::Found(node) if process.view.stat(node)?.kind != Kind::Dir => ("is no directory", Some(node)),
-        Resolved::NotDirectory => ("leads through something that is no directory", None),
+        Resolved::Found(node) if process.view.stat(node)?.kind != Kind::Dir => ("is not a directory", Some(node)),
+        Resolved::NotDirectory => ("leads through something that is not a directory", None),
         Resolved::Loop => ("is a loop of symbolic links", None),
         _ => return None,
     };
@@ -256,12 +257,12 @@ fn workdir_fault(process: &ProcessContext<'_>) -> Option<Fault> {
     Some(Fault::new(workdir, what, place))
 }
 
-/// A word in a message; what is open in it stands as `…`.
+/// A word for a message, in backquotes; undecided parts become `…`.
 fn quoted(word: &str) -> String {
     format!("`{}`", shortened(word))
 }
 
-/// A text in a message, harmless and not too long.
+/// A text for a message, escaped and shortened.
 fn shortened(text: &str) -> String {
     let mut shown = shown(text).replace([OPEN, ARGUMENTS, PATH], "…");
     if let Some((end, _)) = shown.char_indices().nth(QUOTED_CHARS) {
@@ -271,5 +272,5 @@ fn shortened(text: &str) -> String {
     shown
 }
 
-/// A longer word is cut in a message.
+/// The longest text that a message quotes in full.
 const QUOTED_CHARS: usize = 200;

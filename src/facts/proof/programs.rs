@@ -1,7 +1,7 @@
-//! Programs that are known by name, and what each needs beside its libraries: modules, scripts, build results.
+//! Programs that are known by name, and what each needs besides its libraries: modules, scripts, build results.
 //!
-//! In: a program that was executed. Out: its needs, in the proof. Not here: what a language asks for (`lang`), programs that
-//! start others (`wrappers`).
+//! In: a program that was executed. Out: its needs, in the proof. Not here: what a language needs (`lang`), programs
+//! that start other programs (`wrappers`).
 
 use crate::facts::known;
 use crate::facts::process::Need;
@@ -26,7 +26,8 @@ use crate::model::bytes;
 use crate::model::text::shown;
 use crate::view::Resolved;
 
-/// Notes what a program needs, and what it starts in turn. `argv` are its words, the name that tells its part in front.
+/// Adds what a program needs, and what it starts in turn. `argv` are its words, starting with the name that decides its
+/// role.
 pub fn needs(prover: &Prover, process: &ProcessContext<'_>, started: &Started, argv: &[String], proof: &mut Proof) {
     let name = file_name(&argv[0]);
     let words = &argv[1..];
@@ -44,7 +45,7 @@ pub fn needs(prover: &Prover, process: &ProcessContext<'_>, started: &Started, a
     }
 }
 
-/// Node.js with a script: a package manager, a tool that is known, or a program of the image's own.
+/// Node.js with a script: a package manager, a known tool, or the image's own program.
 fn node(prover: &Prover, process: &ProcessContext<'_>, argv: &[String], proof: &mut Proof) {
     let call = node::command(process, argv);
     if !proof.fails() {
@@ -64,7 +65,7 @@ fn node(prover: &Prover, process: &ProcessContext<'_>, argv: &[String], proof: &
     }
 }
 
-/// Whether a variable or an npmrc of the project, the user or the system may name the shell of scripts (npm's config,
+/// Whether a variable or an npmrc of the project, the user or the system may set the shell for scripts (npm's config,
 /// "script-shell", and "npmrc Files").
 fn may_name_shell(process: &ProcessContext<'_>) -> bool {
     let home = format!("{}/.npmrc", process.variables.get("HOME").unwrap_or_default());
@@ -72,16 +73,16 @@ fn may_name_shell(process: &ProcessContext<'_>) -> bool {
     let says = |file: &&str| match process.readable(file.as_bytes(), "the file") {
         Need::Met(node) => process.facts.content(node).map_or(true, |text| bytes::contains(text, b"script-shell")),
         Need::Unmet(_) => false,
-        Need::Open(_) => true,
+        Need::Undecided(_) => true,
     };
     let variables = ["npm_config_script_shell", "NPM_CONFIG_SCRIPT_SHELL"];
     variables.iter().any(|name| process.variables.get(name).is_some()) || files.iter().any(says)
 }
 
-/// The front of a script's text that is looked through for secrets before it is shown.
+/// The length of the start of a script that is searched for secrets before it is shown.
 const FRONT_CHARS: usize = 4096;
 
-/// What a package manager runs; false for any other program.
+/// Adds what a package manager runs; false for any other program.
 fn scripts(prover: &Prover, process: &ProcessContext<'_>, program: &str, words: &[String], proof: &mut Proof) -> bool {
     let run = match packages::run(process, program, words) {
         None => return false,
@@ -101,16 +102,16 @@ fn scripts(prover: &Prover, process: &ProcessContext<'_>, program: &str, words: 
     inner.variables.set("PATH", &path.join(":"));
     let mut doubt: Option<String> = None;
     for script in &run.scripts {
-        // A secret that is cut where the front ends lies behind what is shown.
+        // A secret that is cut off at the end of the front is beyond what is shown.
         let front = script.text.char_indices().nth(FRONT_CHARS).map_or(&script.text[..], |(at, _)| &script.text[..at]);
         let text = process.facts.image().redactor.redact(front);
         proof.step(format!("script {}: {}", shown(&script.name), shortened(&text)), None);
         let argv = ["sh", "-c", &script.text].map(String::from);
         let mut found = prover.launch(&inner, &argv, By::Program);
         if found.fails() && may_name_shell(&inner) {
-            found.soften_all("the package manager may be told another shell (script-shell)");
+            found.soften_all("the package manager may be configured with another shell (script-shell)");
         }
-        // What runs when a server has ended keeps none from running.
+        // A script that runs after the server has ended can't keep it from starting.
         let is_after = script.name.strip_prefix("post").is_some_and(|name| run.scripts.iter().any(|s| s.name == name));
         match (is_after, &doubt) {
             (true, _) => proof.nest_harmless(found),
@@ -124,9 +125,10 @@ fn scripts(prover: &Prover, process: &ProcessContext<'_>, program: &str, words: 
             break;
         }
         let mut commands = shell::commands(&script.text, &inner.variables).into_iter();
-        if commands.any(|words| words.first().is_some_and(|word| !known::is_passing(word) || known::brings(&words))) {
-            doubt
-                .get_or_insert_with(|| format!("the script {} runs before, and may change files", shown(&script.name)));
+        if commands.any(|words| {
+            words.first().is_some_and(|word| !known::ends_by_itself(word) || known::may_write_files(&words))
+        }) {
+            doubt.get_or_insert_with(|| format!("the script {} runs first and may change files", shown(&script.name)));
         }
     }
     true
@@ -152,7 +154,7 @@ fn python(process: &ProcessContext<'_>, started: &Started, proof: &mut Proof) {
         for module in python::scripts::console_script_imports(text) {
             let need = interpreter.module(process, &module, &first);
             let is_standard = python::stdlib::is_standard(module.split('.').next().unwrap_or(&module));
-            // Of the standard library only what is missing is worth a word.
+            // Standard library modules are only worth a step if they are missing.
             if !(is_standard && matches!(need, Need::Met(_))) {
                 proof.need(process, &format!("module {}", shown(&module)), need);
             }
@@ -174,7 +176,7 @@ fn python(process: &ProcessContext<'_>, started: &Started, proof: &mut Proof) {
             let text = String::from_utf8_lossy(text);
             imports(&text, proof);
             let name = file_name(path);
-            // Others may bear the same name.
+            // Another script may have the same name.
             if !python::scripts::is_entry_point_of(&text, name.trim_end_matches("-serve")) {
                 return;
             }
@@ -191,7 +193,7 @@ fn python(process: &ProcessContext<'_>, started: &Started, proof: &mut Proof) {
     }
 }
 
-/// The import statements that a text for `-c` begins with, a line each.
+/// The import statements at the start of code for `-c`, one per line.
 fn leading_imports(code: &str) -> String {
     let statements = code.split([';', '\n']).map(str::trim);
     let imports = statements.take_while(|statement| statement.starts_with("import ") || statement.starts_with("from "));

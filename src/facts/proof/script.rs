@@ -1,8 +1,8 @@
-//! Shells and what they are given to read: the text behind `-c`, a script, an entry script that ends in `exec "$@"`.
+//! What shells run: the text of `-c`, a script, an entry script that ends in `exec "$@"`.
 //!
-//! In: a shell's words. Out: what becomes of the commands in its text. A command that cannot run is a fault where the text
-//! cannot end well without it. What a text does on the way counts too: a directory it changes to, a PATH it sets, files it may
-//! bring. Not here: taking a text apart (`shell`), which of its commands are reached (`flow`).
+//! In: a shell's words. Out: the proofs of the commands in its text. A command that cannot run is a fault if the text
+//! can't succeed without it. What a text does on the way counts too: directories it changes to, a PATH it sets, files
+//! it may write. Not here: parsing a text (`shell`), which of its commands are reached (`flow`).
 
 mod builtins;
 
@@ -35,30 +35,30 @@ use std::cell::Cell;
 use std::collections::HashSet;
 use std::rc::Rc;
 
-/// Options of a shell that matter here.
+/// The options of a shell that affect the proof.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// Those that a text can change.
+    /// Options that a text can change.
     pub switches: Switches,
-    /// Why what it runs may differ from what is known: it reads profiles first.
+    /// Why it may run something else than the text: it reads profiles first.
     pub doubt: Option<&'static str>,
     /// Which shell it is.
     pub shell: Shell,
 }
 
-/// Shells that differ in what they understand.
+/// The kinds of shells that differ in the syntax they support.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Shell {
     /// dash, which has none of bash's own commands.
     Dash,
     /// busybox ash.
     Busybox,
-    /// bash, or one that is not known here.
+    /// bash, or an unknown shell.
     #[default]
     Other,
 }
 
-/// What a shell of these words runs.
+/// Proves what a shell with these words runs.
 pub fn shell(prover: &Prover, process: &ProcessContext<'_>, program: NodeId, argv: &[String], proof: &mut Proof) {
     let call = Call::of(argv);
     let reads_env =
@@ -66,8 +66,8 @@ pub fn shell(prover: &Prover, process: &ProcessContext<'_>, program: NodeId, arg
     let options = Options {
         switches: Switches { errexit: call.errexit, pipefail: call.pipefail },
         doubt: match () {
-            () if reads_env => Some("bash reads the file of BASH_ENV first"),
-            () if call.reads_profiles => Some("a login shell or an interactive one reads its profiles first"),
+            () if reads_env => Some("bash first reads the file that BASH_ENV names"),
+            () if call.reads_profiles => Some("a login or interactive shell first reads its profiles"),
             () => None,
         },
         shell: match process.view.name(program) {
@@ -86,7 +86,8 @@ pub fn shell(prover: &Prover, process: &ProcessContext<'_>, program: NodeId, arg
     }
 }
 
-/// The script that a shell reads; bash looks in PATH for one that is not in its directory (bash(1), "Arguments").
+/// The path of the script that a shell reads; bash looks on PATH if it is not in the working directory (bash(1),
+/// "Arguments").
 fn script_path(process: &ProcessContext<'_>, shell: &str, operand: &str) -> String {
     let is_there = |path: &str| matches!(process.reach(path.as_bytes()), Reach::Found(_));
     if file_name(shell) != "bash" || operand.contains('/') || is_there(operand) {
@@ -97,7 +98,7 @@ fn script_path(process: &ProcessContext<'_>, shell: &str, operand: &str) -> Stri
     candidates.find(|path| is_there(path)).unwrap_or_else(|| operand.to_string())
 }
 
-/// What a shell does with a script.
+/// Proves what a shell does with a script.
 pub fn file(
     prover: &Prover,
     process: &ProcessContext<'_>,
@@ -107,7 +108,7 @@ pub fn file(
     proof: &mut Proof,
 ) {
     if !shell::is_decided(&String::from_utf8_lossy(path)) {
-        let reason = "which script it is depends on what the config does not set";
+        let reason = "which script it is depends on something the config doesn't set";
         return proof.open(Undecided::unknowable(quoted(&String::from_utf8_lossy(path)), reason));
     }
     let need = process.readable(path, "the script");
@@ -118,7 +119,7 @@ pub fn file(
     }
 }
 
-/// A text on its way.
+/// The state of a text while its commands are followed.
 struct Run<'r, 'a> {
     prover: &'r Prover,
     process: ProcessContext<'a>,
@@ -126,25 +127,25 @@ struct Run<'r, 'a> {
     arguments: &'r [String],
     switches: &'r Cell<Switches>,
     shell: Shell,
-    /// Why what comes may differ from what is known: a file that may have been brought, a directory, a variable.
+    /// Why later commands are uncertain: a file that may have been written, a directory, a variable.
     doubt: Option<Rc<str>>,
-    /// A program ran that is not known here.
+    /// An unknown program ran.
     is_likely: bool,
     /// The arguments were changed, or may have been.
     shifted: bool,
-    /// They were changed for certain: what is handed on is not what came.
+    /// They were changed for certain.
     is_other: bool,
-    /// They are handed on as a command, here or in a way that is not known.
+    /// They are run as a command, here or in an unknown way.
     hands_on: bool,
-    /// They were handed on for certain.
+    /// They were run as a command for certain.
     handed: bool,
-    /// The command before wrote nothing: it did not run.
+    /// The previous command wrote nothing, because it did not run.
     is_silent: bool,
     /// Proofs of the commands that were reached.
     inner: Vec<Proof>,
 }
 
-/// What becomes of a text.
+/// Proves a text.
 fn text(
     prover: &Prover,
     process: &ProcessContext<'_>,
@@ -185,7 +186,7 @@ fn text(
         inner: Vec::new(),
     };
     if text.functions.iter().any(|name| name.starts_with("command_not_found")) {
-        run.doubts("a function takes the place of commands that are missing");
+        run.doubts("a function handles missing commands");
     }
     let can_succeed =
         flow::can_succeed(&text.commands, |command, piped| run.command(command, piped), || switches.get());
@@ -198,18 +199,18 @@ fn text(
         }
     }
     if is_open && !arguments.is_empty() && !proof.fails() {
-        let reason = "whether and how the script hands on to it is its own affair";
+        let reason = "whether and how the script runs it is unknown";
         proof.open(Undecided::unknowable(quoted(&arguments[0]), reason));
     }
 }
 
 impl Run<'_, '_> {
-    /// From here on what is missing may be there all the same.
+    /// From here on, missing files may exist after all.
     fn doubts(&mut self, why: &str) {
         self.doubt.get_or_insert_with(|| why.into());
     }
 
-    /// What a command that is reached does. What it does to the shell itself is lost behind a pipe and in the background.
+    /// Proves a command that is reached. Changes to the shell's own state are lost in a pipe and in the background.
     fn command(&mut self, command: &Simple, is_piped: bool) -> Outcome {
         if self.prover.is_exhausted() {
             return Outcome::ANY;
@@ -220,7 +221,7 @@ impl Run<'_, '_> {
         if command.connects && command.depth == 0 && self.shell != Shell::Other {
             let mut inner = Proof::default();
             let shell = if self.shell == Shell::Dash { "dash" } else { "busybox" };
-            let what = format!("only bash connects where it is told /dev/tcp, and this shell is {shell}");
+            let what = format!("only bash supports /dev/tcp, and this shell is {shell}");
             inner.fault(&self.process, Fault::new("/dev/tcp", what, None));
             self.inner.push(inner);
             self.is_silent = !command.merges;
@@ -232,7 +233,7 @@ impl Run<'_, '_> {
         let assignments = words.iter().take_while(|word| start::is_assignment(word)).count();
         let (assigned, words) = words.split_at(assignments);
         let is_lost = is_piped || command.is_background;
-        // It may run or not, and what follows runs all the same.
+        // It may run or not, and what follows runs either way.
         let is_conditional = command.depth > 0 || matches!(command.join, Join::And | Join::Or);
         let outcome = match words.first() {
             None => {
@@ -240,25 +241,25 @@ impl Run<'_, '_> {
                 Outcome::ANY
             }
             Some(_) if command.depth > 0 => self.nested(words),
-            // What it changes is gone with its subshell.
-            Some(name) if is_lost && known::CHANGES.contains(&name.as_str()) => Outcome::ANY,
+            // Its changes are lost with its subshell.
+            Some(name) if is_lost && known::SHELL_STATE_BUILTINS.contains(&name.as_str()) => Outcome::ANY,
             Some(name) => match self.builtin(assigned, name, &words[1..], is_conditional) {
                 Some(outcome) => outcome,
                 None => self.program(assigned, words),
             },
         };
         if command.writes {
-            self.doubts(&format!("{} writes a file before", quoted(words.first().map_or("a command", |word| word))));
+            self.doubts(&format!("{} writes a file first", quoted(words.first().map_or("a command", |word| word))));
         }
-        self.is_silent = match known::of_nothing(words) {
+        self.is_silent = match known::status_on_empty_input(words) {
             Some(_) if lacks_input => true,
             _ => self.is_silent && !command.merges,
         };
-        let finds_nothing = lacks_input && known::of_nothing(words) == Some(false);
+        let finds_nothing = lacks_input && known::status_on_empty_input(words) == Some(false);
         if lacks_output || finds_nothing { Outcome::FAILS } else { outcome }
     }
 
-    /// A command's words, `"$@"` put in.
+    /// A command's words, with `"$@"` expanded.
     fn words(&mut self, command: &Simple) -> Vec<String> {
         let mut words = Vec::new();
         let is_all = |word: &String| *word == ARGUMENTS.to_string();
@@ -282,8 +283,8 @@ impl Run<'_, '_> {
         words
     }
 
-    /// Whether a command fails because the text whose output it takes does: an assignment has that text's status
-    /// (POSIX.1-2024, Shell Command Language, section 2.9.1), and where nothing was written nothing equals a word.
+    /// Whether a command fails because its command substitution fails: an assignment has the substitution's status
+    /// (POSIX.1-2024, Shell Command Language, section 2.9.1), and an empty output doesn't equal a word.
     fn lacks_output(&mut self, command: &Simple, words: &[String]) -> bool {
         let is_certain = self.doubt.is_none() && !self.is_likely && !self.shifted && self.functions.is_empty();
         let Some(last) = command.substitutions.last().filter(|last| last.is_value && command.depth == 0 && is_certain)
@@ -313,21 +314,21 @@ impl Run<'_, '_> {
         lacks
     }
 
-    /// The commands of a substitution may bring files like any others.
+    /// Notes the effects of the commands in a substitution.
     fn substitutes(&mut self, text: &str, depth: usize) {
         if self.process.facts.spend(text.len()).is_err() {
-            return self.doubts("more work than the limit (proof work) had to be done before");
+            return self.doubts("what runs first takes more work than the limit (proof work)");
         }
         let text = shell::read(text, &self.process.variables);
-        // Then the next one is too much.
+        // If this exceeds the limit, the next call reports it.
         let _ = self.process.facts.spend(text.bytes());
         if text.is_cut {
-            self.doubts("a substitution has more commands than the limit (shell commands, shell nesting) before");
+            self.doubts("a substitution before it has more commands than the limit (shell commands, shell nesting)");
         }
         for command in &text.commands {
             self.passes(&command.words);
             if command.writes {
-                self.doubts("a substitution writes a file before");
+                self.doubts("a substitution writes a file first");
             }
             for inner in command.substitutions.iter().filter(|_| depth > 0) {
                 self.substitutes(&inner.text, depth - 1);
@@ -343,7 +344,7 @@ impl Run<'_, '_> {
         self.process.variables.set(name, if is_plain { value } else { OPEN_TEXT });
     }
 
-    /// A command inside a compound one: it may run or not, and so may what follows.
+    /// A command inside a compound command: it and what follows may run or not.
     fn nested(&mut self, words: &[String]) -> Outcome {
         let name = words[0].as_str();
         match name {
@@ -353,7 +354,7 @@ impl Run<'_, '_> {
                 return if fails { Outcome::ANY } else { Outcome::ANY.ending() };
             }
             "exec" if words.len() > 1 => return Outcome::ANY.ending(),
-            "cd" | "pushd" | "popd" => self.doubts("it may change its directory before"),
+            "cd" | "pushd" | "popd" => self.doubts("the script may change its directory first"),
             _ => match self.builtin(&[], name, &words[1..], true) {
                 Some(outcome) => return Outcome { ends: outcome.ends && outcome.succeeds, ..Outcome::ANY },
                 None => self.passes(words),
@@ -362,7 +363,7 @@ impl Run<'_, '_> {
         Outcome::ANY
     }
 
-    /// What a program that the shell starts does.
+    /// Proves a program that the shell starts.
     fn program(&mut self, assigned: &[String], words: &[String]) -> Outcome {
         let mut inner = if assigned.is_empty() {
             self.prover.launch(&self.process, words, By::Shell)
@@ -378,13 +379,13 @@ impl Run<'_, '_> {
             false => self.doubt.clone(),
         };
         for mut fault in std::mem::take(&mut inner.faults) {
-            // A file that a program wrote just before is not in the image.
+            // A program may just have written the file, so it need not be in the image.
             let is_program =
                 words.first().is_some_and(|word| shown(word) == fault.subject) && !fault.subject.contains('/');
             let may_be_made = self.is_likely && fault.place.is_none() && !is_program;
             match (&doubt, may_be_made) {
                 (Some(doubt), _) if !fault.is_overridden => inner.soften(fault, doubt),
-                (None, true) => inner.soften(fault, "a program that is not known here runs before"),
+                (None, true) => inner.soften(fault, "an unknown program runs first"),
                 _ => {
                     fault.is_likely |= self.is_likely;
                     inner.faults.push(fault);
@@ -398,11 +399,11 @@ impl Run<'_, '_> {
         if fails { Outcome::FAILS } else { Outcome::ANY }
     }
 
-    /// What a program that ran may have changed.
+    /// Notes what a program that ran may have changed.
     fn passes(&mut self, words: &[String]) {
         let Some(name) = words.first().map(|word| file_name(word)) else { return };
-        if known::brings(words) {
-            self.doubts(&format!("{} runs before, and may change files", quoted(&words[0])));
+        if known::may_write_files(words) {
+            self.doubts(&format!("{} runs first and may change files", quoted(&words[0])));
         }
         self.is_likely |= !known::HARMLESS.contains(&name) && !known::BUILTINS.contains(&name);
     }

@@ -1,6 +1,6 @@
-//! Programs whose work is to start another: inits, `env`, `gosu` and the like.
+//! Programs that start another program: inits, `env`, `gosu` and similar.
 //!
-//! In: the words of one. Out: the words that it executes, and where. Not here: shells (`script`).
+//! In: the words of such a program. Out: the words it executes, and their context. Not here: shells (`script`).
 
 use crate::facts::access::Actor;
 use crate::facts::access::Capabilities;
@@ -21,13 +21,13 @@ use std::collections::VecDeque;
 
 /// What a program starts.
 pub enum Next<'a> {
-    /// Nothing, as far as is known here.
+    /// Nothing that is known.
     None,
     /// A command.
     Command { process: ProcessContext<'a>, words: Vec<String> },
-    /// It refuses.
+    /// It fails.
     Fault(Fault),
-    /// The bytes do not say.
+    /// Undecided.
     Open(Undecided),
 }
 
@@ -37,15 +37,15 @@ pub fn next<'a>(process: &ProcessContext<'a>, program: NodeId, argv: &[String]) 
     match file_name(&argv[0]) {
         "env" => env(process, rest),
         "gosu" | "su-exec" => as_user(process, program, argv),
-        // What they run is looked for in node_modules; `programs` knows how.
+        // They look for programs in node_modules; see `programs`.
         "npx" | "bunx" | "pnpm" | "yarn" => Next::None,
         "uv" | "poetry" | "pipenv" | "pdm" | "hatch" | "rye" | "pixi" | "conda" | "mamba" | "micromamba" => Next::Open(
-            Undecided::unknowable(quoted(&argv[0]), "it starts its command in an environment that it makes or finds"),
+            Undecided::unknowable(quoted(&argv[0]), "it runs its command in an environment that it creates or finds"),
         ),
         "su" | "runuser" | "sudo" | "doas" | "setpriv" | "chpst" | "s6-setuidgid" | "unshare" | "nsenter"
         | "chroot" => Next::Open(Undecided::unknowable(
             quoted(&argv[0]),
-            "it starts its command in another place or as somebody else",
+            "it runs its command in another environment or as another user",
         )),
         _ => match start::behind(argv) {
             Some([]) | None => Next::None,
@@ -59,7 +59,7 @@ fn env<'a>(process: &ProcessContext<'a>, words: &[String]) -> Next<'a> {
     let mut process = process.clone();
     let mut words: VecDeque<String> = words.iter().cloned().collect();
     while let Some(word) = words.pop_front() {
-        // The value of an option, glued to it or behind it.
+        // The value of an option, in the same word or the next one.
         let mut value = |short: &str, long: &str| {
             if word == short || word == long {
                 return words.pop_front();
@@ -95,10 +95,10 @@ fn env<'a>(process: &ProcessContext<'a>, words: &[String]) -> Next<'a> {
     }
 }
 
-/// Where execvp(3) looks without a PATH: glibc and musl have two directories in common.
+/// Where execvp(3) looks without a PATH: glibc and musl have these two directories in common.
 const UNSET_PATH: &str = "/bin:/usr/bin:\u{fffc}";
 
-/// `gosu USER COMMAND`: the user of passwd, with its groups.
+/// `gosu USER COMMAND`: runs the command as the user in passwd, with its groups.
 fn as_user<'a>(process: &ProcessContext<'a>, file: NodeId, argv: &[String]) -> Next<'a> {
     let [program, user, words @ ..] = argv else { return Next::None };
     if words.is_empty() {
@@ -106,17 +106,14 @@ fn as_user<'a>(process: &ProcessContext<'a>, file: NodeId, argv: &[String]) -> N
     }
     if process.actor.uid != 0 {
         if process.view.stat(file).is_some_and(|stat| stat.mode & 0o4000 != 0) {
-            return Next::Open(Undecided::unknowable(quoted(program), "its file lets it change the user (setuid)"));
+            return Next::Open(Undecided::unknowable(quoted(program), "its file is setuid, so it may change the user"));
         }
-        let what = format!("{} may not change the user: {} is not root", quoted(program), process.who());
-        let fix = "Start the command itself: USER has chosen the user already.";
+        let what = format!("{} can't change the user: {} is not root", quoted(program), process.who());
+        let fix = "Start the command directly: USER already sets the user.";
         return Next::Fault(Fault::new(shown(program), what, None).fix(fix));
     }
     if !shell::is_decided(user) {
-        return Next::Open(Undecided::unknowable(
-            quoted(program),
-            "as which user it starts its command is not known here",
-        ));
+        return Next::Open(Undecided::unknowable(quoted(program), "the user it runs its command as is unknown"));
     }
     let accounts = ["/etc/passwd", "/etc/group"].map(|path| match process.view.resolve(path.as_bytes(), true) {
         Resolved::Found(node) => process.view.stat(node).map_or(0, |stat| stat.size as usize),

@@ -1,15 +1,15 @@
-//! The words that a shell was given: `sh [options] [-c text [name [argument]…] | script [argument]…]` (sh(1), bash(1)).
+//! A shell's command line: `sh [options] [-c text [name [argument]…] | script [argument]…]` (sh(1), bash(1)).
 //!
 //! Not here: whether a program is a shell.
 
-/// What a shell was given.
+/// A shell's command line, parsed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Call {
-    /// Where the text or the script stands; behind all words where there is neither.
+    /// The index of the text or script; past the end if there is neither.
     pub operand: usize,
-    /// It is a text (`-c`).
+    /// Whether it is a text (`-c`).
     pub is_text: bool,
-    /// It is a login shell or an interactive one, and reads its profiles first.
+    /// Whether it is a login or interactive shell, which reads its profiles first.
     pub reads_profiles: bool,
     /// `-e`, `-o errexit`.
     pub errexit: bool,
@@ -18,7 +18,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// Reads the words; the first is the shell.
+    /// Parses the words; the first is the shell.
     pub fn of(words: &[String]) -> Call {
         let mut call = Call { operand: 1, ..Call::default() };
         while let Some(word) = words.get(call.operand) {
@@ -49,7 +49,7 @@ impl Call {
         call
     }
 
-    /// The text among these words, if it was given one.
+    /// The text among these words, if there is one.
     pub fn text<'w>(&self, words: &'w [String]) -> Option<&'w str> {
         words.get(self.operand).filter(|_| self.is_text).map(String::as_str)
     }
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_and_scripts_are_told_apart() {
+    fn distinguishes_texts_from_scripts() {
         for (line, text, operand) in [
             ("sh -c x y", Some("x"), 2),
             ("bash -eo pipefail -c x", Some("x"), 4),

@@ -1,6 +1,6 @@
 //! Expansion of variables inside words (section 2.6).
 //!
-//! In: what stands behind a `$`. Out: text put into the splitter's word. Not here: words and commands (`split`).
+//! In: what follows a `$`. Out: text added to the splitter's word. Not here: words and commands (`split`).
 
 use crate::facts::shell::ARGUMENTS;
 use crate::facts::shell::OPEN;
@@ -12,16 +12,16 @@ use crate::facts::shell::split::is_name;
 use crate::limits;
 
 impl Splitter<'_> {
-    /// A value takes the expansion's place; outside of quotes its blanks separate words.
+    /// Adds the value of an expansion; outside quotes, it is split at blanks.
     fn push_value(&mut self, value: &str, quoted: bool) {
         if value.len() > self.budget {
             self.open();
             return;
         }
         self.budget -= value.len();
-        // Behind `case` a value is one word, whatever it holds (section 2.9.4.3).
+        // After `case` a value is one word, whatever it contains (section 2.9.4.3).
         let quoted = quoted || self.next.words.len() == 1 && self.next.words[0] == "case";
-        // Outside of quotes nothing at all is no word.
+        // Outside quotes, an empty value is not a word.
         if value.is_empty() && !quoted {
             return;
         }
@@ -48,11 +48,11 @@ impl Splitter<'_> {
             return Some(OPEN.to_string());
         }
         let value = self.variables.get(name)?;
-        // A copy costs what it may add.
+        // Don't copy a value that exceeds the budget.
         Some(if value.len() > self.budget { OPEN.to_string() } else { value.to_string() })
     }
 
-    /// What follows a `$`; gives the place behind it.
+    /// Expands what follows a `$`; returns the index after it.
     pub fn expand(&mut self, text: &str, at: usize, quoted: bool, depth: usize) -> usize {
         let rest = &text[at..];
         if let Some(inner) = rest.strip_prefix('{') {
@@ -80,7 +80,7 @@ impl Splitter<'_> {
             return at + length;
         }
         match rest.chars().next() {
-            // bash's `$'…'`, in which backslashes escape, and `$"…"`; to dash the dollar is one of the word's letters.
+            // bash's `$'…'`, in which backslashes escape, and `$"…"`; to dash, the dollar is an ordinary character.
             Some('\'') if !quoted => {
                 self.open();
                 at + 1 + end_of_quote(&rest[1..])
@@ -104,7 +104,7 @@ impl Splitter<'_> {
         }
     }
 
-    /// The inside of `${…}`.
+    /// Expands the inside of `${…}`.
     fn parameter(&mut self, inner: &str, quoted: bool, depth: usize) {
         let length = inner.bytes().take_while(|&b| b.is_ascii_alphanumeric() || b == b'_').count();
         if inner == "@" {
@@ -116,7 +116,7 @@ impl Splitter<'_> {
         }
         let value = self.value(name);
         let colon = operator.strip_prefix(':');
-        // With a colon an empty value counts as unset (section 2.6.2).
+        // With a colon, an empty value counts as unset (section 2.6.2).
         let value = value.filter(|value| colon.is_none() || !value.is_empty());
         let operator = colon.unwrap_or(operator);
         match (operator.chars().next(), value) {
@@ -140,7 +140,7 @@ impl Splitter<'_> {
     }
 }
 
-/// Behind the quote that ends a `$'…'`.
+/// The index after the quote that ends a `$'…'`.
 fn end_of_quote(text: &str) -> usize {
     let mut is_escaped = false;
     let end = text.bytes().position(|byte| {
@@ -151,16 +151,16 @@ fn end_of_quote(text: &str) -> usize {
     end.map_or(text.len(), |end| end + 1)
 }
 
-/// A bracket that is open.
+/// An open bracket.
 #[derive(Default)]
 struct Bracket {
     /// Double quotes are open inside it.
     is_quoted: bool,
-    /// The `case`s in it that have not come to their `esac`: their patterns end in brackets that were not opened.
+    /// The number of `case`s in it without their `esac`; their patterns end in unmatched brackets.
     cases: usize,
 }
 
-/// Whether a command begins behind this text.
+/// Whether a command begins after this text.
 fn begins_command(text: &str) -> bool {
     let front = text.trim_end();
     front.is_empty()
@@ -169,8 +169,7 @@ fn begins_command(text: &str) -> bool {
         || ["then", "do", "else"].iter().any(|word| front.ends_with(word))
 }
 
-/// Where a bracket that is open closes; what is quoted closes nothing, and in a text for a shell neither do comments and the
-/// patterns of `case`.
+/// The index where an open bracket closes. Ignores quoted text and, in shell text, comments and the patterns of `case`.
 pub fn closing(text: &str, open: u8, close: u8) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut brackets = vec![Bracket::default()];
@@ -197,7 +196,7 @@ pub fn closing(text: &str, open: u8, close: u8) -> Option<usize> {
                     bracket.cases = bracket.cases.saturating_sub(1);
                 }
             }
-            // Inside quotes only a substitution opens a bracket.
+            // Inside quotes, only a substitution opens a bracket.
             _ if byte == open && (!bracket.is_quoted || at > 0 && bytes[at - 1] == b'$') => {
                 brackets.push(Bracket::default());
             }

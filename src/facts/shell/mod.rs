@@ -2,7 +2,7 @@
 //!
 //! POSIX.1-2024, Shell Command Language, sections 2.2 (quoting), 2.3 (tokens), 2.6 (expansion) and 2.9 (commands). What
 //! only a running shell knows (command substitution, globs of unknown variables, single positional parameters) becomes
-//! [`OPEN`]. Not here: which of the commands run; they are told with what joins them and how deep they are nested.
+//! [`OPEN`]. Not here: which of the commands run; each comes with its operator and nesting depth.
 
 mod call;
 mod expand;
@@ -14,27 +14,27 @@ use std::collections::HashMap;
 use std::collections::HashSet;
 use std::rc::Rc;
 
-/// Stands in a word for what cannot be told.
+/// In a word, stands for an undecided part.
 pub const OPEN: char = '\u{fffc}';
 
-/// A word of which nothing is told.
+/// A word that is entirely undecided.
 pub const OPEN_TEXT: &str = "\u{fffc}";
 
-/// Stands in a word for all positional parameters (`"$@"`).
+/// In a word, stands for all positional parameters (`"$@"`).
 pub const ARGUMENTS: char = '\u{fffb}';
 
-/// Stands in a word for the value that PATH has by then, in a text that sets it.
+/// In a word, stands for the current value of PATH, in a text that sets it.
 pub const PATH: char = '\u{fffa}';
 
-/// Whether nothing of a word is open.
+/// Whether no part of a word is undecided.
 pub fn is_decided(word: &str) -> bool {
     !word.contains([OPEN, ARGUMENTS, PATH])
 }
 
-/// How a command is joined to the one before it.
+/// How a command is joined to the previous one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Join {
-    /// `;`, a line's end, `&`, or the first.
+    /// `;`, a newline, `&`, or the first command.
     #[default]
     Then,
     /// `&&`
@@ -50,54 +50,54 @@ pub enum Join {
 pub struct Simple {
     /// Its words, without redirections.
     pub words: Vec<String>,
-    /// What joins it to the one before.
+    /// How it is joined to the previous command.
     pub join: Join,
-    /// `!` stands before it.
+    /// It is preceded by `!`.
     pub is_negated: bool,
-    /// `&` stands behind it.
+    /// It is followed by `&`.
     pub is_background: bool,
-    /// In how many compound commands (`if`, `for`, `{`, `(`, functions) it stands.
+    /// The number of compound commands (`if`, `for`, `{`, `(`, functions) around it.
     pub depth: usize,
     /// Substitutions in its words.
     pub substitutions: Vec<Substitution>,
-    /// It writes a file (`>`, `>>`) other than one in /dev.
+    /// It writes to a file (`>`, `>>`) outside /dev.
     pub writes: bool,
     /// Its input is redirected (`<`, `<<`, `<<<`).
     pub is_fed: bool,
-    /// One of its outputs goes where another goes (`2>&1`, `|&`, `&>`).
+    /// One of its outputs is redirected to another (`2>&1`, `|&`, `&>`).
     pub merges: bool,
-    /// It is redirected to a name of bash's for a connection (`/dev/tcp/…`).
+    /// It is redirected to one of bash's network paths (`/dev/tcp/…`).
     pub connects: bool,
 }
 
-/// A text that runs to make part of a word.
+/// A text that runs as part of a word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Substitution {
     /// The text.
     pub text: String,
-    /// Its output is put into the word (`$(…)`, backquotes); else the name of a file (`<(…)`).
+    /// Its output becomes part of the word (`$(…)`, backquotes); else a file name does (`<(…)`).
     pub is_value: bool,
 }
 
-/// The variables that a command sees. A copy costs what was changed: each command that is proved has its own.
+/// The variables of a command. Each command that is proved has its own copy, which shares what wasn't changed.
 #[derive(Clone, Debug, Default)]
 pub struct Variables {
     config: Rc<HashMap<String, String>>,
-    /// Those that were set since, and those that were taken away.
+    /// Variables that were set or unset since.
     changed: HashMap<String, Option<String>>,
-    /// Any may have been set since.
+    /// Any variable may have been set since.
     is_open: bool,
 }
 
 impl Variables {
-    /// Those that the config sets. Of duplicates the last counts.
+    /// The variables that the config sets. If one is repeated, the last counts.
     pub fn new(config: &RunConfig) -> Variables {
         let pairs = config.env.iter().filter_map(|pair| pair.split_once('='));
         let config = pairs.map(|(name, value)| (name.to_string(), value.to_string())).collect();
         Variables { config: Rc::new(config), ..Variables::default() }
     }
 
-    /// The value, if one is set. It may hold [`OPEN`] where a shell set it.
+    /// The value, if it is set. It may contain [`OPEN`] if a shell set it.
     pub fn get(&self, name: &str) -> Option<&str> {
         match self.changed.get(name) {
             Some(changed) => changed.as_deref(),
@@ -106,14 +106,14 @@ impl Variables {
         }
     }
 
-    /// Opens every variable that a shell text sets: what it has by then is not known.
+    /// Makes every variable that a shell text sets undecided.
     pub fn open(&mut self, text: &str) {
         let assigned = split::Assigned::of(text);
         assigned.names.iter().for_each(|name| self.set(name, OPEN_TEXT));
         self.is_open |= assigned.any;
     }
 
-    /// Takes a variable away.
+    /// Unsets a variable.
     pub fn unset(&mut self, name: &str) {
         self.changed.insert(name.to_string(), None);
     }
@@ -124,30 +124,30 @@ impl Variables {
     }
 }
 
-/// The simple commands of a shell text, each as its words; redirections are left out.
+/// The simple commands of a shell text, each split into words, without redirections.
 pub fn commands(text: &str, variables: &Variables) -> Vec<Vec<String>> {
     read(text, variables).commands.into_iter().map(|command| command.words).collect()
 }
 
-/// A shell text, taken apart.
+/// A shell text, parsed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text {
-    /// Its simple commands, in order. Those of functions are left out.
+    /// Its simple commands, in order, except those in functions.
     pub commands: Vec<Simple>,
     /// The functions that it defines.
     pub functions: HashSet<String>,
-    /// It has more commands than [`crate::limits::SHELL_COMMANDS`]; those behind are not among these.
+    /// It has more commands than [`crate::limits::SHELL_COMMANDS`]; the rest were not read.
     pub is_cut: bool,
 }
 
 impl Text {
-    /// What its words take, in bytes: variables may have made them much longer than the text.
+    /// The size of its words in bytes; variables may have made them much longer than the text.
     pub fn bytes(&self) -> usize {
         self.commands.iter().flat_map(|command| &command.words).map(String::len).sum()
     }
 }
 
-/// Takes a shell text apart.
+/// Parses a shell text.
 pub fn read(text: &str, variables: &Variables) -> Text {
     split::split(text, variables)
 }
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_split_as_a_shell_does() {
+    fn splits_words_as_a_shell_does() {
         for (text, env, expected) in [
             ("exec uvicorn main:app --host 0.0.0.0", &[][..], "exec|uvicorn|main:app|--host|0.0.0.0"),
             ("a 'b c' \"d e\"f g\\ h ''", &[], "a|b c|d ef|g h|"),
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn joints_and_nesting_are_told() {
+    fn reports_operators_and_nesting() {
         let shown = |text: &str| {
             let commands = read(text, &Variables::default()).commands;
             let shown = commands.iter().map(|command| {
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_texts_cost_their_length() {
+    fn hostile_scripts_take_linear_time() {
         let value = format!("A={}", "x ".repeat(200_000));
         let parts = [
             "${",

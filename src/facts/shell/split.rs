@@ -14,7 +14,7 @@ use crate::facts::shell::expand::closing;
 use crate::limits;
 use std::collections::HashSet;
 
-/// Takes a text apart.
+/// Parses a text.
 pub fn split(text: &str, variables: &Variables) -> Text {
     let mut splitter = Splitter {
         variables,
@@ -33,17 +33,17 @@ pub fn split(text: &str, variables: &Variables) -> Text {
     splitter.text
 }
 
-/// Variables that a text itself sets: their values depend on where it has come to.
+/// Variables that a text itself sets: their values change while it runs.
 #[derive(Default)]
 pub struct Assigned<'t> {
-    /// These.
+    /// Their names.
     pub names: HashSet<&'t str>,
-    /// Any at all: it reads another text, or sets what a command wrote.
+    /// It may set any variable: it sources another text, or sets what a command wrote.
     pub any: bool,
 }
 
 impl<'t> Assigned<'t> {
-    /// Looks through a text; in doubt more is told than happens.
+    /// Searches a text; may find more assignments than there are.
     pub fn of(text: &'t str) -> Assigned<'t> {
         let mut out = Assigned::default();
         for command in text.split([';', '&', '|', '\n', '(', '{']) {
@@ -74,10 +74,10 @@ impl<'t> Assigned<'t> {
     }
 }
 
-/// Blanks and quotes between a redirection and its target that are looked through.
+/// The most characters skipped between a redirection and its target.
 const TARGET_BLANKS: usize = 16;
 
-/// Closes nothing: a function's name was read, and its body follows.
+/// On `nesting`: a function's name was read, and its body follows. No word closes it.
 const FUNCTION: &str = "function";
 
 pub fn is_name(text: &str) -> bool {
@@ -94,15 +94,15 @@ pub struct Splitter<'a> {
     pub next: Simple,
     /// The word so far; `Some("")` after empty quotes.
     pub word: Option<String>,
-    /// Part of the word so far was quoted: it is no reserved word.
+    /// Part of the word so far was quoted, so it is not a reserved word.
     is_quoted: bool,
-    /// The next word is where a redirection goes.
+    /// The next word is the target of a redirection.
     drops_word: bool,
-    /// Ends of here-documents that begin behind this line.
+    /// The delimiters of the here-documents that begin after this line.
     here: Vec<String>,
     /// A pattern of a `case` is being read.
     in_pattern: bool,
-    /// The words that close the compound commands which are open.
+    /// The words that close the open compound commands.
     nesting: Vec<&'static str>,
     pub budget: usize,
 }
@@ -127,7 +127,7 @@ impl Splitter<'_> {
                 '\\' => {
                     let escaped = text[next..].chars().next();
                     match escaped {
-                        // A line goes on.
+                        // A line continuation.
                         Some('\n') => {}
                         Some(c) if double && !matches!(c, '$' | '`' | '"' | '\\') => {
                             self.push("\\");
@@ -234,7 +234,7 @@ impl Splitter<'_> {
                     continue;
                 }
                 '>' | '<' => {
-                    // The number of `2>`, and bash's `{fd}>`, are no words.
+                    // The number in `2>`, and bash's `{fd}>`, are not words.
                     let names_descriptor = |word: &String| {
                         let inner = word.strip_prefix('{').and_then(|word| word.strip_suffix('}'));
                         inner.map_or_else(|| !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit()), is_name)
@@ -244,7 +244,7 @@ impl Splitter<'_> {
                     }
                     self.end_word();
                     if followed(b'(') {
-                        // Process substitution: a file's name, or what a redirection goes to.
+                        // Process substitution: a file name, or the target of a redirection.
                         let inner = &text[next + 1..];
                         let length = closing(inner, b'(', b')').unwrap_or(inner.len());
                         self.next
@@ -271,13 +271,13 @@ impl Splitter<'_> {
         self.end_command(Join::Then);
     }
 
-    /// A `()` follows: whether a function's name stands before it. Its body is a compound command.
+    /// A `()` follows: whether a function's name comes before it. Its body is a compound command.
     fn begins_function(&mut self) -> bool {
         if self.next.words.first().is_some_and(|word| word == FUNCTION) {
             self.end_word();
         }
         let name = match (self.next.words.len(), self.word.is_some()) {
-            // Behind `function NAME`, where it says nothing more.
+            // After `function NAME`, where it adds nothing.
             (0, false) => return self.nesting.last() == Some(&FUNCTION),
             (0, true) => self.word.take(),
             (1, false) => self.next.words.pop(),
@@ -291,14 +291,14 @@ impl Splitter<'_> {
     /// A `&` ended the command: the whole list up to here runs in the background (section 2.9.3).
     fn background(&mut self) {
         let depth = self.nesting.len();
-        // Those of functions are not among the commands.
+        // Commands in functions aren't recorded.
         if self.nesting.contains(&FUNCTION) {
             return;
         }
         let commands = &mut self.text.commands;
         for at in (0..commands.len()).rev() {
             commands[at].is_background = true;
-            // The first command of a compound one has the join of the whole.
+            // The first command of a compound command has the operator of the whole.
             let is_inside = at > 0 && commands[at].depth > depth && commands[at - 1].depth > depth;
             if !is_inside && commands[at].join == Join::Then {
                 return;
@@ -306,7 +306,7 @@ impl Splitter<'_> {
         }
     }
 
-    /// Reads the word behind `<<`; gives the place behind it.
+    /// Reads the word after `<<`; returns the index after it.
     fn here_document(&mut self, text: &str, at: usize) -> usize {
         self.end_word();
         self.next.is_fed = true;
@@ -317,7 +317,7 @@ impl Splitter<'_> {
         start + length
     }
 
-    /// The place behind the here-documents that begin here.
+    /// The index after the here-documents that begin here.
     fn behind_here_documents(&mut self, text: &str, mut at: usize) -> usize {
         for end in std::mem::take(&mut self.here) {
             while at < text.len() {
@@ -331,7 +331,7 @@ impl Splitter<'_> {
         at
     }
 
-    /// The command is a `[[` that has not come to its `]]`.
+    /// Whether the command is a `[[` without its `]]` so far.
     fn in_test(&self) -> bool {
         let words = &self.next.words;
         let last = self.word.as_ref().or(words.last());
@@ -347,7 +347,7 @@ impl Splitter<'_> {
         self.is_quoted = true;
     }
 
-    /// A character of the text itself: none that stands for something else.
+    /// Adds a character of the text itself, replacing the characters that have a special meaning here.
     pub fn push_char(&mut self, c: char) {
         self.word.get_or_insert_default().push(if c == ARGUMENTS || c == PATH { OPEN } else { c });
     }
@@ -378,7 +378,7 @@ impl Splitter<'_> {
         }
     }
 
-    /// Takes a reserved word (section 2.4) that stands where a command begins.
+    /// Handles a reserved word (section 2.4) at the start of a command.
     fn reserved(&mut self, word: &str) -> bool {
         match word {
             "if" => self.nesting.push("fi"),
@@ -408,7 +408,7 @@ impl Splitter<'_> {
     fn end_line(&mut self) {
         self.end_word();
         self.drops_word = false;
-        // Behind `&&`, `||` and `|` a line goes on, and so does `case x` up to its `in`.
+        // A command continues on the next line after `&&`, `||` and `|`, and in `case x` up to its `in`.
         let is_case = self.next.words.len() == 2 && self.next.words[0] == "case";
         if !self.next.words.is_empty() && !is_case {
             self.end_command(Join::Then);
@@ -419,7 +419,7 @@ impl Splitter<'_> {
         self.end_word();
         self.drops_word = false;
         let mut command = std::mem::replace(&mut self.next, Simple { join, ..Simple::default() });
-        // Heads of loops and choices are no commands.
+        // The heads of loops are not commands.
         match command.words.first().map(String::as_str) {
             None => {
                 self.next.join = if join == Join::Then { command.join } else { join };

@@ -3,8 +3,8 @@
 use crate::facts::Facts;
 use crate::facts::access;
 use crate::facts::access::Access;
-use crate::facts::access::Doubt;
 use crate::facts::access::Reach;
+use crate::facts::access::Uncertainty;
 use crate::facts::access::Want;
 use crate::facts::process::ProcessContext;
 use crate::model::finding::Location;
@@ -56,7 +56,7 @@ pub const RULE: Rule = Rule {
 
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let Some(path) = facts.image().config.run.env_value("PATH") else { return Ok(()) };
-    let Some(process) = ProcessContext::of_plain_user(facts)? else { return Ok(()) };
+    let Some(process) = ProcessContext::of_non_root_user(facts)? else { return Ok(()) };
     let mut asked = BTreeSet::new();
     for entry in path.split(':').filter(|entry| entry.starts_with('/')) {
         if !asked.insert(entry.trim_end_matches('/')) {
@@ -75,12 +75,12 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
                     }
                 }
             }
-            Reach::Closed(node) => (Some(node), cannot_search(&process, node, entry)),
+            Reach::Blocked(node) => (Some(node), cannot_search(&process, node, entry)),
             Reach::NotDirectory => (None, "leads through something that is no directory".to_string()),
             Reach::TooLong => (None, "is a longer path than Linux takes".to_string()),
-            Reach::Open(Doubt::Mounted) | Reach::Missing(_) | Reach::Loop => continue,
-            Reach::Open(doubt) => {
-                out.undecided(process.doubt(shown(entry), doubt));
+            Reach::Unknown(Uncertainty::RuntimeMount) | Reach::Missing(_) | Reach::Loop => continue,
+            Reach::Unknown(doubt) => {
+                out.undecided(process.unknown_reach(shown(entry), doubt));
                 continue;
             }
         };

@@ -10,7 +10,7 @@ use crate::facts::process::ProcessContext;
 use crate::facts::servers;
 use crate::facts::servers::Listens;
 use crate::facts::servers::Server;
-use crate::facts::servers::Told;
+use crate::facts::servers::Source;
 use crate::facts::start::Command;
 use crate::facts::start::file_name;
 use crate::model::finding::Location;
@@ -89,7 +89,7 @@ enum Listener {
 
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let Health::Check(check) = facts.health() else { return Ok(()) };
-    let asks = facts.health_asks(&check);
+    let asks = facts.health_requests(&check);
     let by_name = |url: &&ProbeUrl| url.host.as_deref().is_some_and(|host| host.eq_ignore_ascii_case("localhost"));
     // Where an address is asked as well, one answer may do.
     let urls = || asks.iter().flat_map(|(_, urls)| urls);
@@ -163,7 +163,7 @@ fn listener(command: &Command, servers: &[Option<Server>], url: &ProbeUrl) -> Li
                     let address = socket.host.value.clone().unwrap_or_default();
                     return Listener::Ipv4(server.name, address);
                 }
-                None if server.name == "next" && socket.host.told == Told::Default => {
+                None if server.name == "next" && socket.host.source == Source::Default => {
                     found = Listener::MaybeIpv4("next");
                 }
                 None => found = Listener::Open,

@@ -9,7 +9,7 @@ use crate::facts::servers;
 use crate::facts::servers::Listens;
 use crate::facts::servers::Server;
 use crate::facts::servers::Socket;
-use crate::facts::servers::Told;
+use crate::facts::servers::Source;
 use crate::facts::start::Command;
 use crate::model::finding::Location;
 use crate::model::finding::Undecided;
@@ -95,10 +95,10 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
 
 fn finding(command: &Command, mismatch: &Mismatch<'_>, known: &Known<'_>, says: &str) -> Found {
     let Known { server, port, socket } = known;
-    let (told, place) = match socket.port.told {
-        Told::Command => (String::new(), command.field.to_string()),
-        Told::Variable(name) => (format!(", as {name} says"), format!("config.Env[{name}]")),
-        Told::Default => (", its default".to_string(), command.field.to_string()),
+    let (told, place) = match socket.port.source {
+        Source::Command => (String::new(), command.field.to_string()),
+        Source::Variable(name) => (format!(", as {name} says"), format!("config.Env[{name}]")),
+        Source::Default => (", its default".to_string(), command.field.to_string()),
     };
     let found = Found::new(mismatch.subject.clone(), format!("{server} listens on port {port}{told}, and {says}"))
         .at(Location::config(mismatch.field))
@@ -129,7 +129,7 @@ fn ports<'a>(command: &Command, servers: &'a [Option<Server>]) -> Ports<'a> {
             continue;
         };
         match &server.listens {
-            Listens::Open(why) => ports.open = Some(format!("where {} listens: {why}", server.name)),
+            Listens::Unknown(why) => ports.open = Some(format!("where {} listens: {why}", server.name)),
             Listens::On(sockets) => {
                 for socket in sockets {
                     match socket.port.value {
@@ -146,7 +146,7 @@ fn ports<'a>(command: &Command, servers: &'a [Option<Server>]) -> Ports<'a> {
 fn health<'a>(facts: &Facts<'_>, ports: &'a Ports<'a>) -> Option<Mismatch<'a>> {
     let Health::Check(check) = facts.health() else { return None };
     // What curl asks through a socket file has no port.
-    let asks = facts.health_asks(&check).into_iter().filter(|(words, _)| !Options(words).has(&["--unix-socket"]));
+    let asks = facts.health_requests(&check).into_iter().filter(|(words, _)| !Options(words).has(&["--unix-socket"]));
     let urls: Vec<ProbeUrl> = asks.flat_map(|(_, urls)| urls).filter(|url| url.is_loopback() != Some(false)).collect();
     let first = urls.first()?;
     let listened: BTreeSet<u16> = ports.known.iter().map(|known| known.port).collect();

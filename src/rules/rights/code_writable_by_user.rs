@@ -94,7 +94,7 @@ struct Step {
 }
 
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
-    let Some(process) = ProcessContext::of_plain_user(facts)? else { return Ok(()) };
+    let Some(process) = ProcessContext::of_non_root_user(facts)? else { return Ok(()) };
     let mut search = Search::new(&process);
     let mut todo = vec![Step { directory: PathTable::ROOT, top: None, renamed_in: None }];
     while let Some(step) = todo.pop() {

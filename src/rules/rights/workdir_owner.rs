@@ -3,8 +3,8 @@
 use crate::facts::Facts;
 use crate::facts::access;
 use crate::facts::access::Access;
-use crate::facts::access::Doubt;
 use crate::facts::access::Reach;
+use crate::facts::access::Uncertainty;
 use crate::facts::access::Want;
 use crate::facts::process::ProcessContext;
 use crate::model::finding::Undecided;
@@ -77,19 +77,19 @@ impl Wrong {
 }
 
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
-    let Some(process) = ProcessContext::of_plain_user(facts)? else { return Ok(()) };
+    let Some(process) = ProcessContext::of_non_root_user(facts)? else { return Ok(()) };
     let subject = shown_bytes(&process.cwd).trim_end_matches('/').to_string();
     let top = match process.reach(&process.cwd) {
         Reach::Found(PathTable::ROOT) => return Ok(()),
         Reach::Found(node) => node,
-        Reach::Closed(directory) => {
+        Reach::Blocked(directory) => {
             let message =
                 format!("{subject} lies behind {}, which {} may not enter", process.describe(directory), process.who());
             out.report(Found::new(subject, message).at(seen(process.view, directory)));
             return Ok(());
         }
-        Reach::Open(Doubt::Mounted) => return Ok(()),
-        Reach::Open(doubt) => return Err(process.doubt(subject, doubt)),
+        Reach::Unknown(Uncertainty::RuntimeMount) => return Ok(()),
+        Reach::Unknown(doubt) => return Err(process.unknown_reach(subject, doubt)),
         Reach::Missing(_) | Reach::Loop | Reach::NotDirectory | Reach::TooLong => return Ok(()),
     };
     let (mut closed, mut strange, mut open) = (Wrong::default(), Wrong::default(), Wrong::default());

@@ -5,7 +5,7 @@ use crate::facts::health::is_loopback;
 use crate::facts::servers;
 use crate::facts::servers::Listens;
 use crate::facts::servers::Setting;
-use crate::facts::servers::Told;
+use crate::facts::servers::Source;
 use crate::facts::shell::Variables;
 use crate::facts::start::file_name;
 use crate::model::finding::Location;
@@ -67,7 +67,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
         let open = |why: &str| Undecided::unknowable(command.field, format!("where {} listens: {why}", server.name));
         let sockets = match &server.listens {
             Listens::On(sockets) => sockets,
-            Listens::Open(why) => {
+            Listens::Unknown(why) => {
                 out.undecided(open(why));
                 continue;
             }
@@ -80,7 +80,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
             out.undecided(open(why));
             continue;
         }
-        let Some(Setting { value: Ok(address), told }) = sockets.first().map(|socket| &socket.host) else { continue };
+        let Some(Setting { value: Ok(address), source }) = sockets.first().map(|socket| &socket.host) else { continue };
         if has_others {
             out.undecided(open(
                 "only on the loopback interface, and other programs are started too, which may hand on to it",
@@ -88,12 +88,12 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
             continue;
         }
         let (name, address) = (server.name, text::shown(address));
-        let (place, message) = match told {
-            Told::Command => (command.field.to_string(), format!("{name} is told to listen on {address} only")),
-            Told::Variable(variable) => {
+        let (place, message) = match source {
+            Source::Command => (command.field.to_string(), format!("{name} is told to listen on {address} only")),
+            Source::Variable(variable) => {
                 (format!("config.Env[{variable}]"), format!("{name} is told by {variable} to listen on {address} only"))
             }
-            Told::Default => {
+            Source::Default => {
                 (command.field.to_string(), format!("{name} is not told where to listen, and its default is {address}"))
             }
         };

@@ -31,7 +31,7 @@ pub const RULE: Rule = Rule {
         keeps: "config user=10001:10001",
     },
     check: |facts, _, out| {
-        let Some(name) = facts.user_by_name() else { return Ok(()) };
+        let Some(name) = facts.named_user() else { return Ok(()) };
         let user = match facts.user() {
             Ok(user) => user,
             // Nobody's name: `unknown-user` says so.

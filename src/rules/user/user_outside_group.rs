@@ -55,8 +55,8 @@ pub const RULE: Rule = Rule {
 
 fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let Some(group) = settings.text("group") else { return Ok(()) };
-    let Some(user) = facts.plain_user()? else { return Ok(()) };
-    if let Some(question) = user.groups_denied {
+    let Some(user) = facts.non_root_user()? else { return Ok(()) };
+    if let Some(question) = user.groups_unknown {
         return Err(question);
     }
     let (name, uid) = (shown(group), user.uid);
@@ -64,7 +64,7 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
         Some(user) => format!("{user} (uid {uid})"),
         None => format!("uid {uid}"),
     };
-    let (message, fix) = match facts.group(group) {
+    let (message, fix) = match facts.gid_of(group) {
         Ok(gid) if user.gid == gid || user.groups.contains(&gid) => return Ok(()),
         Err(UserProblem::Undecided(question)) => return Err(question),
         Ok(gid) => {

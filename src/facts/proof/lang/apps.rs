@@ -3,11 +3,11 @@
 //! uvicorn: "Settings", `UVICORN_…` variables. gunicorn: "Running Gunicorn" and "Settings" (`chdir`, `pythonpath`,
 //! `worker_class`, `wsgi_app`, `GUNICORN_CMD_ARGS`). hypercorn: "How to configure". daphne: its README. granian: its
 //! README. waitress: "waitress-serve". Flask: "Application Discovery". FastAPI CLI: "FastAPI CLI". Celery: "Command
-//! Line Interface". Not here: on which address they listen (`rules`), and their own modules.
+//! Line Interface". Not here: where they listen (`servers`), and their own modules.
 
 use crate::facts::access::Reach;
 use crate::facts::options::Order;
-use crate::facts::options::Sorted;
+use crate::facts::options::ParsedOptions;
 use crate::facts::process::Missing;
 use crate::facts::process::Need;
 use crate::facts::process::ProcessContext;
@@ -25,7 +25,7 @@ use crate::view::Resolved;
 #[cfg(test)]
 mod tests;
 
-// The options of each that take no value.
+// Each server's options without a value.
 const UVICORN: &str = "\
     --reload --http2 --access-log --no-access-log --use-colors --no-use-colors --proxy-headers --no-proxy-headers \
     --server-header --no-server-header --date-header --no-date-header --reset-contextvars --factory";
@@ -53,13 +53,13 @@ const FASTAPI: &str = "--reload --no-reload --proxy-headers --no-proxy-headers -
 struct Server<'g, 'a> {
     process: &'g ProcessContext<'a>,
     python: &'g Python,
-    /// Directories at the front of `sys.path`.
+    /// The first directories on `sys.path`.
     first: Vec<Vec<u8>>,
     name: &'static str,
 }
 
-/// What an application server loads, as its own words say; nothing for programs that are not known here. `program`: its
-/// name as a command or behind `-m`; `words`: those behind it; `first`: what comes first on `sys.path` when it starts.
+/// What an application server loads according to its arguments; nothing for unknown programs. `program`: its name as a
+/// command or after `-m`; `words`: its arguments; `first`: the first directories on `sys.path` when it starts.
 pub fn needs(
     process: &ProcessContext<'_>,
     python: &Python,
@@ -67,7 +67,7 @@ pub fn needs(
     program: &str,
     words: &[String],
 ) -> Vec<Need> {
-    // It shows its help or its version, and ends.
+    // It prints its help or version, and exits.
     if words.iter().any(|word| matches!(word.as_str(), "--help" | "--version")) {
         return Vec::new();
     }
@@ -92,7 +92,7 @@ type Reader<'g, 'a> = fn(&mut Server<'g, 'a>, &[String]) -> Vec<Need>;
 
 impl<'g> Server<'g, '_> {
     fn open(&self, reason: &str) -> Need {
-        Need::Open(Undecided::unknowable(self.name, reason))
+        Need::Undecided(Undecided::unknowable(self.name, reason))
     }
 
     fn lack(&self, what: String) -> Need {
@@ -103,7 +103,7 @@ impl<'g> Server<'g, '_> {
         self.process.variables.get(name).filter(|value| !value.is_empty())
     }
 
-    /// A directory comes before all others.
+    /// Puts a directory first on `sys.path`.
     fn put_first(&mut self, directory: Vec<u8>) {
         self.first.insert(0, directory);
     }
@@ -111,7 +111,7 @@ impl<'g> Server<'g, '_> {
     fn module(&self, name: &str) -> Need {
         match shell::is_decided(name) {
             true => self.python.module(self.process, name, &self.first),
-            false => self.open("its application is named when the container starts"),
+            false => self.open("its application is only known when the container starts"),
         }
     }
 
@@ -120,23 +120,23 @@ impl<'g> Server<'g, '_> {
         match app.split_once(':') {
             Some((module, attribute)) if !module.is_empty() && !attribute.is_empty() => self.module(module),
             _ if !shell::is_decided(app) => self.module(app),
-            _ => self.lack(format!("{} wants its application as module:attribute, not {}", self.name, shown(app))),
+            _ => self.lack(format!("{} expects its application as module:attribute, not {}", self.name, shown(app))),
         }
     }
 
     /// The one word that names the application.
-    fn only<'w>(&self, options: &Sorted<'w>) -> Result<&'w str, Need> {
+    fn only<'w>(&self, options: &ParsedOptions<'w>) -> Result<&'w str, Need> {
         match options.rest[..] {
             [app] => Ok(app),
-            [] if !options.took_words => {
-                Err(self.lack(format!("{} is not told which application it is to run", self.name)))
+            [] if !options.consumed_words => {
+                Err(self.lack(format!("{} is not given an application to run", self.name)))
             }
-            _ => Err(self.open("it is not certain which of its words names the application")),
+            _ => Err(self.open("it is unclear which of its arguments names the application")),
         }
     }
 
     fn uvicorn(&mut self, words: &[String]) -> Vec<Need> {
-        let options = Sorted::read(words, UVICORN, Order::Mixed);
+        let options = ParsedOptions::parse(words, UVICORN, Order::Mixed);
         let app = match self.variable("UVICORN_APP").filter(|_| options.rest.is_empty()) {
             Some(app) => app,
             None => match self.only(&options) {
@@ -146,12 +146,12 @@ impl<'g> Server<'g, '_> {
         };
         let directory = options.last(&["--app-dir"]).or(self.variable("UVICORN_APP_DIR")).unwrap_or("");
         if !shell::is_decided(directory) {
-            return vec![self.open("the directory of its application is named when the container starts")];
+            return vec![self.open("the directory of its application is only known when the container starts")];
         }
         let mut needs = Vec::new();
         for (option, variable, what) in [
-            ("--env-file", "UVICORN_ENV_FILE", "the file of --env-file"),
-            ("--log-config", "UVICORN_LOG_CONFIG", "the file of --log-config"),
+            ("--env-file", "UVICORN_ENV_FILE", "the --env-file"),
+            ("--log-config", "UVICORN_LOG_CONFIG", "the --log-config file"),
         ] {
             if let Some(path) = options.last(&[option]).or(self.variable(variable)) {
                 needs.push(lang::file(self.process, path, what));
@@ -165,22 +165,23 @@ impl<'g> Server<'g, '_> {
     fn gunicorn(&mut self, words: &[String]) -> Vec<Need> {
         let variable = self.variable("GUNICORN_CMD_ARGS").unwrap_or("");
         if variable.contains(['\'', '"', '\\', shell::OPEN]) {
-            return vec![self.open("GUNICORN_CMD_ARGS is not read where it is quoted")];
+            return vec![self.open("GUNICORN_CMD_ARGS has quotes, which plimsoll doesn't parse")];
         }
         let more: Vec<String> = variable.split_whitespace().map(str::to_string).collect();
-        let (own, more) = (Sorted::read(words, GUNICORN, Order::Mixed), Sorted::read(&more, GUNICORN, Order::Mixed));
+        let (own, more) =
+            (ParsedOptions::parse(words, GUNICORN, Order::Mixed), ParsedOptions::parse(&more, GUNICORN, Order::Mixed));
         let long = ["--config", "--chdir", "--pythonpath", "--paste", "--paster", "--worker-class"];
-        // With an optional value it is not certain which word is the application.
-        let is_unclear = |options: &Sorted<'_>| {
-            options.has_short_of(&long) || options.has(&["--paste", "--paster", "--proxy-protocol"])
+        // Some options have an optional value, so it is unclear which word is the application.
+        let is_unclear = |options: &ParsedOptions<'_>| {
+            options.has_abbreviation_of(&long) || options.has(&["--paste", "--paster", "--proxy-protocol"])
         };
         if is_unclear(&own) || is_unclear(&more) {
-            return vec![self.open("its options do not tell which application it runs")];
+            return vec![self.open("its options don't determine which application it runs")];
         }
         let option = |names: &[&str]| own.last(names).or(more.last(names)).map(str::to_string);
         let directories = [option(&["--chdir"]), option(&["--pythonpath"])];
         if directories.iter().flatten().any(|directory| !shell::is_decided(directory)) {
-            return vec![self.open("the directory of its application is named when the container starts")];
+            return vec![self.open("the directory of its application is only known when the container starts")];
         }
         let mut needs = Vec::new();
         let [directory, paths] = directories;
@@ -188,7 +189,7 @@ impl<'g> Server<'g, '_> {
         if let Some(directory) = directory {
             process.cwd = process.absolute(directory.as_bytes());
             if process.cwd_node().is_none() {
-                needs.push(self.lack(format!("the directory {} of --chdir does not exist", shown(&directory))));
+                needs.push(self.lack(format!("the --chdir directory {} doesn't exist", shown(&directory))));
                 return needs;
             }
         }
@@ -196,30 +197,30 @@ impl<'g> Server<'g, '_> {
         let paths: Vec<&str> = paths.iter().flat_map(|paths| paths.split(',')).collect();
         if paths.len() > limits::SEARCH_PATHS {
             let reason = "--pythonpath has more directories than the limit (search paths)";
-            return vec![Need::Open(Undecided::denied(self.name, reason))];
+            return vec![Need::Undecided(Undecided::denied(self.name, reason))];
         }
         for directory in paths {
             self.put_first(process.absolute(directory.as_bytes()));
         }
         let doubt = self.gunicorn_config(option(&["-c", "--config"]), &mut needs);
         let soften = |need: Need| match (need, &doubt) {
-            (Need::Unmet(_), Some(doubt)) => Need::Open(doubt.clone()),
+            (Need::Unmet(_), Some(doubt)) => Need::Undecided(doubt.clone()),
             (need, _) => need,
         };
         if let Some(class) = option(&["-k", "--worker-class"]) {
             needs.extend(self.worker(&class).map(soften));
         }
         needs.push(soften(match self.only(&own) {
-            // Without a colon it is called `application`.
+            // Without a colon, the attribute is `application`.
             Ok(app) => self.module(app.split_once(':').map_or(app, |(module, _)| module)),
             Err(need) => need,
         }));
         needs
     }
 
-    /// The configuration file of gunicorn is needed where it is named; what it may change comes back.
+    /// Adds the need for gunicorn's configuration file if it is named; returns why the file may change the application.
     fn gunicorn_config(&self, named: Option<String>, needs: &mut Vec<Need>) -> Option<Undecided> {
-        let open = || Undecided::unknowable(self.name, "its configuration file may say which application it runs");
+        let open = || Undecided::unknowable(self.name, "its configuration file may change which application it runs");
         let (node, named) = match named.as_deref() {
             Some(module) if module.starts_with("python:") => {
                 needs.push(self.module(&module["python:".len()..]));
@@ -262,7 +263,7 @@ impl<'g> Server<'g, '_> {
     }
 
     fn hypercorn(&mut self, words: &[String]) -> Vec<Need> {
-        let options = Sorted::read(words, HYPERCORN, Order::Mixed);
+        let options = ParsedOptions::parse(words, HYPERCORN, Order::Mixed);
         let mut needs = Vec::new();
         match options.last(&["-c", "--config"]) {
             Some(module) if module.starts_with("python:") => {}
@@ -285,7 +286,7 @@ impl<'g> Server<'g, '_> {
             needs.push(self.module(module));
             return needs;
         }
-        // A path: its directory comes first, its name is the module's.
+        // A path: its directory comes first, and its name is the module.
         let real = real_path(self.process, &in_directory(self.process, module));
         let name = String::from_utf8_lossy(path::base(&real)).into_owned();
         let is_file = self.process.view.at(&real[1..]).and_then(|node| self.process.view.stat(node));
@@ -299,24 +300,24 @@ impl<'g> Server<'g, '_> {
     }
 
     fn daphne(&mut self, words: &[String]) -> Vec<Need> {
-        let options = Sorted::read(words, DAPHNE, Order::Mixed);
+        let options = ParsedOptions::parse(words, DAPHNE, Order::Mixed);
         self.put_first(self.process.cwd.clone());
         vec![self.only(&options).map_or_else(|need| need, |app| self.with_attribute(app))]
     }
 
     fn waitress(&mut self, words: &[String]) -> Vec<Need> {
-        let options = Sorted::read(words, WAITRESS, Order::First);
+        let options = ParsedOptions::parse(words, WAITRESS, Order::OptionsFirst);
         self.put_first(self.process.cwd.clone());
         let module = |app: &str| match app.split_once(':') {
             Some((module, _)) => self.module(module),
-            // How much of the name is a module shows only when it is imported.
+            // How much of the dotted name is a module only shows on import.
             None => self.module(app.split('.').next().unwrap_or(app)),
         };
         vec![self.only(&options).map_or_else(|need| need, module)]
     }
 
     fn granian(&mut self, words: &[String]) -> Vec<Need> {
-        let options = Sorted::read(words, GRANIAN, Order::Mixed);
+        let options = ParsedOptions::parse(words, GRANIAN, Order::Mixed);
         let app = match self.only(&options) {
             Ok(app) => app,
             Err(need) => return vec![need],
@@ -328,7 +329,7 @@ impl<'g> Server<'g, '_> {
     }
 
     fn flask(&mut self, words: &[String]) -> Vec<Need> {
-        let options = Sorted::read(words, "--debug --no-debug", Order::First);
+        let options = ParsedOptions::parse(words, "--debug --no-debug", Order::OptionsFirst);
         if options.rest.first() != Some(&"run") {
             return Vec::new();
         }
@@ -336,12 +337,12 @@ impl<'g> Server<'g, '_> {
             return vec![self.by_path(app)];
         }
         if options.has(&["-e", "--env-file"]) || self.has_dotenv() {
-            return vec![self.open("a file of variables may say which application it runs")];
+            return vec![self.open("an env file may set which application it runs")];
         }
         let [wsgi, app] = ["wsgi.py", "app.py"].map(|file| self.by_path(file));
         match (wsgi, app) {
             (met @ Need::Met(_), _) | (Need::Unmet(_), met @ Need::Met(_)) => vec![met],
-            (open @ Need::Open(_), _) | (_, open @ Need::Open(_)) => vec![open],
+            (open @ Need::Undecided(_), _) | (_, open @ Need::Undecided(_)) => vec![open],
             _ => {
                 let directory = shown(&String::from_utf8_lossy(&self.process.cwd));
                 vec![
@@ -353,7 +354,7 @@ impl<'g> Server<'g, '_> {
         }
     }
 
-    /// Whether a `.env` or `.flaskenv` lies in the working directory or above it.
+    /// Whether the working directory or a parent has a `.env` or `.flaskenv`.
     fn has_dotenv(&self) -> bool {
         let mut directory = &self.process.cwd[..];
         loop {
@@ -369,7 +370,8 @@ impl<'g> Server<'g, '_> {
         }
     }
 
-    /// Flask's and granian's way: a path or a dotted name; the directory above the outermost package comes first.
+    /// An application given by path or dotted name, as for Flask and granian: the parent of the outermost package comes
+    /// first.
     fn by_path(&mut self, app: &str) -> Need {
         if !shell::is_decided(app) {
             return self.module(app);
@@ -402,8 +404,8 @@ impl<'g> Server<'g, '_> {
         let Some((verb, words)) = words.split_first().filter(|(verb, _)| matches!(verb.as_str(), "run" | "dev")) else {
             return Vec::new();
         };
-        let options = Sorted::read(words, FASTAPI, Order::Mixed);
-        // The command is only a front for these; `fastapi` alone does not bring them.
+        let options = ParsedOptions::parse(words, FASTAPI, Order::Mixed);
+        // The command needs both; installing `fastapi` alone doesn't install them.
         let mut needs = vec![self.module("fastapi_cli"), self.module("uvicorn")];
         self.name = if verb == "run" { "fastapi run" } else { "fastapi dev" };
         if let Some(entry) = options.last(&["-e", "--entrypoint"]) {
@@ -417,21 +419,21 @@ impl<'g> Server<'g, '_> {
         }
         let known = "--host --port --workers --root-path --app --forwarded-allow-ips --reload-dir";
         match self.fastapi_default() {
-            Need::Unmet(_) if !options.are_among(&format!("{known} {FASTAPI}")) => {
-                needs.push(self.open("it is not certain which of its words names the application"));
+            Need::Unmet(_) if !options.only_has(&format!("{known} {FASTAPI}")) => {
+                needs.push(self.open("it is unclear which of its arguments names the application"));
             }
             need => needs.push(need),
         }
         needs
     }
 
-    /// What `fastapi run` finds by itself: what pyproject.toml names, or the first of six files.
+    /// The application that `fastapi run` finds by default: the one in pyproject.toml, or the first of six files.
     fn fastapi_default(&self) -> Need {
         if let Reach::Found(project) = self.process.reach(b"pyproject.toml") {
             match self.process.facts.content(project) {
                 Ok(content) if !bytes::contains(content, b"tool.fastapi") => {}
-                Ok(_) => return self.open("pyproject.toml names its application"),
-                Err(undecided) => return Need::Open(undecided),
+                Ok(_) => return self.open("pyproject.toml sets its application"),
+                Err(undecided) => return Need::Undecided(undecided),
             }
         }
         let files = ["main.py", "app.py", "api.py", "app/main.py", "app/app.py", "app/api.py"];
@@ -441,7 +443,7 @@ impl<'g> Server<'g, '_> {
             None => {
                 let directory = shown(&String::from_utf8_lossy(&self.process.cwd));
                 self.lack(format!(
-                    "{} finds no application in {directory}: there is none of {}",
+                    "{} finds no application in {directory}: none of {} exists",
                     self.name,
                     files.join(", ")
                 ))
@@ -450,11 +452,11 @@ impl<'g> Server<'g, '_> {
     }
 
     fn celery(&mut self, words: &[String]) -> Vec<Need> {
-        let options = Sorted::read(words, "-C --no-color -q --quiet --skip-checks", Order::First);
+        let options = ParsedOptions::parse(words, "-C --no-color -q --quiet --skip-checks", Order::OptionsFirst);
         let Some(app) = options.last(&["-A", "--app"]).or(self.variable("APP")) else { return Vec::new() };
         let directory = options.last(&["--workdir"]).unwrap_or("");
         if !shell::is_decided(directory) {
-            return vec![self.open("the directory of its application is named when the container starts")];
+            return vec![self.open("the directory of its application is only known when the container starts")];
         }
         // The last part of a dotted name may be an attribute.
         let module = app.split_once(':').or_else(|| app.rsplit_once('.')).map_or(app, |(module, _)| module);
@@ -463,12 +465,12 @@ impl<'g> Server<'g, '_> {
     }
 }
 
-/// A path from the working directory; the working directory itself where it is empty.
+/// A path relative to the working directory; an empty path is the working directory.
 fn in_directory(process: &ProcessContext<'_>, path: &str) -> Vec<u8> {
     if path.is_empty() { process.cwd.clone() } else { process.absolute(path.as_bytes()) }
 }
 
-/// A path with its links followed as far as it leads, absolute and without dots.
+/// An absolute path with symbolic links followed as far as they lead, without dots.
 fn real_path(process: &ProcessContext<'_>, path: &[u8]) -> Vec<u8> {
     let clean = path::clean(path).0;
     let real = |path: &[u8]| match process.view.resolve(path, true) {

@@ -1,7 +1,7 @@
-//! Interpreters of which only this is asked: whether the file that they are told to run is there.
+//! Interpreters for which we only check that the script exists.
 //!
 //! perlrun(1); ruby(1); PHP manual, "Command line usage: Options"; Deno manual, "deno run"; Bun documentation, "bun
-//! run". Words that could mean another thing stay open. Not here: what the files load.
+//! run". Ambiguous arguments are undecided. Not here: what the scripts load.
 
 use crate::facts::process::Need;
 use crate::facts::process::ProcessContext;
@@ -9,18 +9,18 @@ use crate::facts::proof::lang;
 use crate::facts::shell;
 use crate::model::finding::Undecided;
 
-/// How an interpreter's words are read.
+/// How an interpreter's arguments are read.
 struct Interpreter {
     name: &'static str,
     /// Letters without a value.
     flags: &'static str,
-    /// Letters whose value, if they have one, is the rest of their word.
+    /// Letters whose optional value is the rest of their word.
     glued: &'static str,
     /// Letters that take the rest of their word or the next one.
     valued: &'static str,
-    /// Letters with which no file is run.
+    /// Letters with which no script is run.
     ends: &'static str,
-    /// Long options without a value; those with `=` are passed over.
+    /// Long options without a value; those with `=` are skipped.
     long: &'static str,
     /// Long options that take the next word.
     long_valued: &'static str,
@@ -56,7 +56,7 @@ const INTERPRETERS: [Interpreter; 3] = [
     },
 ];
 
-/// What a known interpreter needs; `program`: its name; `words`: those behind it.
+/// What an interpreter needs; `program`: its name; `words`: its arguments.
 pub fn needs(process: &ProcessContext<'_>, program: &str, words: &[String]) -> Vec<Need> {
     let file = match program {
         "deno" => deno(words),
@@ -74,12 +74,12 @@ pub fn needs(process: &ProcessContext<'_>, program: &str, words: &[String]) -> V
         File::Named(word) => vec![lang::file(process, word, "the script")],
         File::None => Vec::new(),
         File::Open => {
-            vec![Need::Open(Undecided::unknowable(program, "its words do not tell for certain what it runs"))]
+            vec![Need::Undecided(Undecided::unknowable(program, "its arguments don't determine what it runs"))]
         }
     }
 }
 
-/// The file that is run.
+/// The script that is run.
 #[derive(Debug, PartialEq, Eq)]
 enum File<'w> {
     Named(&'w str),
@@ -95,7 +95,7 @@ impl Interpreter {
                 return if word == "-" { File::None } else { File::Named(word) };
             };
             if word == "--" {
-                // PHP reads standard input then.
+                // PHP reads standard input.
                 return if self.name == "php" { File::None } else { words.next().map_or(File::None, File::Named) };
             }
             if word.starts_with("--") {
@@ -131,7 +131,7 @@ impl Interpreter {
                         words.next();
                     }
                 } else if !self.glued.contains(letter) {
-                    // Among them those that go to another directory or look in PATH.
+                    // These include letters that change the directory or search PATH.
                     return File::Open;
                 }
                 break;
@@ -141,7 +141,7 @@ impl Interpreter {
     }
 }
 
-/// Whether a word has the form of a file of JavaScript or TypeScript, and of nothing else.
+/// Whether a word can only be a JavaScript or TypeScript file.
 fn is_source(word: &str) -> bool {
     let ends = [".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs"];
     ends.iter().any(|end| word.ends_with(end)) && !word.contains(':') && shell::is_decided(word)
@@ -184,11 +184,11 @@ fn bun(words: &[String]) -> File<'_> {
 mod tests {
     use super::*;
     use crate::facts::access::Capabilities;
-    use crate::facts::testing::Made;
+    use crate::facts::testing::TestImage;
 
     #[test]
-    fn the_file_is_found_among_the_words() {
-        let made = Made::of("u 0644 0:0 app/x 1").workdir("/app");
+    fn finds_the_script_among_the_arguments() {
+        let made = TestImage::new("u 0644 0:0 app/x 1").workdir("/app");
         let facts = made.facts();
         let process = ProcessContext::of(&facts, Capabilities::Docker).expect("a process");
         for (text, expected) in [
@@ -220,7 +220,7 @@ mod tests {
             let told = needs(&process, &words[0], &words[1..]).into_iter().map(|need| match need {
                 Need::Met(_) => "x",
                 Need::Unmet(_) => "NO",
-                Need::Open(_) => "?",
+                Need::Undecided(_) => "?",
             });
             assert_eq!(told.collect::<String>(), expected, "{text}");
         }

@@ -1,21 +1,22 @@
-//! JSON as JavaScript reads it (ECMA-404), as far as it is certain.
+//! JSON as JavaScript reads it (ECMA-404).
 //!
-//! serde_json refuses a few documents that JavaScript takes: deep ones, huge numbers, lone surrogates. Those stay open.
+//! serde_json rejects a few documents that JavaScript accepts: deeply nested ones, huge numbers, lone surrogates. Those
+//! are [`Json::Unread`].
 
 use serde_json::Value;
 
-/// What a text is.
+/// The result of reading a text.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Json {
-    /// A value. Of two fields of one name the last counts.
+    /// A value. If a field is repeated, the last one counts.
     Value(Value),
-    /// No JSON, whoever reads it.
+    /// Not JSON to any reader.
     Invalid,
-    /// JavaScript may read it; it is not read here.
+    /// JSON that JavaScript may accept, but serde_json can't read.
     Unread,
 }
 
-/// Reads a file's bytes. A byte order mark is skipped; bytes that are not UTF-8 are replaced, as Node.js does it.
+/// Reads a file's bytes. Skips a byte order mark and replaces invalid UTF-8, as Node.js does.
 pub fn read(bytes: &[u8]) -> Json {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     match serde_json::from_str(&String::from_utf8_lossy(bytes)) {
@@ -33,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_only_this_reader_refuses_stays_open() {
+    fn documents_that_only_serde_rejects_are_unread() {
         assert_eq!(read(b"\xef\xbb\xbf{\"a\": 1, \"a\": 2}"), Json::Value(serde_json::json!({"a": 2})));
         assert_eq!(read(b"{\"a\": \"\xff\"}"), Json::Value(serde_json::json!({"a": "\u{fffd}"})));
         for text in ["", "{\"a\": 1,}", "{} x", "{'a': 1}", "// c\n{}", "{\"a\": \"\t\"}"] {

@@ -1,7 +1,7 @@
-//! What languages ask of an image before a program in them can do its work: modules, scripts, build results.
+//! What the programs of each language need before they can do their work: modules, scripts, build results.
 //!
-//! Pure functions over [`ProcessContext`]; each module names the documentation it follows. Not here: which program is started,
-//! and whether its interpreter can be executed.
+//! Pure functions over [`ProcessContext`]; each module names the documentation it follows. Not here: which program
+//! starts, and whether its interpreter can be executed.
 
 pub mod apps;
 pub mod interpreters;
@@ -18,22 +18,22 @@ use crate::facts::shell;
 use crate::model::finding::Undecided;
 use crate::model::text::shown;
 
-/// Why a word of a command does not tell which file it names: only a running shell knows.
+/// Why it is undecided which file a word names, if only a running shell knows.
 pub fn undecided(word: &str) -> Option<Undecided> {
     if !shell::is_decided(word) {
-        return Some(Undecided::unknowable("command", "a file is named when the container starts"));
+        return Some(Undecided::unknowable("command", "the name of a file is only known when the container starts"));
     }
-    // In a shell's text these stand for names that are there.
+    // A shell expands these to existing names.
     let is_pattern = word.contains(['*', '?', '[']) || word.starts_with('~');
-    is_pattern.then(|| Undecided::unknowable(shown(word), "a shell may take it for a pattern"))
+    is_pattern.then(|| Undecided::unknowable(shown(word), "a shell may expand it as a pattern"))
 }
 
-/// A file that a word of a command names must be there and may be read.
+/// The need for a file that a word names: it must exist and be readable.
 pub fn file(process: &ProcessContext<'_>, word: &str, what: &str) -> Need {
-    undecided(word).map_or_else(|| process.readable(&path_of(process, word), what), Need::Open)
+    undecided(word).map_or_else(|| process.readable(&path_of(process, word), what), Need::Undecided)
 }
 
-/// The path that a word names, without the dots that shells ask for in front of it.
+/// The absolute path that a word names, without a leading `./`.
 pub fn path_of(process: &ProcessContext<'_>, word: &str) -> Vec<u8> {
     let mut word = word;
     while let Some(rest) = word.strip_prefix("./") {

@@ -1,8 +1,8 @@
-//! Node.js: the file that it runs, and what it loads before.
+//! Node.js: the file that it runs, and what it loads first.
 //!
 //! Node.js documentation, "Command-line API" (options, `NODE_OPTIONS`), "Modules: CommonJS modules" (how a path becomes
-//! a file: itself, with `.js`, `.json`, `.node`, then as a directory), "Modules: ECMAScript modules" (`--import` takes
-//! paths as they are). Not here: package managers (`packages`).
+//! a file: itself, with `.js`, `.json`, `.node`, then as a directory), "Modules: ECMAScript modules" (`--import` needs
+//! full file names). Not here: package managers (`packages`).
 
 use crate::facts::access::Reach;
 use crate::facts::process::Missing;
@@ -23,7 +23,7 @@ use crate::view::Resolved;
 #[cfg(test)]
 mod tests;
 
-/// Options that take the next word for a value, where none is glued to them.
+/// Options that take the next word as their value, unless it is given with `=`.
 const VALUED: &str = " --allow-fs-read --allow-fs-write --build-snapshot-config --conditions --cpu-prof-dir \
     --cpu-prof-interval --cpu-prof-name --debug-port --diagnostic-dir --disable-proto --disable-warning --dns-result-order \
     --env-file --env-file-if-exists --experimental-config-file --experimental-default-type --experimental-loader \
@@ -34,7 +34,7 @@ const VALUED: &str = " --allow-fs-read --allow-fs-write --build-snapshot-config 
     --report-directory --report-filename --report-signal --require --secure-heap --secure-heap-min --snapshot-blob --title \
     --tls-cipher-list --tls-keylog --trace-event-categories --trace-event-file-pattern --trace-require-module \
     --unhandled-rejections --use-largepages --v8-pool-size --watch-path ";
-/// How options without a value begin; those of the list above are not among them.
+/// Prefixes of options without a value, except for those in the list above.
 const FLAGS: [&str; 18] = [
     "--abort-",
     "--allow-",
@@ -61,9 +61,9 @@ const FLAGS: [&str; 18] = [
 pub enum Runs {
     /// A file or a directory.
     Entry(String),
-    /// Nothing from the image: code of the command line, standard input, its own test runner, its version.
+    /// Nothing in the image: code on the command line, standard input, its own test runner, its version.
     Nothing,
-    /// It is not certain what.
+    /// Undecided.
     Open,
 }
 
@@ -72,20 +72,20 @@ pub enum Runs {
 pub struct NodeCall<'w> {
     /// What it runs.
     pub runs: Runs,
-    /// What `--require` and `--import` load before, in order.
+    /// What `--require` and `--import` load first, in order.
     pub preloads: Vec<Preload>,
-    /// Files of variables that must be there.
+    /// Env files that must exist.
     pub env_files: Vec<String>,
-    /// The program's own words.
+    /// The program's own arguments.
     pub rest: &'w [String],
 }
 
-/// A module that is loaded before the program.
+/// A module that is loaded first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preload {
-    /// As it was named.
+    /// As given.
     pub name: String,
-    /// By `--import` or a loader: a path is then taken as it is.
+    /// Given by `--import` or a loader option, which need full file names.
     pub is_import: bool,
 }
 
@@ -97,7 +97,7 @@ pub fn command<'w>(process: &ProcessContext<'_>, words: &'w [String]) -> NodeCal
         return NodeCall { runs: Runs::Open, ..call };
     }
     let options: Vec<String> = options.split_whitespace().map(str::to_string).collect();
-    // Variables cannot name what is run.
+    // NODE_OPTIONS can't name what is run.
     if call.read(&options).is_some() {
         return NodeCall { runs: Runs::Open, ..call };
     }
@@ -109,7 +109,7 @@ pub fn command<'w>(process: &ProcessContext<'_>, words: &'w [String]) -> NodeCal
 }
 
 impl NodeCall<'_> {
-    /// Reads options up to what is run, and where the words behind it begin.
+    /// Reads options up to what is run; returns that and the index of the next word.
     fn read(&mut self, words: &[String]) -> Option<(Runs, usize)> {
         let mut at = 0;
         while let Some(word) = words.get(at) {
@@ -158,15 +158,17 @@ impl NodeCall<'_> {
         None
     }
 
-    /// What it needs of the image, in the order in which it is asked for.
+    /// What it needs, in the order in which Node.js loads it.
     pub fn needs(&self, process: &ProcessContext<'_>) -> Vec<Need> {
-        let files = self.env_files.iter().map(|file| lang::file(process, file, "the file of --env-file"));
+        let files = self.env_files.iter().map(|file| lang::file(process, file, "the --env-file"));
         let preloads = self.preloads.iter().map(|preload| preload.need(process));
         let mut needs: Vec<Need> = files.chain(preloads).collect();
         match &self.runs {
             Runs::Entry(word) => needs.push(entry(process, word)),
             Runs::Nothing => {}
-            Runs::Open => needs.push(Need::Open(Undecided::unknowable("node", "its words do not tell what it runs"))),
+            Runs::Open => {
+                needs.push(Need::Undecided(Undecided::unknowable("node", "its arguments don't determine what it runs")))
+            }
         }
         needs
     }
@@ -183,7 +185,7 @@ fn entry_word(word: &str) -> Runs {
 /// The file that `node word` runs.
 pub fn entry(process: &ProcessContext<'_>, word: &str) -> Need {
     match lang::undecided(word) {
-        Some(undecided) => Need::Open(undecided),
+        Some(undecided) => Need::Undecided(undecided),
         None => file_of(process, &lang::path_of(process, word), "the script"),
     }
 }
@@ -192,24 +194,24 @@ impl Preload {
     fn need(&self, process: &ProcessContext<'_>) -> Need {
         let name = &self.name;
         if let Some(undecided) = lang::undecided(name) {
-            return Need::Open(undecided);
+            return Need::Undecided(undecided);
         }
         let is_path = name.starts_with(['/', '.']);
         if !is_path {
             return self.package(process);
         }
         if !self.is_import {
-            return file_of(process, &lang::path_of(process, name), "the module of --require");
+            return file_of(process, &lang::path_of(process, name), "the --require module");
         }
-        // A path is part of an address there.
+        // --import takes URLs.
         if name.contains(['%', '#', '?']) {
-            return Need::Open(Undecided::unknowable(shown(name), "it is an address"));
+            return Need::Undecided(Undecided::unknowable(shown(name), "it is a URL"));
         }
-        process.readable(&lang::path_of(process, name), "the module of --import")
+        process.readable(&lang::path_of(process, name), "the --import module")
     }
 
-    /// A package, which a `node_modules` directory of the working directory or above it must hold. What the package loads is
-    /// its own affair.
+    /// A package, which must be in `node_modules` of the working directory or of a parent. What the package loads isn't
+    /// checked.
     fn package(&self, process: &ProcessContext<'_>) -> Need {
         let mut parts = self.name.split('/');
         let first = parts.next().unwrap_or_default();
@@ -218,9 +220,9 @@ impl Preload {
             _ => first.to_string(),
         };
         let subject = shown(&self.name);
-        // Node's own modules, addresses, and directories beyond the project.
+        // Node's own modules, URLs, and directories outside the project.
         if package.contains(':') || is_own(&package) || process.variables.get("NODE_PATH").is_some() {
-            return Need::Open(Undecided::unknowable(subject, "it may lie outside of the project"));
+            return Need::Undecided(Undecided::unknowable(subject, "it may be outside the project"));
         }
         let is_there = |path: &[u8]| matches!(process.view.resolve(path, true), Resolved::Found(_));
         let mut closed = None;
@@ -231,8 +233,8 @@ impl Preload {
                 let path = [&place[..], end.as_bytes()].concat();
                 match process.reach(&path) {
                     Reach::Found(node) => return Need::Met(node),
-                    Reach::Open(doubt) => return Need::Open(process.doubt(subject, doubt)),
-                    Reach::Closed(directory) if is_there(&path) => closed = Some(directory),
+                    Reach::Unknown(doubt) => return Need::Undecided(process.unknown_reach(subject, doubt)),
+                    Reach::Blocked(directory) if is_there(&path) => closed = Some(directory),
                     _ => {}
                 }
             }
@@ -241,21 +243,21 @@ impl Preload {
         let others = [format!("{home}/.node_modules"), format!("{home}/.node_libraries")];
         let others = others.iter().map(String::as_str).chain(["/usr/lib/node", "/usr/local/lib/node"]);
         if others.map(str::as_bytes).any(|directory| matches!(process.reach(directory), Reach::Found(_))) {
-            return Need::Open(Undecided::unknowable(subject, "it may lie outside of the project"));
+            return Need::Undecided(Undecided::unknowable(subject, "it may be outside the project"));
         }
         let cwd = shown_bytes(&process.cwd);
         let what = match closed {
             Some(directory) => {
-                let closed = process.describe(directory);
-                format!("the package {subject} is out of reach: {} may not enter {closed}", process.who())
+                let blocking = process.describe(directory);
+                format!("{} can't reach the package {subject}: it can't traverse {blocking}", process.who())
             }
-            None => format!("there is no package {subject} in node_modules of {cwd} or above"),
+            None => format!("there is no package {subject} in node_modules of {cwd} or of a parent directory"),
         };
         Need::Unmet(Missing { subject, what, place: closed })
     }
 }
 
-/// Node's own modules (`module.builtinModules` of Node.js 20 and 24, parts of them left out).
+/// Whether a name is one of Node's own modules (`module.builtinModules` of Node.js 20 and 24, without submodules).
 fn is_own(name: &str) -> bool {
     const OWN: &str = " assert async_hooks buffer child_process cluster console constants crypto dgram diagnostics_channel \
         dns domain events fs http http2 https inspector module net os path perf_hooks process punycode querystring readline \
@@ -263,7 +265,7 @@ fn is_own(name: &str) -> bool {
     OWN.contains(&format!(" {name} "))
 }
 
-/// The working directory, links followed, as a process sees it.
+/// The working directory with symbolic links followed, as a process sees it.
 pub fn real_cwd(process: &ProcessContext<'_>) -> Vec<u8> {
     match process.view.resolve(&process.cwd, true) {
         Resolved::Found(node) => [b"/", &process.view.path(node)[..]].concat(),
@@ -271,13 +273,13 @@ pub fn real_cwd(process: &ProcessContext<'_>) -> Vec<u8> {
     }
 }
 
-/// A directory and those above it, down to the root, which is the empty path.
+/// A directory and its parents, up to the root, which is the empty path.
 pub fn upwards(directory: &[u8]) -> impl Iterator<Item = &[u8]> {
     let directory = directory.strip_suffix(b"/").unwrap_or(directory);
     std::iter::successors(Some(directory), |directory| (!directory.is_empty()).then(|| path::parent(directory)))
 }
 
-/// The file that a path means to `require`: itself, with an extension, or what its directory names.
+/// The file that `require` loads for a path: the file itself, the path with an extension, or the directory's main file.
 fn file_of(process: &ProcessContext<'_>, path: &[u8], what: &str) -> Need {
     let is_file = |path: &[u8]| kind(process, path) == Some(Kind::File);
     if !path.ends_with(b"/") {
@@ -326,14 +328,14 @@ fn with_extension(process: &ProcessContext<'_>, path: &[u8]) -> Option<Vec<u8>> 
     paths.into_iter().find(|path| kind(process, path) == Some(Kind::File))
 }
 
-/// A package.json that is there, and its value.
+/// The node and value of a package.json.
 pub fn package(process: &ProcessContext<'_>, path: &[u8]) -> Result<(NodeId, serde_json::Value), Need> {
     let node = match process.readable(path, "the file") {
         Need::Met(node) => node,
         need => return Err(need),
     };
-    let content = process.facts.content(node).map_err(Need::Open)?;
-    process.facts.spend(content.len()).map_err(Need::Open)?;
+    let content = process.facts.content(node).map_err(Need::Undecided)?;
+    process.facts.spend(content.len()).map_err(Need::Undecided)?;
     match json::read(content) {
         Json::Value(value) => Ok((node, value)),
         Json::Invalid => {
@@ -341,6 +343,8 @@ pub fn package(process: &ProcessContext<'_>, path: &[u8]) -> Result<(NodeId, ser
             let what = format!("{subject} is not valid JSON");
             Err(Need::Unmet(Missing { subject, what, place: Some(node) }))
         }
-        Json::Unread => Err(Need::Open(Undecided::unknowable(process.name(node), "it is not read here"))),
+        Json::Unread => {
+            Err(Need::Undecided(Undecided::unknowable(process.name(node), "plimsoll can't parse this JSON")))
+        }
     }
 }

@@ -1,9 +1,9 @@
-//! Scripts of package.json: what `npm start` and its like run, in which directory, with which PATH.
+//! Scripts of package.json: what `npm start` and similar run, in which directory, with which PATH.
 //!
-//! npm documentation, "npm run", "scripts" (pre and post scripts, `node server.js` where nothing else starts),
-//! "directories" and "config" (`prefix`: the nearest directory with package.json or node_modules); Yarn 1, "yarn run"; pnpm,
-//! "pnpm run"; Bun, "bun run". Later Yarns are known by their files, and only what they have in common with Yarn 1 is
-//! used. Not here: the shell text itself.
+//! npm documentation, "npm run", "scripts" (pre and post scripts, `node server.js` as the default for start),
+//! "directories" and "config" (`prefix`: the nearest directory with package.json or node_modules); Yarn 1, "yarn run";
+//! pnpm, "pnpm run"; Bun, "bun run". Later versions of Yarn are detected by their files, and only what they have in
+//! common with Yarn 1 is used. Not here: the shell text itself.
 
 use crate::facts::access::Reach;
 use crate::facts::process::Missing;
@@ -25,13 +25,13 @@ mod tests;
 /// What a package manager runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PackageRun {
-    /// The package.json that says so; `None` for a program of node_modules.
+    /// The package.json that has the scripts; `None` for a program in node_modules.
     pub package: Option<NodeId>,
-    /// Where it runs, an absolute path.
+    /// The directory it runs in, an absolute path.
     pub directory: Vec<u8>,
-    /// What runs, one after the other, each by `sh -c`.
+    /// What runs, in order, each with `sh -c`.
     pub scripts: Vec<PackageScript>,
-    /// What comes before PATH.
+    /// The directories put before PATH.
     pub path: Vec<Vec<u8>>,
 }
 
@@ -40,7 +40,7 @@ pub struct PackageRun {
 pub struct PackageScript {
     /// `prestart`.
     pub name: String,
-    /// Shell text, with the words that were handed on.
+    /// The shell text, with the arguments appended.
     pub text: String,
 }
 
@@ -52,27 +52,27 @@ enum Manager {
     Bun,
 }
 
-/// What was asked of a package manager.
+/// What a package manager is asked to run.
 struct Asked {
     manager: Manager,
-    /// Instead of the working directory.
+    /// The directory given by an option, if any.
     directory: Option<String>,
     /// The script, or the program.
     name: String,
-    /// It is certainly a script, not a program of node_modules.
+    /// It is certainly a script, not a program in node_modules.
     is_script: bool,
-    /// It is certainly a program of node_modules.
+    /// It is certainly a program in node_modules.
     is_program: bool,
-    /// What is handed on.
+    /// The arguments for the script.
     args: Vec<String>,
-    /// No error if it is not there.
+    /// A missing script is not an error.
     if_present: bool,
-    /// Neither pre nor post scripts.
+    /// Without pre and post scripts.
     alone: bool,
 }
 
-/// What a package manager's command runs; `None` where it runs nothing of a package. `program`: the name of the
-/// command; `words`: those behind it.
+/// What a package manager's command runs; `None` if it runs neither a script nor a program of a package. `program`: the
+/// name of the command; `words`: its arguments.
 pub fn run(process: &ProcessContext<'_>, program: &str, words: &[String]) -> Option<Result<PackageRun, Need>> {
     let asked = match program {
         "npm" => npm(words),
@@ -89,12 +89,12 @@ pub fn run(process: &ProcessContext<'_>, program: &str, words: &[String]) -> Opt
 }
 
 fn open(subject: &str, reason: &str) -> Need {
-    Need::Open(Undecided::unknowable(subject, reason))
+    Need::Undecided(Undecided::unknowable(subject, reason))
 }
 
-const ELSEWHERE: &str = "it is in no node_modules/.bin, and would be looked for elsewhere";
-const UNCLEAR: &str = "its options do not tell which script it runs";
-/// Options of all of them that say only how much is told, or matter to installing.
+const ELSEWHERE: &str = "it is not in any node_modules/.bin, and would be looked up elsewhere";
+const UNCLEAR: &str = "its options don't determine which script it runs";
+/// Options, of any of them, that only affect verbosity or installing.
 const QUIET: &str = " -s --silent -q --quiet -d --verbose --no-fund --no-audit --no-update-notifier --no-progress \
     --no-color --color --production --prod --offline --prefer-offline --non-interactive --frozen-lockfile --foreground-scripts \
     --no-workspaces ";
@@ -103,7 +103,7 @@ fn is_quiet(word: &str) -> bool {
     QUIET.contains(&format!(" {word} ")) || word.starts_with("--loglevel=") || word.starts_with("--omit=")
 }
 
-/// The value of an option, glued to it or the next word.
+/// The value of an option, after `=` or as the next word.
 fn value<'w>(word: &'w str, names: &[&str], words: &mut impl Iterator<Item = &'w String>) -> Option<Option<&'w str>> {
     let (name, glued) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
     names.contains(&name).then(|| glued.or_else(|| words.next().map(String::as_str)))
@@ -124,7 +124,7 @@ fn asked(manager: Manager, name: &str, args: Vec<String>) -> Asked {
     }
 }
 
-/// npm takes its own options wherever they stand before `--`.
+/// npm accepts its own options anywhere before `--`.
 fn npm(words: &[String]) -> Read {
     let (mut directory, mut plain, mut args): (Option<&str>, Vec<&str>, Vec<String>) = (None, Vec::new(), Vec::new());
     let (mut if_present, mut alone) = (false, false);
@@ -147,7 +147,7 @@ fn npm(words: &[String]) -> Read {
         {
             return Err(UNCLEAR);
         } else {
-            // npm keeps what it takes for an option of its own, and perhaps its value.
+            // npm takes this as an option of its own, perhaps with a value.
             args.push(shell::OPEN.to_string());
         }
     }
@@ -169,7 +169,7 @@ fn npm(words: &[String]) -> Read {
     Ok(Some(Asked { directory, is_script: true, if_present, alone, ..asked(Manager::Npm, name, args) }))
 }
 
-/// Options that lead npm elsewhere.
+/// Options that make npm run something else or elsewhere.
 fn is_npms(word: &str) -> bool {
     let name = word.split('=').next().unwrap_or(word);
     matches!(
@@ -193,7 +193,7 @@ fn npx(words: &[String]) -> Result<Asked, &'static str> {
     Err(UNCLEAR)
 }
 
-/// Yarn's own commands, which come before scripts of their names.
+/// Yarn's own commands, which take precedence over scripts.
 const YARN: &str = " add audit autoclean bin cache check config constraints create dedupe dlx explain generate-lock-entry \
     global help import info init install licenses link list login logout node npm outdated owner pack patch plugin policies \
     publish rebuild remove search set stage tag team unlink unplug up upgrade upgrade-interactive version versions why \
@@ -232,7 +232,7 @@ fn yarn(words: &[String]) -> Read {
     Ok(None)
 }
 
-/// pnpm's own commands, which come before scripts of their names.
+/// pnpm's own commands, which take precedence over scripts.
 const PNPM: &str = " add approve-builds audit bin c cache cat-file cat-index ci config create dedupe deploy dlx doctor env \
     fetch find-hash help i ignored-builds import info init install install-test it la licenses link list ll ln login logout ls \
     outdated pack patch patch-commit patch-remove prune publish rb rebuild recursive remove rm root s se search self-update \
@@ -269,11 +269,11 @@ fn pnpm(words: &[String]) -> Read {
     Ok(None)
 }
 
-/// Bun's own commands, which come before scripts of their names.
+/// Bun's own commands, which take precedence over scripts.
 const BUN: &str = " a add audit build c ci completions create discord exec feedback getcompletes help i info init install link \
     outdated patch patch-commit pm publish remove repl rm test unlink update upgrade why ";
 
-/// Files that Bun runs are not a package's scripts.
+/// Bun also runs files, which are not scripts of a package.
 fn bun(words: &[String]) -> Read {
     let (mut directory, mut verb) = (None, None);
     let mut words = words.iter();
@@ -299,7 +299,7 @@ impl Asked {
     fn run(&self, process: &ProcessContext<'_>) -> Result<PackageRun, Need> {
         let named = [Some(&self.name), self.directory.as_ref()];
         if let Some(undecided) = named.into_iter().flatten().find_map(|word| lang::undecided(word)) {
-            return Err(Need::Open(undecided));
+            return Err(Need::Undecided(undecided));
         }
         let mut process = process.clone();
         if let Some(directory) = &self.directory {
@@ -313,7 +313,7 @@ impl Asked {
             run.directory.push(b'/');
         }
         if self.is_program {
-            // A program runs where it was asked for.
+            // A program runs in the working directory.
             run.directory = cwd;
             return self.program(&process, run);
         }
@@ -322,7 +322,7 @@ impl Asked {
             Ok(package) => package,
             Err(Need::Unmet(_)) if self.manager == Manager::Bun => return Err(open(&self.name, ELSEWHERE)),
             Err(Need::Unmet(lack)) if self.manager == Manager::Pnpm && self.has_other_form(&process, &directory) => {
-                return Err(open(&lack.subject, "the package is described in another form"));
+                return Err(open(&lack.subject, "the package is described in another format"));
             }
             Err(Need::Unmet(lack)) if matches!(process.reach(&file), Reach::Missing(_)) => {
                 let what = format!("there is no package.json in {}", shown_bytes(&run.directory));
@@ -346,13 +346,13 @@ impl Asked {
             (None, "restart") if self.manager == Manager::Npm => "npm stop --if-present && npm start",
             (Some(_), _) => return Err(open(&self.name, "the script is empty")),
             _ if self.manager != Manager::Npm && scripts.is_some_and(|scripts| scripts.get(&self.name).is_some()) => {
-                return Err(open(&self.name, "the script is no text"));
+                return Err(open(&self.name, "the script is not a string"));
             }
             _ if !self.is_script => return self.program(&process, run).map_err(|need| self.soften(need, berry)),
-            _ if self.if_present => return Err(open(&self.name, "it is run only where it is there")),
+            _ if self.if_present => return Err(open(&self.name, "it runs only if it exists (--if-present)")),
             _ => return Err(self.soften(self.missing(&process, node, scripts), berry)),
         };
-        // Whether pnpm and later Yarns run what surrounds a script hangs on their version and settings.
+        // Whether pnpm and later versions of Yarn run pre and post scripts depends on their version and settings.
         let surrounds = !self.alone && self.manager != Manager::Pnpm && !berry;
         let around = |front: &str| {
             let name = format!("{front}{}", self.name);
@@ -365,8 +365,8 @@ impl Asked {
         Ok(run)
     }
 
-    /// The directory whose package it is: the nearest with a package.json or, for npm and pnpm, a node_modules directory. It
-    /// need not be there.
+    /// The package's directory: the nearest with a package.json or, for npm and pnpm, a node_modules directory; else
+    /// the working directory.
     fn package_directory(&self, process: &ProcessContext<'_>, cwd: &[u8]) -> Vec<u8> {
         let own = cwd.strip_suffix(b"/").unwrap_or(cwd);
         if self.manager == Manager::Npm && self.directory.is_some() {
@@ -386,7 +386,7 @@ impl Asked {
             .any(|name| is_file(process, &[directory, b"/", name.as_bytes()].concat()))
     }
 
-    /// A program of node_modules.
+    /// Runs a program in node_modules.
     fn program(&self, process: &ProcessContext<'_>, mut run: PackageRun) -> Result<PackageRun, Need> {
         let name = &self.name;
         let is_here = run
@@ -403,11 +403,11 @@ impl Asked {
         {
             return Err(open(name, ELSEWHERE));
         }
-        let what = format!("there is neither a script {} in package.json nor a program of that name", shown(name));
+        let what = format!("there is neither a script {} in package.json nor a program with that name", shown(name));
         Err(Need::Unmet(Missing { subject: shown(name), what, place: run.package }))
     }
 
-    /// Nothing is certain about what later Yarns find.
+    /// Nothing is certain about what later versions of Yarn find.
     fn soften(&self, need: Need, berry: bool) -> Need {
         match need {
             Need::Unmet(lack) if berry => open(&lack.subject, "this Yarn may find it elsewhere"),
@@ -442,9 +442,9 @@ fn is_file(process: &ProcessContext<'_>, path: &[u8]) -> bool {
     matches!(process.readable(path, ""), Need::Met(_))
 }
 
-/// Whether some directory of PATH has a program of this name.
+/// Whether a program with this name may be on PATH.
 fn on_path(process: &ProcessContext<'_>, path: &str, name: &str) -> bool {
-    // Of so many directories one may have it.
+    // Too many directories to check: one may have it.
     if path.split(':').count() > limits::SEARCH_PATHS {
         return true;
     }
@@ -452,7 +452,7 @@ fn on_path(process: &ProcessContext<'_>, path: &str, name: &str) -> bool {
     directories.any(|directory| !matches!(process.reach(format!("{directory}/{name}").as_bytes()), Reach::Missing(_)))
 }
 
-/// Yarn 2 and later leave their files, or the package names them.
+/// Whether the package uses Yarn 2 or later, by its files or its `packageManager`.
 fn is_later_yarn(process: &ProcessContext<'_>, directory: &[u8], package: &Value) -> bool {
     let named = package.get("packageManager").and_then(Value::as_str).unwrap_or("");
     let is_named = named.starts_with("yarn@") && !named.starts_with("yarn@1.");
@@ -463,7 +463,7 @@ fn is_later_yarn(process: &ProcessContext<'_>, directory: &[u8], package: &Value
             .any(|directory| files.iter().any(|name| is_file(process, &[directory, b"/", name.as_bytes()].concat())))
 }
 
-/// A word as a shell reads it back.
+/// Quotes a word for a shell.
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c) || c == shell::OPEN;
     if !word.is_empty() && word.chars().all(is_plain) {

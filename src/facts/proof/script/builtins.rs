@@ -1,6 +1,7 @@
-//! What the commands do that a shell has itself: they change what follows.
+//! Shell builtins and their effects on what follows.
 //!
-//! POSIX.1-2024, Shell Command Language, section 2.15, and bash(1), "Shell Builtin Commands". Not here: programs (`launch`).
+//! POSIX.1-2024, Shell Command Language, section 2.15, and bash(1), "Shell Builtin Commands". Not here: programs
+//! (`launch`).
 
 use super::Run;
 use crate::facts::access;
@@ -20,8 +21,7 @@ use crate::model::path;
 use crate::model::text::shown;
 
 impl Run<'_, '_> {
-    /// What a command that the shell itself has does; `None` for a program.
-    /// `assigned` stands before it.
+    /// Proves a builtin; `None` for a program. `assigned` are the assignments before it.
     pub(super) fn builtin(
         &mut self,
         assigned: &[String],
@@ -43,9 +43,9 @@ impl Run<'_, '_> {
                 let words = match words.first().map(String::as_str) {
                     Some("-a") => words.get(2..).unwrap_or(&[]),
                     Some("--" | "-c" | "-l") => &words[1..],
-                    // An option that came with the arguments, and that exec refuses.
+                    // An option that came with the arguments, and that exec rejects.
                     Some(option) if option.starts_with('-') => {
-                        self.doubts("exec is given an option");
+                        self.doubts("exec is given an unknown option");
                         return Some(Outcome::ANY.ending());
                     }
                     _ => words,
@@ -60,21 +60,21 @@ impl Run<'_, '_> {
                 self.behind_command(assigned, &words[again..], is_conditional)
             }
             "." | "source" | "eval" | "alias" | "builtin" | "enable" => {
-                self.doubts(&format!("{} runs before, and may change what follows", quoted(name)));
+                self.doubts(&format!("{} runs first and may change what follows", quoted(name)));
                 Outcome::ANY.ending_perhaps()
             }
             "shopt" if words.iter().any(|word| word == "execfail") => {
-                self.doubts("what exec cannot run does not end the shell");
+                self.doubts("with execfail set, a failed exec doesn't end the shell");
                 Outcome::ANY
             }
-            // What it traps may end the text well.
+            // The trap may end the text successfully.
             "trap" if words.len() > 1 && words[0] != "-" && !words[0].is_empty() => {
-                self.doubts("a trap is set before");
+                self.doubts("a trap is set first");
                 Outcome::ANY
             }
             "cd" => self.cd(words, is_conditional),
             "pushd" | "popd" => {
-                self.doubts("the directory it changes to is not known here");
+                self.doubts("the directory it changes to is unknown");
                 Outcome::ANY
             }
             "set" => {
@@ -90,7 +90,7 @@ impl Run<'_, '_> {
                 for word in words.iter().filter(|word| !word.starts_with('-')) {
                     match shell::is_decided(word.split('=').next().unwrap_or(word)) {
                         true => self.assign(word, is_conditional),
-                        false => self.doubts("it sets variables that are not known here"),
+                        false => self.doubts("it sets variables whose names are unknown"),
                     }
                 }
                 Outcome::ANY
@@ -106,7 +106,7 @@ impl Run<'_, '_> {
             "true" | ":" => Outcome::SUCCEEDS,
             "false" => Outcome::FAILS,
             _ if self.functions.contains(name) => {
-                self.doubts(&format!("the function {} runs before", quoted(name)));
+                self.doubts(&format!("the function {} runs first", quoted(name)));
                 Outcome::ANY.ending_perhaps()
             }
             _ if known::BUILTINS.contains(&name) => Outcome::ANY,
@@ -114,7 +114,7 @@ impl Run<'_, '_> {
         })
     }
 
-    /// Changes the directory, where it is certain to which.
+    /// Changes the working directory, if the new one is certain.
     fn cd(&mut self, words: &[String], is_conditional: bool) -> Outcome {
         let options = words.iter().take_while(|word| matches!(word.as_str(), "-P" | "-L" | "--")).count();
         let directory = words.get(options).filter(|word| shell::is_decided(word) && !word.starts_with(['-', '~']));
@@ -122,7 +122,7 @@ impl Run<'_, '_> {
         let Some(directory) =
             directory.filter(|directory| !is_conditional && (!searched || directory.starts_with(['/', '.'])))
         else {
-            self.doubts("the directory it changes to is not known here");
+            self.doubts("the directory it changes to is unknown");
             return Outcome::ANY;
         };
         let view = self.process.view;
@@ -130,9 +130,9 @@ impl Run<'_, '_> {
             Reach::Found(node) if view.stat(node).is_some_and(|stat| stat.kind == Kind::Dir) => {
                 access::access(view, node, &self.process.actor, Want::Execute)
             }
-            // The runtime makes these, or mounts something there.
+            // The runtime creates these, or mounts something there.
             Reach::Missing(_) if self.is_made_by_runtime(directory) => Access::Yes,
-            Reach::Open(_) => Access::Unknown,
+            Reach::Unknown(_) => Access::Unknown,
             _ => Access::No,
         };
         match enters {
@@ -140,22 +140,22 @@ impl Run<'_, '_> {
                 self.process.cwd = self.process.absolute(directory.as_bytes());
                 Outcome::ANY
             }
-            // It stays where it is, unless something has made the directory by now.
+            // The directory stays the same, unless something has created the new one by now.
             Access::No if self.doubt.is_none() && !self.is_likely => {
                 let mut inner = Proof::default();
-                let what = format!("{} is no directory that {} may change to", quoted(directory), self.process.who());
+                let what = format!("{} can't cd to {}", self.process.who(), quoted(directory));
                 inner.fault(&self.process, Fault::new(shown(directory), what, None));
                 self.inner.push(inner);
                 Outcome::FAILS
             }
             _ => {
-                self.doubts("the directory it changes to is not known here");
+                self.doubts("the directory it changes to is unknown");
                 Outcome::ANY
             }
         }
     }
 
-    /// Whether a directory is a volume, or lies in one, or is the working directory or above it.
+    /// Whether a directory is in a volume, or is the working directory or one of its parents.
     fn is_made_by_runtime(&self, directory: &str) -> bool {
         let absolute = |path: &[u8]| path::clean(&self.process.absolute(path)).0;
         let directory = absolute(directory.as_bytes());
@@ -168,7 +168,7 @@ impl Run<'_, '_> {
             || run.volumes.iter().any(|volume| lies_in(&directory, &path::clean(volume.as_bytes()).0))
     }
 
-    /// `command NAME …` passes over functions; with options it may only tell where something is.
+    /// `command NAME …` skips functions; with options it may only say where something is.
     fn behind_command(&mut self, assigned: &[String], words: &[String], is_conditional: bool) -> Outcome {
         let Some(name) = words.first() else { return Outcome::SUCCEEDS };
         if name.starts_with('-') {
@@ -182,7 +182,7 @@ impl Run<'_, '_> {
         own.unwrap_or_else(|| self.program(assigned, words))
     }
 
-    /// Where it may run or not, a switch is only ever taken off.
+    /// If `set` may run or not, it only turns options off.
     fn set(&mut self, words: &[String], is_conditional: bool) {
         let mut switches = self.switches.get();
         let mut at = 0;
@@ -205,7 +205,7 @@ impl Run<'_, '_> {
                         }
                     }
                 }
-                // Everything from here on takes the arguments' place.
+                // The remaining words replace the arguments.
                 _ => {
                     self.shifted = true;
                     self.is_other |= !is_conditional;

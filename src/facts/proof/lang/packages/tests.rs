@@ -1,8 +1,8 @@
-//! Scripts of package.json on images made by hand.
+//! Scripts of package.json in test images.
 
 use super::*;
 use crate::facts::access::Capabilities;
-use crate::facts::testing::Made;
+use crate::facts::testing::TestImage;
 
 const PROJECT: &str = r##"
     f 0644 0:0 app/package.json "{\"scripts\": {\"prestart\": \"echo pre\", \"start\": \"next start\", \"poststart\": \"echo post\", \"build\": \"next build\", \"test\": \"jest\", \"none\": \"\", \"odd\": 5}}"
@@ -22,7 +22,7 @@ const PROJECT: &str = r##"
 "##;
 
 fn told_in(directory: &str, text: &str) -> String {
-    let made = Made::of(PROJECT).workdir(directory).user("1000:1000");
+    let made = TestImage::new(PROJECT).workdir(directory).user("1000:1000");
     let facts = made.facts();
     let process = ProcessContext::of(&facts, Capabilities::Docker).expect("a process");
     let words: Vec<String> = text.split(' ').map(|word| word.replace('_', " ")).collect();
@@ -33,7 +33,7 @@ fn told_in(directory: &str, text: &str) -> String {
             format!("{}: {}", shown_bytes(&run.directory), scripts.join(" ; "))
         }
         Some(Err(Need::Unmet(lack))) => format!("NO {}", lack.what),
-        Some(Err(Need::Open(undecided))) => format!("? {}", undecided.reason),
+        Some(Err(Need::Undecided(undecided))) => format!("? {}", undecided.reason),
         Some(Err(Need::Met(_))) => "met".to_string(),
     }
 }
@@ -41,7 +41,7 @@ fn told_in(directory: &str, text: &str) -> String {
 const START: &str = "/app: echo pre ; next start ; echo post";
 
 #[test]
-fn scripts_are_found_as_each_manager_finds_them() {
+fn finds_scripts_as_each_manager_does() {
     for (text, expected) in [
         ("npm start", START),
         ("npm run start", START),
@@ -62,21 +62,21 @@ fn scripts_are_found_as_each_manager_finds_them() {
         ("npm run dev", "NO /app/package.json has no script dev; it has build, none, poststart, prestart, start, test"),
         ("npm run odd", "NO /app/package.json has no script odd; it has build, none, poststart, prestart, start, test"),
         ("npm run none", "? the script is empty"),
-        ("npm run dev --if-present", "? it is run only where it is there"),
-        ("npm run -w web start", "? its options do not tell which script it runs"),
-        ("npm --workspace=web start", "? its options do not tell which script it runs"),
-        ("npm run \u{fffc}", "? a file is named when the container starts"),
+        ("npm run dev --if-present", "? it runs only if it exists (--if-present)"),
+        ("npm run -w web start", "? its options don't determine which script it runs"),
+        ("npm --workspace=web start", "? its options don't determine which script it runs"),
+        ("npm run \u{fffc}", "? the name of a file is only known when the container starts"),
         ("npm exec next start", "/app: next start"),
         ("npx next start -p 80", "/app: next start -p 80"),
-        ("npx --yes gone", "? it is in no node_modules/.bin, and would be looked for elsewhere"),
-        ("npx --package=x next", "? its options do not tell which script it runs"),
+        ("npx --yes gone", "? it is not in any node_modules/.bin, and would be looked up elsewhere"),
+        ("npx --package=x next", "? its options don't determine which script it runs"),
         ("yarn start", START),
         ("yarn -s run start", START),
         ("yarn --cwd /app build --fast", "/app: next build --fast"),
         ("yarn next start", "/app: next start"),
         ("yarn run next", "/app: next"),
-        ("yarn gone", "NO there is neither a script gone in package.json nor a program of that name"),
-        ("yarn run odd", "? the script is no text"),
+        ("yarn gone", "NO there is neither a script gone in package.json nor a program with that name"),
+        ("yarn run odd", "? the script is not a string"),
         ("yarn install", "nothing"),
         ("yarn", "nothing"),
         ("pnpm start", "/app: next start"),
@@ -87,14 +87,14 @@ fn scripts_are_found_as_each_manager_finds_them() {
             "NO /app/package.json has no script next; it has build, none, poststart, prestart, start, test",
         ),
         ("pnpm exec next", "/app: next"),
-        ("pnpm --filter web start", "? its options do not tell which script it runs"),
+        ("pnpm --filter web start", "? its options don't determine which script it runs"),
         ("pnpm install", "nothing"),
         ("bun run start x", "/app: echo pre ; next start x ; echo post"),
         ("bun --bun start", START),
         ("bun x next", "/app: next"),
         ("bun run index.ts", "nothing"),
         ("bun install", "nothing"),
-        ("bun gone", "? it is in no node_modules/.bin, and would be looked for elsewhere"),
+        ("bun gone", "? it is not in any node_modules/.bin, and would be looked up elsewhere"),
         ("make start", "nothing"),
     ] {
         assert_eq!(told_in("/app", text), expected, "{text}");
@@ -102,7 +102,7 @@ fn scripts_are_found_as_each_manager_finds_them() {
 }
 
 #[test]
-fn the_nearest_package_counts() {
+fn uses_the_nearest_package() {
     for (directory, text, expected) in [
         ("/app/src/deep", "npm start", START),
         ("/app/src/deep", "yarn start", START),
@@ -115,12 +115,12 @@ fn the_nearest_package_counts() {
         ("/server", "npm start", "/server: node server.js"),
         ("/server", "pnpm start", "/server: node server.js"),
         ("/server", "npm test", "NO /server/package.json has no script test; it has none"),
-        ("/closed", "npm start", "NO the file /closed/package.json may not be read by uid 1000"),
+        ("/closed", "npm start", "NO uid 1000 can't read the file /closed/package.json"),
         ("/unkept", "npm start", "? its content was not kept"),
         ("/berry", "yarn start", "/berry: y"),
         ("/berry", "yarn gone", "? this Yarn may find it elsewhere"),
         ("/berry", "npm start", "/berry: x ; y"),
-        ("/other", "pnpm start", "? the package is described in another form"),
+        ("/other", "pnpm start", "? the package is described in another format"),
         ("/none", "npm start", "NO there is no package.json in /none"),
     ] {
         assert_eq!(told_in(directory, text), expected, "{directory} {text}");
@@ -128,8 +128,8 @@ fn the_nearest_package_counts() {
 }
 
 #[test]
-fn programs_of_all_directories_above_are_on_the_path() {
-    let made = Made::of(PROJECT).workdir("/app/src");
+fn programs_of_all_parent_directories_are_on_path() {
+    let made = TestImage::new(PROJECT).workdir("/app/src");
     let facts = made.facts();
     let process = ProcessContext::of(&facts, Capabilities::Docker).expect("a process");
     let run = run(&process, "npm", &["start".to_string()]).expect("a run").expect("a script");

@@ -1,7 +1,7 @@
-//! Python's own command line: what it is told to run, and how it is told to look for modules.
+//! Python's command line: what it runs, and how it looks for modules.
 //!
 //! "Command line and environment" of CPython's documentation: options end at `-c`, `-m`, `-` or the first word that is
-//! none. Not here: whether what it runs is there.
+//! not an option. Not here: whether what it runs exists.
 
 use crate::facts::process::ProcessContext;
 use crate::facts::shell;
@@ -11,7 +11,7 @@ use crate::view::Resolved;
 /// Options that change where modules are looked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flags {
-    /// `-E`, `-I`: variables that begin with `PYTHON` do not count.
+    /// `-E`, `-I`: variables whose names start with `PYTHON` are ignored.
     pub ignores_environment: bool,
     /// `-s`, `-I`: no user site.
     pub no_user_site: bool,
@@ -32,9 +32,9 @@ pub enum Runs {
     Script(String),
     /// Standard input.
     Interactive,
-    /// Nothing: it shows its version or its help, or refuses an option.
+    /// Nothing: it prints its version or help, or rejects an option.
     Nothing,
-    /// What only a running shell knows.
+    /// Only a running shell knows.
     Open,
 }
 
@@ -45,7 +45,7 @@ pub struct PythonCall<'w> {
     pub flags: Flags,
     /// What it runs.
     pub runs: Runs,
-    /// The words behind that: the program's own.
+    /// The program's own arguments.
     pub rest: &'w [String],
 }
 
@@ -86,13 +86,13 @@ fn script(word: &str) -> Runs {
 }
 
 enum Cluster {
-    /// Options; so many words behind it are their values.
+    /// Options; this many of the next words are their values.
     Options(usize),
-    /// This is run; so many words behind it are used up.
+    /// This is run; this many of the next words are used.
     Ends(Runs, usize),
 }
 
-/// Letters behind one dash.
+/// Reads the letters after a single dash.
 fn cluster(letters: &str, rest: &[String], flags: &mut Flags) -> Cluster {
     let value = |tail: &str| if tail.is_empty() { rest.first().cloned() } else { Some(tail.to_string()) };
     for (at, letter) in letters.char_indices() {
@@ -125,7 +125,7 @@ fn cluster(letters: &str, rest: &[String], flags: &mut Flags) -> Cluster {
 }
 
 impl PythonCall<'_> {
-    /// The directories that come before all others on `sys.path`: the script's own, links followed, or the working directory.
+    /// The first directories on `sys.path`: the script's, with links followed, or the working directory.
     pub fn first(&self, process: &ProcessContext<'_>) -> Vec<Vec<u8>> {
         let by_variable = process.variables.get("PYTHONSAFEPATH").is_some_and(|value| !value.is_empty());
         if self.flags.safe_path || by_variable && !self.flags.ignores_environment {
@@ -138,7 +138,7 @@ impl PythonCall<'_> {
     }
 }
 
-/// Where a script lies, links followed; a directory that is run is its own.
+/// The directory of a script, with links followed; for a directory that is run, the directory itself.
 fn script_directory(process: &ProcessContext<'_>, script: &[u8]) -> Option<Vec<u8>> {
     let Resolved::Found(node) = process.view.resolve(&process.absolute(script), true) else { return None };
     let is_directory = process.view.stat(node).is_some_and(|stat| stat.kind == Kind::Dir);

@@ -1,14 +1,14 @@
-//! Whether a module can be imported, and a program run with `-m`.
+//! Whether a module can be imported, or run with `-m`.
 //!
 //! The Python Language Reference, "The import system"; PEP 420 for packages that are only directories; importlib's
-//! FileFinder: a directory on the path must be one that may be listed, else it is passed over in silence; in it a package
-//! comes before a module, a compiled module before a source, a source before a `.pyc`. What is found and may not be
-//! read ends the import. Not here: which directories there are (`paths`), and how a miss is told (`miss`).
+//! FileFinder: it silently skips directories that it can't list; in a directory, a package comes before a module, a
+//! compiled module before a source, a source before a `.pyc`. A file that is found but unreadable ends the import. Not
+//! here: which directories there are (`paths`), and the messages for missing modules (`miss`).
 
 use crate::facts::access;
 use crate::facts::access::Access;
-use crate::facts::access::Doubt;
 use crate::facts::access::Reach;
+use crate::facts::access::Uncertainty;
 use crate::facts::access::Want;
 use crate::facts::process::Missing;
 use crate::facts::process::Need;
@@ -37,7 +37,7 @@ pub(super) enum Item {
     },
     /// A file.
     Module(NodeId),
-    /// A directory without: part of a namespace package.
+    /// A directory without `__init__`: part of a namespace package.
     Portion(NodeId),
 }
 
@@ -50,19 +50,19 @@ impl Item {
     }
 }
 
-/// Something that would have been found, had it been in reach.
+/// A module that would have been found if it were reachable.
 pub(super) struct Passed {
     pub(super) item: NodeId,
-    /// Why it was passed over, a clause.
+    /// Why it was skipped, as a clause.
     pub(super) why: String,
     pub(super) place: NodeId,
 }
 
-/// What a search over several directories came to.
+/// The result of a search over several directories.
 #[derive(Default)]
 pub(super) struct Search {
     pub(super) hit: Option<Item>,
-    /// Directories that together are a namespace package.
+    /// The directories that together are a namespace package.
     pub(super) portions: Vec<NodeId>,
     pub(super) passed: Option<Passed>,
     pub(super) doubts: Vec<Undecided>,
@@ -70,7 +70,7 @@ pub(super) struct Search {
 
 impl Search {
     fn pass(&mut self, process: &ProcessContext<'_>, item: Item, verb: &str, place: NodeId) {
-        let why = || format!("{} may not {verb} {}", process.who(), process.describe(place));
+        let why = || format!("{} can't {verb} {}", process.who(), process.describe(place));
         self.passed.get_or_insert_with(|| Passed { item: item.node(), why: why(), place });
     }
 }
@@ -101,7 +101,7 @@ impl Python {
             Err(need) => need,
             Ok(imported) if is_package(&imported) => {
                 let subject = shown(name);
-                let what = format!("{} is a directory, and -m {subject} wants a file", process.name(imported.node));
+                let what = format!("{} is a directory, but -m {subject} needs a file", process.name(imported.node));
                 Need::Unmet(Missing { subject, what, place: Some(imported.node) })
             }
             Ok(imported) => Need::Met(imported.node),
@@ -112,16 +112,16 @@ impl Python {
         let parts: Vec<&str> = dotted.split('.').collect();
         if parts.len() > limits::MODULE_DEPTH {
             let reason = "its name has more parts than the limit (module depth)";
-            return Err(Need::Open(Undecided::denied(shown(dotted), reason)));
+            return Err(Need::Undecided(Undecided::denied(shown(dotted), reason)));
         }
         if parts.iter().any(|part| part.is_empty() || part.contains('/')) {
-            let what = format!("{} is no name of a module", shown(dotted));
+            let what = format!("{} is not a module name", shown(dotted));
             return Err(Need::Unmet(Missing { subject: shown(dotted), what, place: None }));
         }
         if stdlib::is_core(parts[0]) {
             return match parts.len() {
                 1 => Ok(Imported { node: self.program, item: None }),
-                _ => Err(Need::Open(Undecided::unknowable(shown(dotted), "it is part of the interpreter"))),
+                _ => Err(Need::Undecided(Undecided::unknowable(shown(dotted), "it is part of the interpreter"))),
             };
         }
         let mut name = parts[0].to_string();
@@ -148,7 +148,7 @@ impl Python {
             for directory in directories {
                 self.look(process, Gate::of(process, directory), directory, part, &mut inner);
             }
-            // Only what is not found depends on what the code does.
+            // The code only matters if the part isn't found.
             if inner.hit.is_none() && inner.portions.is_empty() {
                 inner.doubts.extend(doubt(process, item));
             }
@@ -175,21 +175,21 @@ impl Python {
         search
     }
 
-    /// Looks for a name at one place of the path.
+    /// Looks for a name at one entry of the path.
     pub(super) fn look_at(&self, process: &ProcessContext<'_>, path: &[u8], name: &str, search: &mut Search) {
         let Resolved::Found(node) = process.view.resolve(path, true) else { return };
         match process.view.stat(node).map(|stat| stat.kind) {
             Some(Kind::Dir) => {
                 let gate = match process.reach(path) {
                     Reach::Found(directory) => Gate::of(process, directory),
-                    Reach::Closed(directory) => Gate::Closed("enter", directory),
-                    Reach::Open(doubt) => Gate::Unknown(doubt),
+                    Reach::Blocked(directory) => Gate::Closed("traverse", directory),
+                    Reach::Unknown(doubt) => Gate::Unknown(doubt),
                     _ => return,
                 };
                 self.look(process, gate, node, name, search);
             }
             Some(Kind::File) if search.hit.is_none() => {
-                let reason = format!("the archive {} is not looked into", shown_bytes(path));
+                let reason = format!("plimsoll doesn't search the archive {}", shown_bytes(path));
                 search.doubts.push(Undecided::unknowable(shown(name), reason));
             }
             _ => {}
@@ -198,7 +198,7 @@ impl Python {
 
     /// Looks for a name in one directory.
     fn look(&self, process: &ProcessContext<'_>, gate: Gate, directory: NodeId, name: &str, search: &mut Search) {
-        // Without a known ending every name in the directory is looked at.
+        // Without a known file name ending, every name in the directory is examined.
         let names = if self.extension.is_none() { process.view.children(directory).count() } else { 1 };
         if let Err(question) = process.facts.spend(names) {
             return search.doubts.push(question);
@@ -209,24 +209,23 @@ impl Python {
         match gate {
             Gate::Open => {}
             Gate::Closed(verb, place) => return search.pass(process, item, verb, place),
-            Gate::Unknown(doubt) => return search.doubts.push(process.doubt(shown(name), doubt)),
+            Gate::Unknown(doubt) => return search.doubts.push(process.unknown_reach(shown(name), doubt)),
         }
         match (access::reach(process.view, &process.actor, directory, &file), item) {
             (Reach::Found(_), Item::Portion(portion)) => search.portions.push(portion),
             (Reach::Found(_), item) => search.hit = Some(item),
-            // Its `__init__` cannot be seen: to Python it is a directory like others.
-            (Reach::Closed(place), Item::Package { directory, .. }) if place == directory => {
-                search.pass(process, item, "enter", place);
+            // Python can't see its `__init__`, so it is a plain directory.
+            (Reach::Blocked(place), Item::Package { directory, .. }) if place == directory => {
+                search.pass(process, item, "traverse", place);
                 search.portions.push(directory);
             }
-            (Reach::Closed(place), _) => search.pass(process, item, "enter", place),
-            (Reach::Open(doubt), _) => search.doubts.push(process.doubt(shown(name), doubt)),
+            (Reach::Blocked(place), _) => search.pass(process, item, "traverse", place),
+            (Reach::Unknown(doubt), _) => search.doubts.push(process.unknown_reach(shown(name), doubt)),
             _ => {}
         }
     }
 
-    /// What a name is in a directory for somebody who may see everything, and the path from the directory that must be in
-    /// reach.
+    /// What a name is in a directory, ignoring permissions, and the path from the directory that must be reachable.
     fn find(&self, view: &View, directory: NodeId, name: &str) -> Option<(Item, Vec<u8>)> {
         let follow = |from, name: &[u8], kind| match view.follow(from, name, true, |_| true).end {
             Ok(Resolved::Found(node)) if view.stat(node).is_some_and(|stat| stat.kind == kind) => Some(node),
@@ -248,7 +247,7 @@ impl Python {
         module.or(package.map(|package| (Item::Portion(package), name.as_bytes().to_vec())))
     }
 
-    /// The names of the files in a directory that are this module, the first that counts first.
+    /// The possible file names of a module in a directory, in order of precedence.
     fn file_names(&self, view: &View, directory: NodeId, module: &str) -> impl Iterator<Item = Vec<u8>> + use<> {
         let plain = [".py", ".pyc"].map(|end| format!("{module}{end}").into_bytes());
         let mut names: Vec<Vec<u8>> = match &self.extension {
@@ -269,7 +268,7 @@ impl Python {
         names.into_iter()
     }
 
-    /// The file of a module that was found, if it may be read.
+    /// The file of a module that was found, if it can be read.
     fn readable(&self, process: &ProcessContext<'_>, name: &str, item: Item) -> Result<NodeId, Need> {
         let file = match item {
             Item::Package { init, .. } => init,
@@ -278,19 +277,18 @@ impl Python {
         };
         match access::access(process.view, file, &process.actor, Want::Read) {
             Access::Yes => return Ok(file),
-            Access::Unknown => return Err(Need::Open(process.unknown_rights(file))),
+            Access::Unknown => return Err(Need::Undecided(process.unknown_rights(file))),
             Access::No if self.is_cached(process, file) => {
-                let reason = "its source may not be read, but a compiled copy of it may serve";
-                return Err(Need::Open(Undecided::unknowable(shown(name), reason)));
+                let reason = "its source can't be read, but Python may use a compiled copy";
+                return Err(Need::Undecided(Undecided::unknowable(shown(name), reason)));
             }
             Access::No => {}
         }
-        let what =
-            format!("the module {} is {}, which {} may not read", shown(name), process.describe(file), process.who());
+        let what = format!("{} can't read the module {}: {}", process.who(), shown(name), process.describe(file));
         Err(Need::Unmet(Missing { subject: shown(name), what, place: Some(file) }))
     }
 
-    /// Whether Python may have a compiled copy that spares it the source.
+    /// Whether Python may use a compiled copy instead of the source.
     fn is_cached(&self, process: &ProcessContext<'_>, source: NodeId) -> bool {
         if process.variables.get("PYTHONPYCACHEPREFIX").is_some() {
             return true;
@@ -302,49 +300,49 @@ impl Python {
     }
 }
 
-/// Whether a directory's names may be read.
+/// Whether a directory can be searched.
 enum Gate {
     Open,
-    /// What may not be done with which directory.
+    /// What the process can't do, and with which directory.
     Closed(&'static str, NodeId),
-    Unknown(Doubt),
+    Unknown(Uncertainty),
 }
 
 impl Gate {
     /// The gate of a directory that was reached.
     fn of(process: &ProcessContext<'_>, directory: NodeId) -> Gate {
-        for (want, verb) in [(Want::Read, "list"), (Want::Execute, "enter")] {
+        for (want, verb) in [(Want::Read, "list"), (Want::Execute, "traverse")] {
             match access::access(process.view, directory, &process.actor, want) {
                 Access::Yes => {}
                 Access::No => return Gate::Closed(verb, directory),
-                Access::Unknown => return Gate::Unknown(Doubt::Rights(directory)),
+                Access::Unknown => return Gate::Unknown(Uncertainty::Permissions(directory)),
             }
         }
         Gate::Open
     }
 }
 
-/// What is missing inside a package that was found.
+/// The missing part of a package that was found.
 fn missing_part(process: &ProcessContext<'_>, name: &str, is_package: bool, search: Search) -> Need {
     if let Some(doubt) = search.doubts.into_iter().next() {
-        return Need::Open(doubt);
+        return Need::Undecided(doubt);
     }
     let subject = shown(name);
     let (package, part) = subject.rsplit_once('.').unwrap_or(("", &subject));
     let what = match &search.passed {
         Some(passed) => {
             let item = process.name(passed.item);
-            format!("there is no module {subject} to be seen: {item} is there, but {}", passed.why)
+            format!("the module {subject} is unreachable: {item} exists, but {}", passed.why)
         }
-        None if !is_package => format!("there is no module {subject}: {package} is a module, and no package"),
-        None => format!("there is no module {subject}: {package} is there, and holds no {part}"),
+        None if !is_package => format!("there is no module {subject}: {package} is a module, not a package"),
+        None => format!("there is no module {subject}: {package} exists, but has no {part}"),
     };
     let place = search.passed.map(|passed| passed.place);
     Need::Unmet(Missing { what, place, subject })
 }
 
-/// Why a part that is not there may be importable all the same: the code of what it is part of can say where its parts
-/// are, or be them.
+/// Why a missing part of a package or module may be importable anyway: the code of its parent may define it or change
+/// where it is found.
 fn doubt(process: &ProcessContext<'_>, item: Item) -> Option<Undecided> {
     let file = match item {
         Item::Package { init, .. } => init,
@@ -355,7 +353,7 @@ fn doubt(process: &ProcessContext<'_>, item: Item) -> Option<Undecided> {
     if size == 0 {
         return None;
     }
-    let open = || Undecided::unknowable(process.name(file), "its code may say where its modules lie");
+    let open = || Undecided::unknowable(process.name(file), "its code may change where its modules are found");
     if size > limits::INIT_BYTES || !process.view.name(file).ends_with(b".py") {
         return Some(open());
     }
@@ -366,7 +364,7 @@ fn doubt(process: &ProcessContext<'_>, item: Item) -> Option<Undecided> {
     }
 }
 
-/// Whether code neither imports nor calls anything: it cannot change where modules are found then.
+/// Whether code neither imports nor calls anything, so that it can't change where modules are found.
 fn is_inert(code: &[u8]) -> bool {
     let says = |word: &[u8]| bytes::contains(code, word);
     !code.contains(&b'(') && !says(b"import") && !says(b"__path__")

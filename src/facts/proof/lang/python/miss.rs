@@ -1,4 +1,4 @@
-//! A module that is nowhere on the path: whether that is certain, and what is said of it.
+//! A module that isn't found: whether that is certain, and the message.
 //!
 //! The site module's documentation for `sitecustomize`. Not here: the search (`import`).
 
@@ -25,55 +25,52 @@ impl Python {
     pub(super) fn nowhere(&self, process: &ProcessContext<'_>, name: &str, search: Search, first: &[Vec<u8>]) -> Need {
         let doubt = self.doubts.iter().cloned().chain(search.doubts).next().or_else(|| self.customized(process));
         if let Some(doubt) = doubt {
-            return Need::Open(doubt);
+            return Need::Undecided(doubt);
         }
         let subject = shown(name);
         if stdlib::is_compiled(name) {
-            return Need::Open(Undecided::unknowable(subject, "it may be built into the interpreter"));
+            return Need::Undecided(Undecided::unknowable(subject, "it may be built into the interpreter"));
         }
         let (what, place) = if let Some(passed) = search.passed {
             let item = process.name(passed.item);
-            (
-                format!("there is no module {subject} to be seen: {item} is there, but {}", passed.why),
-                Some(passed.place),
-            )
+            (format!("the module {subject} is unreachable: {item} exists, but {}", passed.why), Some(passed.place))
         } else if let Some(item) = elsewhere(process, name) {
             let (why, place) = self.why_not(process, item);
             let item = process.name(item);
-            (format!("there is no module {subject} on sys.path: {item} is there, but {why}"), Some(place))
+            (format!("there is no module {subject} on sys.path: {item} exists, but {why}"), Some(place))
         } else {
             let python = self.name();
-            let first = first.first().map_or(String::new(), |directory| format!(" in {}, nor", shown_bytes(directory)));
-            (format!("there is no module {subject}{first} where {python} looks for modules"), None)
+            let first = first.first().map_or(String::new(), |directory| format!(" in {} or", shown_bytes(directory)));
+            (format!("there is no module {subject}{first} anywhere {python} looks for modules"), None)
         };
         Need::Unmet(Missing { subject, what, place })
     }
 
-    /// Why a module that some site-packages holds is not found, and what is to blame.
+    /// Why a module in some site-packages isn't found, and the file or directory responsible.
     fn why_not(&self, process: &ProcessContext<'_>, item: NodeId) -> (String, NodeId) {
         let path = process.view.path(item);
         let (who, python) = (process.who(), self.name());
         let is_user_site = bytes::contains(&path, b"/.local/lib/");
         let absolute = [b"/", &path[..]].concat();
         let closed = match access::reach(process.view, &process.actor, PathTable::ROOT, &absolute) {
-            Reach::Closed(directory) => Some(directory),
+            Reach::Blocked(directory) => Some(directory),
             _ => None,
         };
-        let may_not = closed.map(|directory| format!("may not enter {}", process.describe(directory)));
-        let why = match (&self.user_site, may_not) {
-            (UserSite::On(_), may_not) if is_user_site => {
+        let blocked = closed.map(|directory| format!("can't traverse {}", process.describe(directory)));
+        let why = match (&self.user_site, blocked) {
+            (UserSite::On(_), blocked) if is_user_site => {
                 let (name, directory) = match process.variables.get("PYTHONUSERBASE").filter(|value| !value.is_empty())
                 {
                     Some(base) => ("PYTHONUSERBASE", base),
                     None => ("HOME", process.variables.get("HOME").unwrap_or("/")),
                 };
-                let also = may_not.map_or(String::new(), |may_not| format!(" and who {may_not}"));
-                format!("that is not on sys.path of {who}, whose {name} is {}{also}", shown(directory))
+                let also = blocked.map_or(String::new(), |blocked| format!(" and who {blocked}"));
+                format!("it is not on the sys.path of {who}, whose {name} is {}{also}", shown(directory))
             }
             (UserSite::Off(why), None) if is_user_site => why.to_string(),
-            (UserSite::Off(why), Some(may_not)) if is_user_site => format!("{why}, and {who} {may_not}"),
-            (_, None) => format!("{python} does not look there"),
-            (_, Some(may_not)) => format!("{python} does not look there, and {who} {may_not}"),
+            (UserSite::Off(why), Some(blocked)) if is_user_site => format!("{why}, and {who} {blocked}"),
+            (_, None) => format!("{python} doesn't look there"),
+            (_, Some(blocked)) => format!("{python} doesn't look there, and {who} {blocked}"),
         };
         (why, closed.unwrap_or(item))
     }
@@ -94,7 +91,7 @@ impl Python {
             };
             let Item::Module(file) = item else { return open(item.node()) };
             match process.facts.content(file) {
-                // Debian's own only asks for a hook that reports crashes.
+                // Debian's own only installs a crash reporter.
                 Ok(code) if is_harmless(code) => {}
                 Ok(_) => return open(file),
                 Err(undecided) => return Some(undecided),
@@ -104,15 +101,15 @@ impl Python {
     }
 }
 
-/// Whether code says nothing of what tells where modules are: `sys.path`, `sys.modules`, finders, other code.
+/// Whether code mentions nothing that changes where modules are found: `sys.path`, `sys.modules`, finders, other code.
 fn is_harmless(code: &[u8]) -> bool {
     let words: [&[u8]; 6] = [b"path", b"modules", b"site", b"exec", b"eval", b"__import__"];
     !words.iter().any(|word| bytes::contains(code, word))
 }
 
-/// The module in the site-packages of whomever, the first by its path.
+/// The module in any site-packages directory; the first by path.
 fn elsewhere(process: &ProcessContext<'_>, name: &str) -> Option<NodeId> {
-    // An explanation is not worth the whole budget.
+    // An explanation must not use up the whole work limit.
     process.facts.spend(process.view.places()).ok()?;
     let file = format!("{name}.py");
     let is_it = |node: NodeId, kind| match kind {

@@ -1,9 +1,9 @@
 //! A Python interpreter as it was invoked: its version, its standard library, its virtual environment.
 //!
 //! CPython's documentation, "The initialization of the sys.path module search path"; PEP 405; Modules/getpath.py, which
-//! is the specification since 3.11. A virtual environment is told by the path as it was invoked, links not followed;
-//! the standard library by `home` of pyvenv.cfg or by the file behind all links. Before 3.11 `home` counted for copied
-//! interpreters only. Not here: what is imported (`import`).
+//! is the specification since 3.11. A virtual environment is found by the path as it was invoked, without following
+//! links; the standard library by `home` in pyvenv.cfg or by the real file. Before 3.11 `home` only counted for copied
+//! interpreters. Not here: what is imported (`import`).
 
 pub mod call;
 pub mod import;
@@ -37,13 +37,13 @@ pub struct Python {
     pub version: String,
     /// The virtual environment's directory, if it is in one.
     pub venv: Option<Vec<u8>>,
-    /// Directories on `sys.path` behind those of the program, absolute, whether they exist or not.
+    /// Directories on `sys.path` after those of the program, absolute, whether they exist or not.
     paths: Vec<SearchPath>,
     /// Why there is no user site, or where it is.
     user_site: UserSite,
     /// `.cpython-313-x86_64-linux-gnu.so`, where the standard library shows it.
     extension: Option<Vec<u8>>,
-    /// What leaves open where it looks: a module that is not found may be found all the same.
+    /// Why it may look elsewhere too, so that a module that isn't found may exist.
     doubts: Vec<Undecided>,
 }
 
@@ -64,7 +64,7 @@ enum UserSite {
     Off(&'static str),
 }
 
-/// What pyvenv.cfg says.
+/// The contents of pyvenv.cfg.
 struct Venv {
     directory: Vec<u8>,
     home: Option<Vec<u8>>,
@@ -72,7 +72,7 @@ struct Venv {
     shares: bool,
 }
 
-/// Where the standard library lies.
+/// Where the standard library is.
 struct Base {
     prefix: Vec<u8>,
     /// `lib` or `lib64`.
@@ -89,7 +89,7 @@ impl Python {
         };
         let name = process.view.name(program);
         if !name.starts_with(b"python") || name.starts_with(b"python2") {
-            return Err(open("it is no Python that is known here"));
+            return Err(open("it is an unknown kind of Python"));
         }
         let mut doubts = Vec::new();
         for variable in ["PYTHONHOME", "PYTHONPLATLIBDIR"] {
@@ -107,13 +107,13 @@ impl Python {
         let base = match home.as_deref().map(|home| (home, base(process, home, version.as_deref()))) {
             Some((_, Some(base))) => Some(base),
             Some((home, None)) => {
-                let reason = format!("its home {} (pyvenv.cfg) holds no standard library", shown_bytes(home));
+                let reason = format!("its home {} (pyvenv.cfg) has no standard library", shown_bytes(home));
                 doubts.push(open(&reason));
                 base(process, &real, version.as_deref())
             }
             None => base(process, &real, version.as_deref()),
         };
-        let base = base.ok_or_else(|| open("its standard library was not found beside it"))?;
+        let base = base.ok_or_else(|| open("its standard library was not found"))?;
         let mut python = Python {
             invoked: invoked.to_vec(),
             program,
@@ -128,7 +128,7 @@ impl Python {
         Ok(python)
     }
 
-    /// How it is called in a clause: `/usr/local/bin/python3.13`.
+    /// Its name in messages: `/usr/local/bin/python3.13`.
     pub fn name(&self) -> String {
         shown_bytes(&self.invoked)
     }
@@ -139,7 +139,7 @@ fn minor(version: &str) -> Option<u32> {
     version.strip_prefix("3.")?.trim_end_matches('t').parse().ok()
 }
 
-/// A version at the front of a text: `3.13t` of `3.13t.so.1.0`.
+/// The version at the start of a text: `3.13t` of `3.13t.so.1.0`.
 fn version_at(text: &[u8]) -> Option<String> {
     let digits = text.strip_prefix(b"3.")?.iter().take_while(|b| b.is_ascii_digit()).count();
     let is_threaded = text.get(2 + digits) == Some(&b't');
@@ -147,7 +147,7 @@ fn version_at(text: &[u8]) -> Option<String> {
     (1..=3).contains(&digits).then_some(version)
 }
 
-/// The version that the interpreter's own file tells: by its name, or by the library that it needs.
+/// The version of the interpreter, from its file name or the library it needs.
 fn version_of(process: &ProcessContext<'_>, program: NodeId) -> Option<String> {
     if let Some(version) = process.view.name(program).strip_prefix(b"python").and_then(version_at) {
         return Some(version);
@@ -157,7 +157,7 @@ fn version_of(process: &ProcessContext<'_>, program: NodeId) -> Option<String> {
     linking.needed.iter().find_map(|library| library.strip_prefix(b"libpython").and_then(version_at))
 }
 
-/// Reads pyvenv.cfg, which lies above the interpreter's directory or in it.
+/// Reads pyvenv.cfg, in the interpreter's directory or its parent.
 fn venv(process: &ProcessContext<'_>, invoked: &[u8]) -> Result<Option<Venv>, Undecided> {
     let bin = path::parent(invoked);
     let directory = path::parent(bin);
@@ -165,7 +165,7 @@ fn venv(process: &ProcessContext<'_>, invoked: &[u8]) -> Result<Option<Venv>, Un
         let Reach::Found(node) = process.reach(&[place, b"/pyvenv.cfg"].concat()) else { continue };
         let content = process.facts.content(node)?;
         process.facts.spend(content.len())?;
-        // Without the key site shares the system's packages.
+        // Without the key, site includes the system's packages.
         let mut venv = Venv { directory: directory.to_vec(), home: None, shares: true };
         for line in content.split(|&b| b == b'\n') {
             let Some(at) = line.iter().position(|&b| b == b'=') else { continue };
@@ -181,7 +181,7 @@ fn venv(process: &ProcessContext<'_>, invoked: &[u8]) -> Result<Option<Venv>, Un
     Ok(None)
 }
 
-/// Looks for a standard library from a directory upwards, the root itself left out, as getpath does.
+/// Looks for a standard library in a directory and its parents except the root, as getpath does.
 fn base(process: &ProcessContext<'_>, from: &[u8], version: Option<&str>) -> Option<Base> {
     let mut prefix = from.strip_suffix(b"/").unwrap_or(from);
     while !prefix.is_empty() {
@@ -200,7 +200,7 @@ fn base(process: &ProcessContext<'_>, from: &[u8], version: Option<&str>) -> Opt
     None
 }
 
-/// Whether a directory holds the landmark of this version's library, or the library as an archive.
+/// Whether a directory has the landmark file of this version's library, or the library as an archive.
 fn has_stdlib(process: &ProcessContext<'_>, directory: &[u8], version: &str) -> bool {
     let zip = version.replace('.', "");
     [format!("python{version}/os.py"), format!("python{version}/os.pyc"), format!("python{zip}.zip")].iter().any(
@@ -211,7 +211,7 @@ fn has_stdlib(process: &ProcessContext<'_>, directory: &[u8], version: &str) -> 
     )
 }
 
-/// The one version whose library lies in a directory; none where there are more.
+/// The version whose library is in a directory, if there is exactly one.
 fn only_version(process: &ProcessContext<'_>, directory: &[u8]) -> Option<String> {
     let Reach::Found(node) = process.reach(directory) else { return None };
     let names = process.view.children(node).map(|child| process.view.name(child));

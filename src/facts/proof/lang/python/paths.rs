@@ -1,8 +1,8 @@
 //! The directories on `sys.path`, and the `.pth` files that add to them.
 //!
 //! CPython's documentation of `sys.path` and of the site module; Debian's Python policy, 2.5 ("dist-packages");
-//! Fedora's change "Making sudo pip safe" (`/usr/local` beside `/usr`). Directories that the program itself puts first are
-//! not among them. Not here: what lies in the directories (`import`).
+//! Fedora's change "Making sudo pip safe" (`/usr/local` beside `/usr`). Directories that the program itself puts first
+//! are not included. Not here: what is in the directories (`import`).
 
 use crate::facts::access;
 use crate::facts::access::Access;
@@ -23,17 +23,17 @@ use crate::model::path;
 use crate::view::Resolved;
 use std::collections::BTreeSet;
 
-/// Directories that `.pth` files add, and why more may be added.
+/// The directories that `.pth` files add, and why they may add more.
 #[derive(Default)]
 pub struct Added {
     /// Absolute paths, in order.
     pub paths: Vec<Vec<u8>>,
-    /// What the files leave open.
+    /// Why they may add more.
     pub doubts: Vec<Undecided>,
 }
 
 impl Python {
-    /// Everything that is on `sys.path` before `.pth` files are read.
+    /// Fills in `sys.path` as it is before `.pth` files are read.
     pub(super) fn fill_paths(&mut self, process: &ProcessContext<'_>, base: &Base, venv: Option<&Venv>, flags: Flags) {
         let variable = |name: &str| match flags.ignores_environment {
             true => None,
@@ -41,7 +41,8 @@ impl Python {
         };
         if let Some(value) = variable("PYTHONPATH") {
             if !shell::is_decided(value) {
-                self.doubts.push(Undecided::unknowable("PYTHONPATH", "it is set when the container starts"));
+                self.doubts
+                    .push(Undecided::unknowable("PYTHONPATH", "its value is only known when the container starts"));
             }
             if value.split(':').count() > limits::SEARCH_PATHS {
                 self.doubts
@@ -58,15 +59,15 @@ impl Python {
         let stdlib = at(&base.prefix, &[base.libdir, &version]);
         self.add(at(&base.prefix, &[base.libdir, &format!("python{}.zip", base.version.replace('.', ""))]), false);
         self.add(stdlib.clone(), false);
-        // Fedora's packages and Debian's keep the compiled modules in the same place.
+        // Fedora and Debian use the same directory for compiled modules.
         self.add(at(&stdlib, &["lib-dynload"]), false);
         self.extension = extension(process, &at(&stdlib, &["lib-dynload"]), &base.version);
         self.user_site = match () {
-            () if flags.no_site => UserSite::Off("-S turns site off"),
-            () if flags.no_user_site => UserSite::Off("-s or -I turns the user site off"),
+            () if flags.no_site => UserSite::Off("-S turns off the site module"),
+            () if flags.no_user_site => UserSite::Off("-s or -I turns off the user site"),
             () if venv.is_some_and(|venv| !venv.shares) => UserSite::Off("a virtual environment has no user site"),
             () if variable("PYTHONNOUSERSITE").is_some_and(|value| value.parse::<i64>() != Ok(0)) => {
-                UserSite::Off("PYTHONNOUSERSITE turns the user site off")
+                UserSite::Off("PYTHONNOUSERSITE turns off the user site")
             }
             () => {
                 let home = process.variables.get("HOME").unwrap_or("/");
@@ -75,7 +76,8 @@ impl Python {
                     None => process.absolute(&at(home.trim_end_matches('/').as_bytes(), &[".local"])),
                 };
                 if !shell::is_decided(&String::from_utf8_lossy(&directory)) {
-                    self.doubts.push(Undecided::unknowable("HOME", "it is set when the container starts"));
+                    self.doubts
+                        .push(Undecided::unknowable("HOME", "its value is only known when the container starts"));
                 }
                 UserSite::On(at(&directory, &["lib", &version, "site-packages"]))
             }
@@ -122,8 +124,8 @@ impl Python {
         self.paths.push(SearchPath { path, is_site });
     }
 
-    /// What the `.pth` files in its site directories add. `name` is the top-level module that is looked for: some files
-    /// matter to few modules only.
+    /// What the `.pth` files in its site directories add. `name` is the top-level module to find: some files only
+    /// matter for a few modules.
     pub(super) fn added(&self, process: &ProcessContext<'_>, name: &str) -> Added {
         let mut added = Added::default();
         let mut files = limits::PTH_FILES;
@@ -157,7 +159,7 @@ impl Python {
 impl Added {
     fn read(&mut self, process: &ProcessContext<'_>, directory: &[u8], file: &[u8], name: &str) {
         let Reach::Found(node) = process.reach(&[directory, b"/", file].concat()) else { return };
-        // What may not be read is passed over.
+        // Python skips unreadable files.
         match access::access(process.view, node, &process.actor, Want::Read) {
             Access::Yes => {}
             Access::No => return,
@@ -196,9 +198,9 @@ impl Added {
     }
 }
 
-/// Whether a line of code in a `.pth` file may make a module importable. Known ones: setuptools' stand-in for
-/// distutils, its namespace packages (which are found as directories too) and easy-install's sorting, virtualenv's patch of
-/// distutils, coverage's hooks.
+/// Whether a line of code in a `.pth` file may make a module importable. Known lines that don't, or only for one
+/// module: setuptools' replacement for distutils, its namespace packages (which are also found as directories) and
+/// easy-install's sorting, virtualenv's patch of distutils, coverage's hooks.
 fn may_matter(line: &[u8], name: &str) -> bool {
     let says = |word: &str| bytes::contains(line, word.as_bytes());
     if says("_distutils_hack") {
@@ -215,7 +217,7 @@ fn may_matter(line: &[u8], name: &str) -> bool {
     !is_known
 }
 
-/// How the interpreter's own compiled modules end, all but their name.
+/// The file name ending of the interpreter's own compiled modules.
 fn extension(process: &ProcessContext<'_>, directory: &[u8], version: &str) -> Option<Vec<u8>> {
     let Reach::Found(directory) = process.reach(directory) else { return None };
     let tag = format!(".cpython-{}-", version.replace('.', ""));

@@ -1,7 +1,7 @@
-//! Python scripts: the file that is run, and the modules that it imports before it does anything else.
+//! Python scripts: the file that is run, and the modules that it imports first.
 //!
 //! The Python Language Reference, "Lexical analysis" and "The import statement"; packaging.python.org, "Entry points
-//! specification" for the scripts that installers write. Not here: whether the modules are there (`import`).
+//! specification" for the scripts that installers write. Not here: whether the modules exist (`import`).
 
 use crate::facts::process::Missing;
 use crate::facts::process::Need;
@@ -11,7 +11,7 @@ use crate::facts::proof::lang::python::stdlib;
 use crate::model::layer_facts::Kind;
 use std::collections::HashSet;
 
-/// The file that `python script` reads; of a directory its `__main__`.
+/// The file that `python script` reads; for a directory, its `__main__`.
 pub fn script(process: &ProcessContext<'_>, path: &[u8]) -> Need {
     let need = lang::file(process, &String::from_utf8_lossy(path), "the script");
     let Need::Met(node) = need else { return need };
@@ -25,12 +25,12 @@ pub fn script(process: &ProcessContext<'_>, path: &[u8]) -> Need {
         }
     }
     let subject = process.name(node);
-    let what = format!("{subject} is a directory without __main__.py, and cannot be run");
+    let what = format!("{subject} is a directory without __main__.py, so Python can't run it");
     Need::Unmet(Missing { subject, what, place: Some(node) })
 }
 
-/// The modules that a script imports for certain before its other code runs: those of its first statements, up to the
-/// first one that is not the standard library's, for its code may change where the rest is found.
+/// The modules that a script certainly imports before its other code runs: those of its first statements, up to the
+/// first one outside the standard library, whose code may change where the rest is found.
 pub fn console_script_imports(text: &str) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     let mut seen = HashSet::new();
@@ -38,7 +38,7 @@ pub fn console_script_imports(text: &str) -> Vec<String> {
     while let Some(line) = lines.next() {
         let quotes = ["\"\"\"", "'''"].into_iter().find(|quotes| line.starts_with(quotes));
         if let Some(quotes) = quotes {
-            // A docstring; nothing may stand behind its end.
+            // A docstring; nothing may follow it on its last line.
             let mut rest = &line[3..];
             while !rest.contains(quotes) {
                 let Some(next) = lines.next() else { return out };
@@ -66,7 +66,7 @@ pub fn console_script_imports(text: &str) -> Vec<String> {
         if code.trim_end().ends_with('\\') {
             return out;
         }
-        // What stands in brackets is not needed to know the module.
+        // The names in parentheses don't matter.
         if code.contains('(') && !code.contains(')') && !lines.any(|line| line.contains(')')) {
             return out;
         }
@@ -74,14 +74,14 @@ pub fn console_script_imports(text: &str) -> Vec<String> {
     out
 }
 
-/// Whether a script is what installers write for a command of this package: it imports from it, and exits with what that
-/// gives.
+/// Whether a script is the entry point that installers write for a command of this package: it imports from the package
+/// and calls `sys.exit`.
 pub fn is_entry_point_of(text: &str, package: &str) -> bool {
     let imports = console_script_imports(text);
     imports.last().is_some_and(|module| module.split('.').next() == Some(package)) && text.contains("sys.exit(")
 }
 
-/// The modules of an import statement that stands alone on its line; `None` for anything else.
+/// The modules of an import statement that is alone on its line; `None` for anything else.
 fn imported(code: &str) -> Option<Vec<&str>> {
     let is_name = |name: &&str| {
         !name.is_empty()

@@ -1,15 +1,14 @@
-//! The names of Python's standard library: which a script imports before its own, which may be built into the
-//! interpreter.
+//! The names of the modules in Python's standard library, and which of them may be built into the interpreter.
 //!
 //! The union of `sys.stdlib_module_names` over CPython 3.10 to 3.13; the core is the intersection of
-//! `sys.builtin_module_names` over these and Debian's. Not here: where they lie.
+//! `sys.builtin_module_names` over these and Debian's. Not here: where they are.
 
-/// Built into every interpreter, or frozen in it: they need no file.
+/// Built into every interpreter, or frozen: they need no file.
 const CORE: &str = " _abc _ast _codecs _collections _functools _imp _io _locale _operator _signal _sre _stat _string \
     _symtable _thread _tracemalloc _warnings _weakref atexit builtins errno faulthandler gc itertools marshal posix pwd sys \
     time _frozen_importlib _frozen_importlib_external zipimport ";
 
-/// Written in C: some interpreters have them built in, others as files.
+/// Written in C: built into some interpreters, files in others.
 const COMPILED: &str = " _asyncio _bisect _blake2 _bz2 _codecs_cn _codecs_hk _codecs_iso2022 _codecs_jp _codecs_kr \
     _codecs_tw _contextvars _crypt _csv _ctypes _curses _curses_panel _datetime _dbm _decimal _elementtree _gdbm _hashlib \
     _heapq _interpchannels _interpqueues _interpreters _json _lsprof _lzma _md5 _multibytecodec _multiprocessing _opcode \
@@ -38,17 +37,17 @@ fn lists(list: &str, name: &str) -> bool {
     !name.contains(char::is_whitespace) && list.contains(&format!(" {name} "))
 }
 
-/// Whether every interpreter has this module in itself.
+/// Whether this module is built into every interpreter.
 pub fn is_core(name: &str) -> bool {
     lists(CORE, name)
 }
 
-/// Whether some interpreters have this module in themselves.
+/// Whether this module is built into some interpreters.
 pub fn is_compiled(name: &str) -> bool {
     lists(COMPILED, name)
 }
 
-/// Whether a top-level module is the standard library's.
+/// Whether a top-level module is in the standard library.
 pub fn is_standard(name: &str) -> bool {
     lists(WRITTEN, name) || is_core(name) || is_compiled(name)
 }

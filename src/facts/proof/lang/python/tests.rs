@@ -1,4 +1,4 @@
-//! Python on images made by hand.
+//! Python in test images.
 
 use crate::facts::access::Capabilities;
 use crate::facts::process::Need;
@@ -10,9 +10,9 @@ use crate::facts::proof::lang::python::call::command;
 use crate::facts::proof::lang::python::scripts::console_script_imports;
 use crate::facts::proof::lang::python::scripts::is_entry_point_of;
 use crate::facts::proof::lang::python::scripts::script;
-use crate::facts::testing::Made;
+use crate::facts::testing::TestImage;
 
-/// A Python below `/usr/local`, as the official images have it.
+/// Python under `/usr/local`, as in the official images.
 const OFFICIAL: &str = r#"
     e 0755 0:0 usr/local/bin/python3.13 interp=/lib64/ld-linux-x86-64.so.2 needs=libpython3.13.so.1.0,libc.so.6
     l usr/local/bin/python3 -> python3.13
@@ -26,19 +26,19 @@ const OFFICIAL: &str = r#"
     u 0644 0:0 usr/local/lib/python3.13/site-packages/pip/__main__.py 800
 "#;
 
-fn made(more: &str) -> Made {
-    Made::of(&format!("{OFFICIAL}\n{more}")).user("1000:1000").env("HOME=/home/app").workdir("/app")
+fn made(more: &str) -> TestImage {
+    TestImage::new(&format!("{OFFICIAL}\n{more}")).user("1000:1000").env("HOME=/home/app").workdir("/app")
 }
 
 fn told(process: &ProcessContext<'_>, need: Need) -> String {
     match need {
         Need::Met(node) => process.name(node),
         Need::Unmet(lack) => format!("NO {}", lack.what),
-        Need::Open(undecided) => format!("? {}", undecided.reason),
+        Need::Undecided(undecided) => format!("? {}", undecided.reason),
     }
 }
 
-fn asked(made: &Made, invoked: &str, flags: Flags, ask: impl Fn(&ProcessContext<'_>, &Python) -> Need) -> String {
+fn asked(made: &TestImage, invoked: &str, flags: Flags, ask: impl Fn(&ProcessContext<'_>, &Python) -> Need) -> String {
     let facts = made.facts();
     let process = ProcessContext::of(&facts, Capabilities::Docker).expect("a process");
     match Python::of(&process, invoked.as_bytes(), flags) {
@@ -47,16 +47,16 @@ fn asked(made: &Made, invoked: &str, flags: Flags, ask: impl Fn(&ProcessContext<
     }
 }
 
-fn import_by(made: &Made, invoked: &str, module: &str) -> String {
+fn import_by(made: &TestImage, invoked: &str, module: &str) -> String {
     asked(made, invoked, Flags::default(), |process, python| python.module(process, module, &[b"/app".to_vec()]))
 }
 
-fn import(made: &Made, module: &str) -> String {
+fn import(made: &TestImage, module: &str) -> String {
     import_by(made, "/usr/local/bin/python3.13", module)
 }
 
 #[test]
-fn modules_are_found_where_python_looks() {
+fn finds_modules_where_python_looks() {
     let made = made(
         r#"
         f 0644 0:0 app/main.py "import sys\n"
@@ -91,24 +91,27 @@ fn modules_are_found_where_python_looks() {
         ("fast", "/app/fast.cpython-313-x86_64-linux-gnu.so"),
         ("stable", "/app/stable.abi3.so"),
         ("link", "/srv/there.py"),
-        ("busy.x", "? its code may say where its modules lie"),
-        ("idle.x", "NO there is no module idle.x: idle is there, and holds no x"),
-        ("pkg.x", "NO there is no module pkg.x: pkg is there, and holds no x"),
-        ("ns.x.y", "NO there is no module ns.x: ns is there, and holds no x"),
-        ("main.x", "? its code may say where its modules lie"),
-        ("plain.x", "NO there is no module plain.x: plain is a module, and no package"),
-        ("gone", "NO there is no module gone in /app, nor where /usr/local/bin/python3.13 looks for modules"),
-        ("directory", "NO there is no module directory in /app, nor where /usr/local/bin/python3.13 looks for modules"),
-        ("slow", "NO there is no module slow in /app, nor where /usr/local/bin/python3.13 looks for modules"),
-        ("older", "NO there is no module older in /app, nor where /usr/local/bin/python3.13 looks for modules"),
-        (".main", "NO .main is no name of a module"),
+        ("busy.x", "? its code may change where its modules are found"),
+        ("idle.x", "NO there is no module idle.x: idle exists, but has no x"),
+        ("pkg.x", "NO there is no module pkg.x: pkg exists, but has no x"),
+        ("ns.x.y", "NO there is no module ns.x: ns exists, but has no x"),
+        ("main.x", "? its code may change where its modules are found"),
+        ("plain.x", "NO there is no module plain.x: plain is a module, not a package"),
+        ("gone", "NO there is no module gone in /app or anywhere /usr/local/bin/python3.13 looks for modules"),
+        (
+            "directory",
+            "NO there is no module directory in /app or anywhere /usr/local/bin/python3.13 looks for modules",
+        ),
+        ("slow", "NO there is no module slow in /app or anywhere /usr/local/bin/python3.13 looks for modules"),
+        ("older", "NO there is no module older in /app or anywhere /usr/local/bin/python3.13 looks for modules"),
+        (".main", "NO .main is not a module name"),
     ] {
         assert_eq!(import(&made, module), expected, "{module}");
     }
 }
 
 #[test]
-fn what_is_run_by_name_needs_a_main() {
+fn packages_run_by_name_need_a_main_module() {
     let made = made(
         r#"
         f 0644 0:0 app/pkg/__init__.py ""
@@ -118,7 +121,7 @@ fn what_is_run_by_name_needs_a_main() {
     );
     for (name, expected) in [
         ("pip", "/usr/local/lib/python3.13/site-packages/pip/__main__.py"),
-        ("pkg", "NO there is no module pkg.__main__: pkg is there, and holds no __main__"),
+        ("pkg", "NO there is no module pkg.__main__: pkg exists, but has no __main__"),
         ("ns", "/app/ns/__main__.py"),
         ("main", "/app/main.py"),
         ("http.server", "/usr/local/lib/python3.13/http/server.py"),
@@ -130,7 +133,7 @@ fn what_is_run_by_name_needs_a_main() {
 }
 
 #[test]
-fn what_is_out_of_reach_is_passed_over_and_named() {
+fn skips_and_reports_unreachable_modules() {
     let made = made(
         r#"
         d 0700 0:0 root
@@ -160,42 +163,42 @@ fn what_is_out_of_reach_is_passed_over_and_named() {
         ("mine", "/home/app/.local/lib/python3.13/site-packages/mine.py"),
         (
             "uvicorn",
-            "NO there is no module uvicorn on sys.path: /root/.local/lib/python3.13/site-packages/uvicorn is there, but \
-             that is not on sys.path of uid 1000, whose HOME is /home/app and who may not enter /root (mode 0700, owner \
+            "NO there is no module uvicorn on sys.path: /root/.local/lib/python3.13/site-packages/uvicorn exists, but \
+             it is not on the sys.path of uid 1000, whose HOME is /home/app and who can't traverse /root (mode 0700, owner \
              0:0)",
         ),
         (
             "theirs",
-            "NO there is no module theirs on sys.path: /home/other/.local/lib/python3.13/site-packages/theirs.py is there, \
-             but that is not on sys.path of uid 1000, whose HOME is /home/app",
+            "NO there is no module theirs on sys.path: /home/other/.local/lib/python3.13/site-packages/theirs.py exists, \
+             but it is not on the sys.path of uid 1000, whose HOME is /home/app",
         ),
         (
             "older",
-            "NO there is no module older on sys.path: /usr/local/lib/python3.12/site-packages/older is there, but \
-             /usr/local/bin/python3.13 does not look there",
+            "NO there is no module older on sys.path: /usr/local/lib/python3.12/site-packages/older exists, but \
+             /usr/local/bin/python3.13 doesn't look there",
         ),
         (
             "whisper",
-            "NO there is no module whisper to be seen: /opt/mute/whisper.py is there, but uid 1000 may not list /opt/mute \
+            "NO the module whisper is unreachable: /opt/mute/whisper.py exists, but uid 1000 can't list /opt/mute \
              (mode 0711, owner 0:0)",
         ),
         ("shut", "/app/shut"),
         (
             "shut.sub",
-            "NO there is no module shut.sub to be seen: /app/shut/sub.py is there, but uid 1000 may not list /app/shut (mode \
+            "NO the module shut.sub is unreachable: /app/shut/sub.py exists, but uid 1000 can't list /app/shut (mode \
              0700, owner 0:0)",
         ),
         ("blind", "/app/blind/__init__.py"),
         (
             "blind.sub",
-            "NO there is no module blind.sub to be seen: /app/blind/sub.py is there, but uid 1000 may not list /app/blind \
+            "NO the module blind.sub is unreachable: /app/blind/sub.py exists, but uid 1000 can't list /app/blind \
              (mode 0711, owner 0:0)",
         ),
-        ("secret", "NO the module secret is /app/secret.py (mode 0600, owner 0:0), which uid 1000 may not read"),
-        ("cached", "? its source may not be read, but a compiled copy of it may serve"),
+        ("secret", "NO uid 1000 can't read the module secret: /app/secret.py (mode 0600, owner 0:0)"),
+        ("cached", "? its source can't be read, but Python may use a compiled copy"),
         (
             "deep",
-            "NO there is no module deep to be seen: /srv/deep.py is there, but uid 1000 may not enter /srv (mode 0700, owner \
+            "NO the module deep is unreachable: /srv/deep.py exists, but uid 1000 can't traverse /srv (mode 0700, owner \
              0:0)",
         ),
     ] {
@@ -204,7 +207,7 @@ fn what_is_out_of_reach_is_passed_over_and_named() {
 }
 
 #[test]
-fn the_same_user_site_in_a_closed_home() {
+fn reports_a_user_site_in_an_unreachable_home() {
     let made = made(
         r#"
         d 0700 0:0 root
@@ -212,8 +215,8 @@ fn the_same_user_site_in_a_closed_home() {
         "#,
     )
     .env("HOME=/root");
-    let expected = "NO there is no module uvicorn to be seen: /root/.local/lib/python3.13/site-packages/uvicorn is there, \
-                    but uid 1000 may not enter /root (mode 0700, owner 0:0)";
+    let expected = "NO the module uvicorn is unreachable: /root/.local/lib/python3.13/site-packages/uvicorn exists, \
+                    but uid 1000 can't traverse /root (mode 0700, owner 0:0)";
     assert_eq!(import(&made, "uvicorn"), expected);
     let root = made.user("0");
     assert_eq!(import(&root, "uvicorn"), "/root/.local/lib/python3.13/site-packages/uvicorn/__init__.py");
@@ -230,7 +233,7 @@ const VENV: &str = r#"
 "#;
 
 #[test]
-fn a_virtual_environment_is_told_by_the_path_as_invoked() {
+fn detects_a_virtual_environment_by_the_invoked_path() {
     let private = made(VENV);
     for (invoked, module, expected) in [
         ("/opt/venv/bin/python", "uvicorn", "/opt/venv/lib/python3.13/site-packages/uvicorn/__init__.py"),
@@ -239,21 +242,21 @@ fn a_virtual_environment_is_told_by_the_path_as_invoked() {
         (
             "/opt/venv/bin/python",
             "mine",
-            "NO there is no module mine on sys.path: /home/app/.local/lib/python3.13/site-packages/mine.py is there, but a \
+            "NO there is no module mine on sys.path: /home/app/.local/lib/python3.13/site-packages/mine.py exists, but a \
              virtual environment has no user site",
         ),
         (
             "/opt/venv/bin/python",
             "pip",
-            "NO there is no module pip on sys.path: /usr/local/lib/python3.13/site-packages/pip is there, but \
-             /opt/venv/bin/python does not look there",
+            "NO there is no module pip on sys.path: /usr/local/lib/python3.13/site-packages/pip exists, but \
+             /opt/venv/bin/python doesn't look there",
         ),
-        // A link to its interpreter is not in it.
+        // A link to the interpreter is outside the environment.
         (
             "/usr/bin/python",
             "uvicorn",
-            "NO there is no module uvicorn on sys.path: /opt/venv/lib/python3.13/site-packages/uvicorn is there, but \
-             /usr/bin/python does not look there",
+            "NO there is no module uvicorn on sys.path: /opt/venv/lib/python3.13/site-packages/uvicorn exists, but \
+             /usr/bin/python doesn't look there",
         ),
         ("/usr/bin/python", "mine", "/home/app/.local/lib/python3.13/site-packages/mine.py"),
     ] {
@@ -265,7 +268,7 @@ fn a_virtual_environment_is_told_by_the_path_as_invoked() {
 }
 
 #[test]
-fn a_copied_interpreter_and_one_whose_home_is_gone() {
+fn handles_copied_interpreters_and_missing_homes() {
     let copied = made(
         r#"
         f 0644 0:0 app/.venv/pyvenv.cfg "home = /usr/local/bin\n"
@@ -279,15 +282,15 @@ fn a_copied_interpreter_and_one_whose_home_is_gone() {
     assert!(import_by(&moved, "/opt/venv/bin/python", "uvicorn").starts_with("/opt/venv/"));
     assert_eq!(
         import_by(&moved, "/opt/venv/bin/python", "nowhere"),
-        "? its home /root/.local/share/uv/python/bin (pyvenv.cfg) holds no standard library"
+        "? its home /root/.local/share/uv/python/bin (pyvenv.cfg) has no standard library"
     );
-    let alone = Made::of("e 0755 0:0 opt/bin/python3.13");
-    assert_eq!(import_by(&alone, "/opt/bin/python3.13", "x"), "?? its standard library was not found beside it");
+    let alone = TestImage::new("e 0755 0:0 opt/bin/python3.13");
+    assert_eq!(import_by(&alone, "/opt/bin/python3.13", "x"), "?? its standard library was not found");
 }
 
 #[test]
-fn debian_keeps_its_packages_elsewhere() {
-    let made = Made::of(
+fn finds_debian_packages() {
+    let made = TestImage::new(
         r##"
         e 0755 0:0 usr/bin/python3.11 interp=/lib64/ld-linux-x86-64.so.2
         l usr/bin/python3 -> python3.11
@@ -308,7 +311,7 @@ fn debian_keeps_its_packages_elsewhere() {
 }
 
 #[test]
-fn path_files_add_directories_and_doubts() {
+fn pth_files_add_directories_and_uncertainty() {
     let site = "usr/local/lib/python3.13/site-packages";
     let files =
         |content: &str| made(&format!("f 0644 0:0 {site}/x.pth \"{content}\"\nu 0644 0:0 srv/src/mine/__init__.py 10"));
@@ -328,7 +331,7 @@ fn path_files_add_directories_and_doubts() {
     let unread = made(&format!("u 0644 0:0 {site}/x.pth 10"));
     assert_eq!(import(&unread, "mine"), "? its content was not kept");
     let egg = made(&format!("f 0644 0:0 {site}/x.pth \"./a.egg\"\nu 0644 0:0 {site}/a.egg 10"));
-    assert_eq!(import(&egg, "mine"), format!("? the archive /{site}/a.egg is not looked into"));
+    assert_eq!(import(&egg, "mine"), format!("? plimsoll doesn't search the archive /{site}/a.egg"));
     let custom = made(&format!("f 0644 0:0 {site}/sitecustomize.py \"import sys; sys.path.append('/srv')\""));
     assert_eq!(
         import(&custom, "mine"),
@@ -337,18 +340,18 @@ fn path_files_add_directories_and_doubts() {
 }
 
 #[test]
-fn options_and_variables_count() {
+fn options_and_variables_change_the_search() {
     let files = "u 0644 0:0 opt/lib/extra.py 10\nu 0644 0:0 home/app/.local/lib/python3.13/site-packages/mine.py 10";
-    let ask = |made: &Made, flags, name| {
+    let ask = |made: &TestImage, flags, name| {
         asked(made, "/usr/local/bin/python3", flags, |process, python| python.module(process, name, &[]))
     };
     let own = made(files).env("PYTHONPATH=/opt/lib");
     let (none, isolated) = (Flags::default(), command(&words("python -I x.py")).flags);
     assert_eq!(ask(&own, none, "extra"), "/opt/lib/extra.py");
     assert!(ask(&own, isolated, "extra").starts_with("NO "));
-    assert!(ask(&own, isolated, "mine").contains("-s or -I turns the user site off"));
+    assert!(ask(&own, isolated, "mine").contains("-s or -I turns off the user site"));
     assert!(
-        ask(&made(files).env("PYTHONNOUSERSITE=1"), none, "mine").contains("PYTHONNOUSERSITE turns the user site off")
+        ask(&made(files).env("PYTHONNOUSERSITE=1"), none, "mine").contains("PYTHONNOUSERSITE turns off the user site")
     );
     assert!(ask(&made(files).env("PYTHONNOUSERSITE=0"), none, "mine").starts_with("/home/app/"));
     assert!(
@@ -363,7 +366,7 @@ fn words(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_command_line_is_read_as_python_reads_it() {
+fn reads_the_command_line_as_python_does() {
     let module = |name: &str| Runs::Module(name.to_string());
     let script = |name: &str| Runs::Script(name.to_string());
     for (text, runs, rest) in [
@@ -404,15 +407,15 @@ fn a_scripts_directory_comes_first() {
     assert!(first("python -P run.py").is_empty() && first("python -I -m x").is_empty());
     assert_eq!(told(&process, script(&process, b"run.py")), "/srv/real/run.py");
     assert_eq!(told(&process, script(&process, b"zoo")), "/app/zoo/__main__.py");
-    assert_eq!(told(&process, script(&process, b"no.py")), "NO the script /app/no.py does not exist");
+    assert_eq!(told(&process, script(&process, b"no.py")), "NO the script /app/no.py doesn't exist");
     assert_eq!(
         told(&process, script(&process, b"/srv")),
-        "NO /srv is a directory without __main__.py, and cannot be run"
+        "NO /srv is a directory without __main__.py, so Python can't run it"
     );
 }
 
 #[test]
-fn imports_are_those_that_happen_for_certain() {
+fn finds_only_imports_that_certainly_happen() {
     let pip = "#!/usr/bin/python3\n# -*- coding: utf-8 -*-\nimport re\nimport sys\nfrom uvicorn.main import main\n\
                if __name__ == '__main__':\n    import never\n";
     assert_eq!(console_script_imports(pip), ["re", "sys", "uvicorn.main"]);
