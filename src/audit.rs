@@ -4,8 +4,8 @@ use crate::examine;
 use crate::examine::Examined;
 use crate::examine::Options;
 use crate::facts::Facts;
-use crate::image::Beside;
 use crate::image::Listing;
+use crate::image::NonImage;
 use crate::image::error::ImageError;
 use crate::model::finding::Finding;
 use crate::model::finding::Level;
@@ -82,11 +82,11 @@ fn input(reference: &str, mut listing: Listing, base: Option<&Listing>, request:
             candidate.image.base_layers = base_layers(&candidate.image, base);
         }
     }
-    let claimed: Vec<Option<String>> = listing.images.iter().map(|c| c.platform_claimed.clone()).collect();
+    let claimed: Vec<Option<String>> = listing.images.iter().map(|c| c.index_platform.clone()).collect();
     let examined = examine::examine(std::mem::take(&mut listing.images), &options);
     for (examined, claimed) in examined.into_iter().zip(claimed) {
         let mut judged = judge(examined, base.is_some(), request);
-        judged.evidence = evidence(&listing.beside, &judged.image);
+        judged.evidence = evidence(&listing.non_images, &judged.image);
         judged.not_examined.extend(absent(&listing));
         if let Some(claimed) = claimed.filter(|claimed| !same_platform(claimed, &judged.image.platform)) {
             judged.undecided.push((
@@ -172,7 +172,7 @@ fn check(facts: &Facts<'_>, policy: &Policy) -> (Vec<Finding>, Vec<(&'static str
     (findings, undecided)
 }
 
-fn evidence(beside: &[Beside], image: &Image) -> Vec<Evidence> {
+fn evidence(beside: &[NonImage], image: &Image) -> Vec<Evidence> {
     let own = image.manifest_digest.as_ref().map(|digest| digest.as_str());
     beside
         .iter()
@@ -187,7 +187,7 @@ fn evidence(beside: &[Beside], image: &Image) -> Vec<Evidence> {
 }
 
 fn absent(listing: &Listing) -> Vec<NotExamined> {
-    let of = |absent: &crate::image::Absent| NotExamined {
+    let of = |absent: &crate::image::MissingImage| NotExamined {
         kind: "platform".to_string(),
         count: 1,
         bytes: None,
@@ -201,7 +201,7 @@ fn absent(listing: &Listing) -> Vec<NotExamined> {
             absent.digest
         ),
     };
-    listing.absent.iter().map(of).collect()
+    listing.missing.iter().map(of).collect()
 }
 
 /// Bytes that no reader unpacks: they are part of the digests, and nobody looked into them.

@@ -94,7 +94,7 @@ fn document<'a>(reference: &'a str, listing: &'a Listing) -> Document<'a> {
         reference,
         images: images.collect(),
         absent: listing
-            .absent
+            .missing
             .iter()
             .map(|absent| AbsentDocument {
                 platform: &absent.platform,
@@ -103,7 +103,7 @@ fn document<'a>(reference: &'a str, listing: &'a Listing) -> Document<'a> {
             })
             .collect(),
         evidence: listing
-            .beside
+            .non_images
             .iter()
             .map(|item| EvidenceDocument {
                 kind: item.kind,
@@ -143,11 +143,11 @@ fn text(reference: &str, listing: &Listing, out: &mut dyn Write) -> io::Result<(
             writeln!(out, "  {}", shown(fault))?;
         }
     }
-    for absent in &listing.absent {
+    for absent in &listing.missing {
         let platform = if absent.platform.is_empty() { "no platform named" } else { &absent.platform };
         writeln!(out, "\nabsent: {}, manifest {}", shown(platform), absent.digest)?;
     }
-    for item in &listing.beside {
+    for item in &listing.non_images {
         writeln!(out, "\n{}: {} ({})", item.kind, shown(&item.digest), shown(&item.media_type))?;
         if let Some(subject) = &item.subject {
             writeln!(out, "  of {}", shown(subject))?;

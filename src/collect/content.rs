@@ -58,8 +58,8 @@ impl Content {
         self.running.update(bytes);
     }
 
-    /// Zeros that are not stored. The hash takes their number, so that they cost nothing: a sparse file differs from one
-    /// that stores its zeros. The digest takes the zeros themselves, within a bound.
+    /// Zeros that are not stored. The hash takes their number, so that they cost nothing: a sparse file differs from
+    /// one that stores its zeros. The digest takes the zeros themselves, within a bound.
     pub fn hole(&mut self, bytes: u64) {
         self.start();
         self.running.update(b"hole");

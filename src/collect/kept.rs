@@ -1,8 +1,8 @@
 //! Small files kept whole because rules read them.
 //!
-//! Which ones is decided by path, before the content passes; scripts are told by their first two bytes. A file that a rule
-//! turns out to need and that lies elsewhere (a passwd behind a symbolic link) is kept by a second reading that names the
-//! entry.
+//! Which ones is decided by path, before the content passes; scripts are told by their first two bytes. A file that a
+//! rule turns out to need and that lies elsewhere (a passwd behind a symbolic link) is kept by a second reading that
+//! names the entry.
 
 use crate::collect::Budget;
 use crate::limits;

@@ -1,8 +1,9 @@
 //! Takes from one layer, as its entries stream past, what the rules will ask for.
 //!
-//! In: entries and their content, in the order of the tar. Out: [`Collected`], which the pass makes into a layer's facts. A
-//! collector knows one layer only, and keeps nothing per byte of content: metadata and a hash of every entry, the heads of
-//! programs and scripts, whole only the few files that rules read. Not here: what the entries mean on top of other layers (`view`).
+//! In: entries and their content, in the order of the tar. Out: [`Collected`], which the pass makes into a layer's
+//! facts. A collector knows one layer only, and keeps nothing per byte of content: metadata and a hash of every entry,
+//! the heads of programs and scripts, whole only the few files that rules read. Not here: what the entries mean on top
+//! of other layers (`view`).
 
 pub mod content;
 pub mod heads;
@@ -23,8 +24,8 @@ use crate::model::path;
 use crate::model::path::PathTable;
 use crate::stream::fault::Fault;
 use crate::stream::fault::TarFault;
-use crate::stream::frames::Header;
-use crate::stream::frames::Sink;
+use crate::stream::tar::Header;
+use crate::stream::tar::Sink;
 use std::collections::BTreeMap;
 
 /// Malformed places that are listed; the first few tell the story.
@@ -42,8 +43,8 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// The share of a layer of `stored` bytes, of `layers` that have `all` together. It hangs on nothing but these, so that
-    /// the order of reading does not matter.
+    /// The share of a layer of `stored` bytes, of `layers` that have `all` together. It hangs on nothing but these, so
+    /// that the order of reading does not matter.
     pub fn share(stored: u64, all: u64, layers: usize) -> Budget {
         let share = |total: u64, most: u64| {
             let same = total / 2 / layers.max(1) as u64;
@@ -67,7 +68,7 @@ impl Default for Budget {
 
 /// What is asked of the content of entries, beside their hashes.
 #[derive(Clone, Debug, Default)]
-pub struct Wants {
+pub struct CollectOptions {
     /// How much may be kept.
     pub budget: Budget,
     /// SHA-256 of every regular file.
@@ -78,7 +79,7 @@ pub struct Wants {
 
 /// Collects one layer.
 pub struct Collector<'a> {
-    wants: &'a Wants,
+    wants: &'a CollectOptions,
     paths: PathTable,
     entries: Vec<Entry>,
     texts: Vec<Box<[u8]>>,
@@ -118,13 +119,13 @@ pub struct Collected {
     pub odd: Vec<String>,
     /// Entries by kind.
     pub counts: Counts,
-    /// Bytes of headers and content; the rest is the framer's and the decoder's to say.
+    /// Bytes of headers and content; the rest is the reader's and the decoder's to say.
     pub sizes: Sizes,
 }
 
 impl<'a> Collector<'a> {
     /// For one layer.
-    pub fn new(wants: &'a Wants) -> Collector<'a> {
+    pub fn new(wants: &'a CollectOptions) -> Collector<'a> {
         Collector {
             wants,
             paths: PathTable::default(),
@@ -215,8 +216,8 @@ struct Role {
     bad_whiteout: bool,
 }
 
-/// Whiteouts and opaque markers by name (image-spec, layer.md, "Whiteouts"), and metadata that Docker's AUFS driver left in
-/// layers (moby, pkg/archive, `WhiteoutMetaPrefix`).
+/// Whiteouts and opaque markers by name (image-spec, layer.md, "Whiteouts"), and metadata that Docker's AUFS driver
+/// left in layers (moby, pkg/archive, `WhiteoutMetaPrefix`).
 fn role(header: &Header, cleaned: &[u8]) -> Role {
     let (directory, name) = (path::parent(cleaned), path::base(cleaned));
     let first = cleaned.split(|&b| b == b'/').next().unwrap_or(b"");
@@ -259,7 +260,8 @@ impl Sink for Collector<'_> {
             self.malformed(&header.name, "a name with .. that leaves the root");
         }
         if role.kind == Kind::Aufs {
-            // Some unpackers leave these out and some do not; names that AUFS never wrote are there to be read two ways.
+            // Some unpackers leave these out and some do not; names that AUFS never wrote are there to be read two
+            // ways.
             const AUFS: [&[u8]; 3] = [b".wh..wh.plnk", b".wh..wh.aufs", b".wh..wh.orph"];
             match cleaned.split(|&b| b == b'/').any(|part| AUFS.contains(&part)) {
                 true => self.odd("metadata of AUFS, which is left out of the view"),
@@ -278,7 +280,7 @@ impl Sink for Collector<'_> {
         if role.kind == Kind::Char && header.device == (0, 0) {
             self.malformed(&header.name, "a character device 0:0, which overlayfs takes for a whiteout");
         }
-        if header.behind_global {
+        if header.after_global {
             self.odd("a global PAX header, which was ignored as docker ignores it");
         }
         self.count(role.kind, role.bad_whiteout);

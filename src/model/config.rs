@@ -79,8 +79,8 @@ impl RunConfig {
     }
 }
 
-/// Docker's `Healthcheck` (moby, `image/spec`): durations are nanoseconds in JSON, zero and absent mean "inherit", which
-/// without a parent means the default.
+/// Docker's `Healthcheck` (moby, `image/spec`): durations are nanoseconds in JSON, zero and absent mean "inherit",
+/// which without a parent means the default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Healthcheck {
     /// `["NONE"]`, `["CMD", …]`, `["CMD-SHELL", command]`, or empty: inherit.

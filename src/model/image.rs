@@ -64,7 +64,8 @@ impl Image {
         self.instructions.get(self.layers.get(layer)?.instruction?)
     }
 
-    /// The name to call this image by: its first name that is more than a tag, else its first, else what the user typed.
+    /// The name to call this image by: its first name that is more than a tag, else its first, else what the user
+    /// typed.
     pub fn title(&self) -> &str {
         let whole = self.names.iter().find(|name| name.contains([':', '/']));
         whole.or(self.names.first()).map_or(&self.reference, |name| name)

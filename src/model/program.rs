@@ -2,8 +2,8 @@
 //!
 //! Not here: reading it from a layer (`collect`), or whether it can run in an image (`facts`).
 
-/// The beginning of a regular file that a kernel would look at. Files that begin with neither `#!` nor the ELF magic have
-/// none.
+/// The beginning of a regular file that a kernel would look at. Files that begin with neither `#!` nor the ELF magic
+/// have none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Head {
     /// `#!`: the file's first bytes, [`SCRIPT_HEAD_BYTES`] at most.

@@ -28,8 +28,8 @@ pub fn shown_bytes(bytes: &[u8]) -> String {
     out
 }
 
-/// Bytes as exact text where they are UTF-8; elsewhere each wrong byte becomes `\xHH` and each backslash `\x5c`, so that
-/// the text can be turned back.
+/// Bytes as exact text where they are UTF-8; elsewhere each wrong byte becomes `\xHH` and each backslash `\x5c`, so
+/// that the text can be turned back.
 pub fn exact_bytes(bytes: &[u8]) -> String {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return text.to_string();

@@ -37,8 +37,8 @@ impl View {
         self.follow(PathTable::ROOT, path, follow_last, |_| true).end.unwrap_or(Resolved::Missing)
     }
 
-    /// The same from any directory `from` (a path with a leading slash starts at the root all the same). `enter` says of each
-    /// directory whether a name may be looked up in it; the way ends where it says no.
+    /// The same from any directory `from` (a path with a leading slash starts at the root all the same). `enter` says
+    /// of each directory whether a name may be looked up in it; the way ends where it says no.
     pub fn follow(
         &self,
         from: NodeId,

@@ -76,7 +76,8 @@ pub fn merge(layers: Vec<Arc<LayerFacts>>) -> View {
 pub(super) struct Layer<'a> {
     pub(super) index: u32,
     pub(super) facts: &'a LayerFacts,
-    /// What kind of entry the layer has at each of its paths, if any, for the last one counts; and where the first stands.
+    /// What kind of entry the layer has at each of its paths, if any, for the last one counts; and where the first
+    /// stands.
     pub(super) own: Vec<Option<(Kind, u32)>>,
     /// For each of the layer's paths the node of the same name in the view, once it has been looked up.
     pub(super) known: Vec<NodeId>,
@@ -256,8 +257,8 @@ impl View {
         here.put_by = layer;
     }
 
-    /// Takes away what is at a node, and everything below it. `cause_below` says why a child goes, given why its directory
-    /// goes.
+    /// Takes away what is at a node, and everything below it. `cause_below` says why a child goes, given why its
+    /// directory goes.
     pub(super) fn remove(
         &mut self,
         top: NodeId,

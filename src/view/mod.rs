@@ -72,7 +72,8 @@ pub enum DifferenceKind {
     LowerHardlink,
     /// A whiteout behind the layer's own entry of that name. The entry stays here; others delete it.
     LateWhiteout,
-    /// A whiteout and a directory of the same name. What lay below in the directory is gone here; overlay drivers show it.
+    /// A whiteout and a directory of the same name. What lay below in the directory is gone here; overlay drivers show
+    /// it.
     WhiteoutAndDirectory,
     /// An opaque marker for the root. Everything below is gone here; overlay drivers ignore it.
     OpaqueRoot,
@@ -158,7 +159,8 @@ impl View {
         merge::merge(layers)
     }
 
-    /// Whether the bound on following links was hit ([`crate::limits::LINK_STEPS`]): some path was then taken for a loop.
+    /// Whether the bound on following links was hit ([`crate::limits::LINK_STEPS`]): some path was then taken for a
+    /// loop.
     pub fn is_exhausted(&self) -> bool {
         self.steps.get() == 0
     }
@@ -269,8 +271,8 @@ impl View {
         })
     }
 
-    /// Everything that any layer shipped at a node's path, the lowest layer first. A layer that only touched a directory
-    /// counts.
+    /// Everything that any layer shipped at a node's path, the lowest layer first. A layer that only touched a
+    /// directory counts.
     pub fn shipped(&self, node: NodeId) -> Vec<Shipped> {
         let here = &self.nodes[node as usize];
         let mut out = Vec::new();
@@ -309,8 +311,8 @@ impl View {
         self.layers[layer].kept.get(&entry).or_else(|| self.brought.get(&(layer, entry)))
     }
 
-    /// What the first bytes of a regular file say about executing it; `None` for one that is neither a script with a `#!`
-    /// line nor an ELF file.
+    /// What the first bytes of a regular file say about executing it; `None` for one that is neither a script with a
+    /// `#!` line nor an ELF file.
     pub fn head(&self, node: NodeId) -> Option<&Head> {
         let (layer, entry) = self.entry_at(node)?;
         self.layers[layer].heads.get(&entry)

@@ -76,7 +76,8 @@ impl View {
         }
     }
 
-    /// What a hardlink names: a file of this layer or of one below. The last component's link is not followed (link(2)).
+    /// What a hardlink names: a file of this layer or of one below. The last component's link is not followed
+    /// (link(2)).
     fn link_target(&self, layer: &Layer<'_>, entry: &Entry, node: NodeId) -> Result<u32, Refusal> {
         let (target, _) = path::clean(layer.facts.text(entry));
         let unplaceable = |why: &str| Err(Refusal::Unplaceable(format!("{why} (/{})", shown_bytes(&target))));

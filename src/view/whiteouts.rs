@@ -1,8 +1,8 @@
 //! Whiteouts: how a layer says that something is gone.
 //!
-//! `.wh.NAME` hides NAME below; `.wh..wh..opq` hides every lower sibling. Both reach only down: entries of the same layer
-//! stay, wherever they stand in its tar (image-spec, layer.md, "Whiteouts", "Opaque Whiteout"). Not here: counting what was
-//! hidden (`waste`).
+//! `.wh.NAME` hides NAME below; `.wh..wh..opq` hides every lower sibling. Both reach only down: entries of the same
+//! layer stay, wherever they stand in its tar (image-spec, layer.md, "Whiteouts", "Opaque Whiteout"). Not here:
+//! counting what was hidden (`waste`).
 
 use crate::model::layer_facts::Kind;
 use crate::model::path;
@@ -93,8 +93,8 @@ impl View {
         Ok(())
     }
 
-    /// The directory of the lower layers that a marker speaks of. A link on the way is followed only where this layer puts
-    /// nothing there itself.
+    /// The directory of the lower layers that a marker speaks of. A link on the way is followed only where this layer
+    /// puts nothing there itself.
     fn lower_directory(&mut self, layer: &Layer<'_>, path: PathId) -> Option<NodeId> {
         let mut chain = Vec::new();
         let mut at = path;

@@ -8,7 +8,7 @@ use crate::support::Desk;
 use crate::support::Ran;
 use crate::support::Run;
 use crate::tarball;
-use plimsoll::collect::Wants;
+use plimsoll::collect::CollectOptions;
 use plimsoll::limits;
 use plimsoll::model::digest::Algorithm;
 use plimsoll::pass::Request;
@@ -89,8 +89,8 @@ fn a_layer_that_is_listed_too_often() {
     let request = Request {
         blob_algorithm: Algorithm::Sha256,
         diff_algorithm: Algorithm::Sha256,
-        wants: Wants::default(),
-        split: false,
+        collect: CollectOptions::default(),
+        two_threads: false,
     };
     let facts = Arc::new(plimsoll::pass::read(&Blob::new(Arc::new(file), 0, tar.len() as u64), &request).unwrap());
     let often = limits::IMAGE_ENTRIES as usize / 1000 + 1;

@@ -1,7 +1,8 @@
-//! An ELF file read as its kernel and its loader read it: header, program headers, `PT_INTERP`, dynamic section, versions.
+//! An ELF file read as its kernel and its loader read it: header, program headers, `PT_INTERP`, dynamic section,
+//! versions.
 //!
-//! System V ABI, chapters 4 and 5; LSB Core, "Symbol Versioning"; Linux, fs/binfmt_elf.c. Section headers are not looked
-//! at, for neither looks at them, and they stand at the file's end. Not here: holding bytes (`held`).
+//! System V ABI, chapters 4 and 5; LSB Core, "Symbol Versioning"; Linux, fs/binfmt_elf.c. Section headers are not
+//! looked at, for neither looks at them, and they stand at the file's end. Not here: holding bytes (`held`).
 
 use crate::collect::heads::held::Held;
 use crate::collect::heads::held::Ready;

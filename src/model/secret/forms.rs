@@ -1,7 +1,8 @@
 //! Forms that tell a secret without its name: provider tokens, private keys, JSON Web Tokens, URLs with a password.
 //!
 //! One regex finds the places where a form may begin; what follows is checked by hand, because iterating over a regex
-//! with open ends can cost the square of a hostile text. After a failure nothing is scanned twice that could fail again.
+//! with open ends can cost the square of a hostile text. After a failure nothing is scanned twice that could fail
+//! again.
 
 use crate::model::secret::Spotted;
 use crate::model::secret::pair;
@@ -19,7 +20,8 @@ struct Form {
     max: usize,
 }
 
-/// Lengths leave room for change where a provider promises none. `max` is `usize::MAX` where only a lower bound is known.
+/// Lengths leave room for change where a provider promises none. `max` is `usize::MAX` where only a lower bound is
+/// known.
 const FORMS: &[Form] = &[
     open("github_pat_", "GitHub token", word, 40),
     open("ghp_", "GitHub token", alnum, 30),

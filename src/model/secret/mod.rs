@@ -1,8 +1,8 @@
 //! What a secret looks like, and how it is kept out of every output.
 //!
 //! Three ways tell a secret: a provider's form (`forms`), a password inside a URL (`forms`), and a name that says
-//! "secret" before a value that can be one (`name`, `pair`). [`Redactor`] and [`redact_text`] put a mark in a secret's place
-//! (`redact`). No function here hands out a character of a secret beyond the provider's public prefix.
+//! "secret" before a value that can be one (`name`, `pair`). [`Redactor`] and [`redact_text`] put a mark in a secret's
+//! place (`redact`). No function here hands out a character of a secret beyond the provider's public prefix.
 //!
 //! In: text. Out: where secrets stand, and of what kind. Not here: reading files or layers. Every scan is linear in its
 //! text.

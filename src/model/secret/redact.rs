@@ -1,8 +1,8 @@
 //! Secrets taken out of texts before anyone sees them: history lines, variables, labels, commands.
 //!
 //! [`redact_text`] knows no image: it strikes what has a secret's form, and values whose name, option or header says
-//! "secret". [`Redactor`] also strikes every literal occurrence of the values that one image is known to hold. Both would
-//! rather strike a character too many than leave one.
+//! "secret". [`Redactor`] also strikes every literal occurrence of the values that one image is known to hold. Both
+//! would rather strike a character too many than leave one.
 
 use crate::limits;
 use crate::model::secret::Secret;
@@ -68,8 +68,8 @@ impl Redactor {
         render(text, spots)
     }
 
-    /// A sentence of this program's own with a mark in each secret's place: what has a secret's form, and the values that
-    /// this image is known to hold. Its words are not read as names of secrets, as [`Redactor::redact`] would.
+    /// A sentence of this program's own with a mark in each secret's place: what has a secret's form, and the values
+    /// that this image is known to hold. Its words are not read as names of secrets, as [`Redactor::redact`] would.
     pub fn redact_sentence(&self, text: &str) -> String {
         let mut spots = forms::find_all(text);
         spots.extend(self.literal(text));
