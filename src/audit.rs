@@ -224,7 +224,10 @@ fn oddities(view: &View) -> Vec<(&'static str, Undecided)> {
     let layers = view.layers().iter().enumerate();
     layers
         .flat_map(|(index, layer)| {
-            layer.odd.iter().map(move |odd| ("layers", Undecided::unknowable(format!("layer {index}"), odd.clone())))
+            layer
+                .reader_differences
+                .iter()
+                .map(move |odd| ("layers", Undecided::unknowable(format!("layer {index}"), odd.clone())))
         })
         .collect()
 }

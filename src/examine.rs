@@ -282,7 +282,7 @@ fn bring(
         let again = verified(layer, &Arc::new(again)).map_err(|why| format!("layer {index}, read again: {why}"))?;
         for entry in entries {
             if let Some(kept) = again.kept.get(&entry) {
-                view.bring(index, entry, kept.clone());
+                view.add_content(index, entry, kept.clone());
             }
         }
     }

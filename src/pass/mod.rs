@@ -214,7 +214,7 @@ impl<'a> Consumer<'a> {
             heads: collected.heads,
             xattrs: collected.xattrs,
             malformed: collected.malformed,
-            odd: collected.odd,
+            reader_differences: collected.reader_differences,
         })
     }
 }

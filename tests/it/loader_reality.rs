@@ -76,7 +76,7 @@ fn layer(directory: &Path) -> LayerFacts {
         heads: collected.heads,
         xattrs: collected.xattrs,
         malformed: collected.malformed,
-        odd: collected.odd,
+        reader_differences: collected.reader_differences,
     }
 }
 

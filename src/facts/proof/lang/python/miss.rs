@@ -113,7 +113,7 @@ fn is_harmless(code: &[u8]) -> bool {
 /// The module in the site-packages of whomever, the first by its path.
 fn elsewhere(process: &ProcessContext<'_>, name: &str) -> Option<NodeId> {
     // An explanation is not worth the whole budget.
-    process.facts.spend(process.view.places()).ok()?;
+    process.facts.spend(process.view.node_count()).ok()?;
     let file = format!("{name}.py");
     let is_it = |node: NodeId, kind| match kind {
         Kind::Dir => process.view.name(node) == name.as_bytes(),
