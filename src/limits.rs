@@ -26,14 +26,15 @@ pub const SPOOL_BYTES: u64 = 64 << 30;
 pub const PIPE_DRAIN_BYTES: u64 = 16 << 20;
 /// Uncompressed size of one layer, in bytes.
 pub const LAYER_BYTES: u64 = 64 << 30;
-/// Uncompressed size from which `RATIO` applies, in bytes. A real `lastlog` is 400 MB of zeros at 1000:1, so a ratio
+/// Uncompressed size above which [`RATIO`] applies, in bytes. A real `lastlog` is 400 MB of zeros at 1000:1, so a ratio
 /// alone would reject real images.
 pub const RATIO_FROM_BYTES: u64 = 3 << 30;
 /// Uncompressed bytes per stored byte of a layer over [`RATIO_FROM_BYTES`]. Real layers stay under 20.
 pub const RATIO: u64 = 100;
 /// Largest zstd window in bytes, as a power of two. `zstd --ultra -22` writes this size, and it is libzstd's default.
 pub const ZSTD_WINDOW_LOG: u32 = 27;
-/// Layers with a larger zstd window, in bytes, are read one at a time to limit memory.
+/// Largest zstd window, in bytes, of layers that are read in parallel. Layers with a larger one are read one at a time
+/// to limit memory.
 pub const ZSTD_SHARED_WINDOW_BYTES: u64 = 8 << 20;
 /// Size of a PAX or GNU extension header, in bytes. Go's archive/tar accepts the same.
 pub const EXTENSION_BYTES: u64 = 1 << 20;
@@ -105,7 +106,7 @@ pub const FINDINGS_PER_RULE: usize = 500;
 pub const UNDECIDED_LISTED: usize = 200;
 /// Size of a policy file, in bytes.
 pub const POLICY_BYTES: u64 = 1 << 20;
-/// Levels of policies that extend other policies.
+/// Nesting depth of policies that extend other policies.
 pub const POLICY_DEPTH: usize = 8;
 /// Policies combined in one run.
 pub const POLICIES: usize = 64;
@@ -113,7 +114,7 @@ pub const POLICIES: usize = 64;
 pub const CHUNK_BYTES: usize = 128 << 10;
 /// Chunks queued between the decoding thread and the thread that hashes and reads entries.
 pub const CHUNKS_IN_FLIGHT: usize = 8;
-/// Bytes that variables may add to a command while it is split into words. Over it, a word is unknown.
+/// Bytes that variables may add to a command while it is split into words. Beyond that, a word is unknown.
 pub const SHELL_EXPANSION_BYTES: usize = 1 << 20;
 /// Nested defaults (`${A:-${B:-c}}`) that are expanded.
 pub const SHELL_DEPTH: usize = 4;
@@ -142,7 +143,8 @@ pub const PTH_FILES: usize = 1000;
 pub const PTH_LINES: usize = 10_000;
 /// Components of a dotted module name. Deep packages have six.
 pub const MODULE_DEPTH: usize = 64;
-/// Size of an `__init__.py` that is read to see whether it runs any code, in bytes. A larger one is assumed to.
+/// Size of an `__init__.py` that is read to see whether it runs any code, in bytes. A larger one is assumed to run
+/// code.
 pub const INIT_BYTES: u64 = 64 << 10;
 /// Parent directories of a working directory that are searched for package.json. A path in Linux has at most 2,048.
 pub const PARENT_DIRECTORIES: usize = 2048;
@@ -157,8 +159,8 @@ pub const SCRIPT_BYTES: usize = 1 << 20;
 pub const SHELL_COMMANDS: usize = 20_000;
 /// Nested compound commands in one shell script.
 pub const SHELL_NESTING: usize = 256;
-/// Work for one question of the start proof, in bytes read plus names checked: scripts, package.json, directories of
-/// PATH and of Python. A real image needs a few thousand.
+/// Work spent on one question of the start proof, in bytes read plus names checked: scripts, package.json, directories
+/// of PATH and of Python. A real image needs a few thousand.
 pub const PROOF_WORK: u64 = 64 << 20;
 /// Length of an argument or of an environment variable with its name, in bytes including the final NUL: the longest
 /// that execve(2) accepts (MAX_ARG_STRLEN).

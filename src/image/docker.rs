@@ -40,7 +40,7 @@ pub fn archive(source: &Source, listing: &mut Listing) -> Result<(), ImageError>
     let bytes = bytes(source.member(NAME)?, NAME, NAME)?;
     let mut ambiguous = Vec::new();
     let value = document::read(&bytes, &document::DOCKER_MANIFEST, NAME, &mut ambiguous)
-        .map_err(|e| document_error(NAME, &format!("can't be parsed as JSON: {e}")))?;
+        .map_err(|e| document_error(NAME, &format!("is not valid JSON: {e}")))?;
     let entries: Vec<Entry> =
         serde_json::from_value(value).map_err(|e| document_error(NAME, &format!("is not a list of images: {e}")))?;
     if entries.len() > limits::IMAGES {

@@ -388,7 +388,7 @@ fn parse(
     ambiguous: &mut Vec<AmbiguousField>,
 ) -> Result<Value, ImageError> {
     document::read(bytes, &document::MANIFEST, kind, ambiguous)
-        .map_err(|e| document_error(name, &format!("can't be parsed as JSON: {e}")))
+        .map_err(|e| document_error(name, &format!("is not valid JSON: {e}")))
 }
 
 /// An error in a document, with both texts escaped for display.

@@ -32,14 +32,14 @@ fn unjudged(text: &str, word: &str) {
 fn what_only_overlayfs_obeys() {
     let base = "config user=1000\nlayer COPY a /\n f 0644 0:0 etc/a \"a\"\nlayer COPY b /\n";
     let redirect = "6576696c"; // "evil"
-    unjudged(&format!("{base} d 0755 0:0 etc\n x trusted.overlay.redirect={redirect}\n"), "only overlayfs may set");
-    unjudged(&format!("{base} d 0755 0:0 etc\n x trusted.overlay.opaque=79\n"), "only overlayfs may set");
+    unjudged(&format!("{base} d 0755 0:0 etc\n x trusted.overlay.redirect={redirect}\n"), "reserved for overlayfs");
+    unjudged(&format!("{base} d 0755 0:0 etc\n x trusted.overlay.opaque=79\n"), "reserved for overlayfs");
     unjudged(&format!("{base} c 0644 0:0 etc/a 0:0\n"), "character device 0:0");
 }
 
 #[test]
 fn names_that_aufs_never_wrote() {
-    unjudged("config user=1000\nlayer COPY a /\n f 4755 0:0 .wh..wh.x/su \"x\"\n", "unpackers read differently");
+    unjudged("config user=1000\nlayer COPY a /\n f 4755 0:0 .wh..wh.x/su \"x\"\n", "unpackers handle differently");
 }
 
 #[test]
