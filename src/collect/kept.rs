@@ -29,7 +29,7 @@ struct Current {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-/// Reason a file is kept.
+/// Why a file is kept.
 enum Reason {
     /// A rule reads it.
     Rule,

@@ -42,8 +42,8 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// The share of a layer of `stored` bytes, if `layers` layers have `all` bytes. It depends only on these arguments,
-    /// so not on the order in which layers are read.
+    /// The share of a layer of `stored` bytes, if `layers` layers have `all` bytes in total. It depends only on these
+    /// arguments, so not on the order in which layers are read.
     pub fn share(stored: u64, all: u64, layers: usize) -> Budget {
         let share = |total: u64, most: u64| {
             let same = total / 2 / layers.max(1) as u64;
@@ -116,7 +116,7 @@ pub struct Collected {
     pub malformed: Vec<Malformed>,
     /// What other readers handle differently.
     pub reader_differences: Vec<String>,
-    /// Entries by kind.
+    /// The number of entries of each kind.
     pub counts: Counts,
     /// Sizes of headers and data; the tar reader and the decoder supply the others.
     pub sizes: Sizes,
@@ -216,8 +216,8 @@ struct Role {
     bad_whiteout: bool,
 }
 
-/// Whiteouts and opaque markers by name (image-spec, layer.md, "Whiteouts"), and metadata that Docker's AUFS driver
-/// left in layers (moby, pkg/archive, `WhiteoutMetaPrefix`).
+/// Detects whiteouts and opaque whiteouts by name (image-spec, layer.md, "Whiteouts"), and metadata that Docker's AUFS
+/// driver left in layers (moby, pkg/archive, `WhiteoutMetaPrefix`).
 fn role(header: &Header, cleaned: &[u8]) -> Role {
     let (directory, name) = (path::parent(cleaned), path::base(cleaned));
     let first = cleaned.split(|&b| b == b'/').next().unwrap_or(b"");

@@ -73,7 +73,7 @@ fn index_entries(walk: &Walk<'_>, index: &Value, name: &str, listing: &mut Listi
     Ok(())
 }
 
-fn index_entry(walk: &Walk<'_>, entry: &Value, place: &str, listing: &mut Listing) -> Result<(), ImageError> {
+fn index_entry(walk: &Walk<'_>, entry: &Value, location: &str, listing: &mut Listing) -> Result<(), ImageError> {
     let text = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or("");
     let media_type = text("mediaType");
     let annotation = |key: &str| entry.get("annotations").and_then(|a| a.get(key)).and_then(Value::as_str);
@@ -84,13 +84,13 @@ fn index_entry(walk: &Walk<'_>, entry: &Value, place: &str, listing: &mut Listin
         subject: annotation("vnd.docker.reference.digest").map(str::to_string),
     };
     if media_type == DOCKER_SCHEMA_1 || media_type == "application/vnd.docker.distribution.manifest.v1+prettyjws" {
-        return Err(document_error(place, "is a Docker schema 1 manifest, which is unsupported"));
+        return Err(document_error(location, "is a Docker schema 1 manifest, which is unsupported"));
     }
     if !is_index(media_type) && !is_manifest(media_type) && !media_type.is_empty() {
         // Unknown types are not an error (image-spec, image-index.md), unless the entry is an image.
-        if is_image_manifest(walk.source, entry, place) {
+        if is_image_manifest(walk.source, entry, location) {
             let what = format!("has the unsupported media type {:?}, but is an image manifest", shown(media_type));
-            return Err(document_error(place, &what));
+            return Err(document_error(location, &what));
         }
         listing.non_images.push(artifact(text("digest"), media_type));
         return Ok(());
@@ -101,7 +101,7 @@ fn index_entry(walk: &Walk<'_>, entry: &Value, place: &str, listing: &mut Listin
             limits::INDEX_DEPTH
         )));
     }
-    let descriptor = descriptor(entry, place)?;
+    let descriptor = descriptor(entry, location)?;
     let mut names = walk.names.clone();
     names.extend(
         ["org.opencontainers.image.ref.name", "io.containerd.image.name"]
@@ -155,8 +155,8 @@ impl Claim {
 }
 
 /// Whether an entry of an unknown type is a manifest with an image config.
-fn is_image_manifest(source: &Source, entry: &Value, place: &str) -> bool {
-    let Ok(descriptor) = descriptor(entry, place) else { return false };
+fn is_image_manifest(source: &Source, entry: &Value, location: &str) -> bool {
+    let Ok(descriptor) = descriptor(entry, location) else { return false };
     let Ok(Some(blob)) = source.blob(&descriptor.digest) else { return false };
     let Ok(Some(bytes)) = blob.document() else { return false };
     document::read(&bytes, &document::MANIFEST, "manifest", &mut Vec::new()).is_ok_and(|value| has_image_config(&value))
@@ -347,13 +347,13 @@ struct Descriptor {
     size: u64,
 }
 
-fn descriptor(value: &Value, place: &str) -> Result<Descriptor, ImageError> {
+fn descriptor(value: &Value, location: &str) -> Result<Descriptor, ImageError> {
     let text = |key: &str| value.get(key).and_then(Value::as_str);
-    let digest = text("digest").ok_or_else(|| document_error(place, "has no digest"))?;
-    let digest = Digest::parse(digest).map_err(|e| document_error(place, &shown(&e.to_string())))?;
-    let size = value.get("size").ok_or_else(|| document_error(place, "has no size"))?;
+    let digest = text("digest").ok_or_else(|| document_error(location, "has no digest"))?;
+    let digest = Digest::parse(digest).map_err(|e| document_error(location, &shown(&e.to_string())))?;
+    let size = value.get("size").ok_or_else(|| document_error(location, "has no size"))?;
     let size = size.as_u64().filter(|&size| i64::try_from(size).is_ok()).ok_or_else(|| {
-        document_error(place, "its size is not a number of bytes (negative, too large or not an integer)")
+        document_error(location, "its size is not a number of bytes (negative, too large or not an integer)")
     })?;
     Ok(Descriptor { media_type: text("mediaType").unwrap_or("").to_string(), digest, size })
 }

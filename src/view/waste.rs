@@ -14,7 +14,7 @@ pub enum Cause {
     TypeChange,
     /// A whiteout of its path.
     Deleted,
-    /// An opaque marker on a directory above it.
+    /// An opaque whiteout on a directory above it.
     Opaque,
     /// A whiteout of a directory above it.
     AncestorDeleted,
