@@ -88,7 +88,7 @@ fn input(reference: &str, mut listing: Listing, base: Option<&Listing>, request:
     for candidate in &mut candidates {
         candidate.image.base_layers = base.and_then(|base| base_layers(&candidate.image, base));
     }
-    let claimed: Vec<Option<String>> = candidates.iter().map(|c| c.platform_claimed.clone()).collect();
+    let claimed: Vec<Option<String>> = candidates.iter().map(|c| c.index_platform.clone()).collect();
     let examined = examine::examine(candidates, &Options { threads: request.threads, sha256: false });
     let yardstick = Yardstick { policy: &request.policy, fail_on: request.fail_on, has_base: base.is_some() };
     for (examined, claimed) in examined.into_iter().zip(claimed) {

@@ -1,11 +1,11 @@
-//! From a reference to examined images: opens the input, lists its images, reads their layers, merges them.
+//! Opens an input, lists its images, reads their layers and merges them.
 //!
-//! In: what the user typed. Out: per image what its documents say, the merged view, and what was wrong on the way. The
-//! layers of all chosen images are read once each, side by side; results are put in layer order, so that nothing in the
-//! output depends on timing. Not here: judging (`audit`).
+//! In: a reference as the user typed it. Out: for each image its metadata, the merged view and its faults. Each layer
+//! of the selected images is read once, in parallel. Results are put in layer order, so the output doesn't depend on
+//! timing. Not here: judging (`audit`).
 
 use crate::collect::Budget;
-use crate::collect::Wants;
+use crate::collect::CollectOptions;
 use crate::facts;
 use crate::facts::Facts;
 use crate::image;
@@ -35,53 +35,53 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
-/// How to examine.
+/// How to read images.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Threads that read layers.
+    /// Number of threads that read layers.
     pub threads: usize,
-    /// SHA-256 of every file.
+    /// Whether to compute the SHA-256 of every file.
     pub sha256: bool,
 }
 
-/// An image whose layers were read, as far as they could be.
+/// An image after its layers were read.
 pub struct Examined {
-    /// What its documents say.
+    /// Its manifest and config.
     pub image: Image,
-    /// The merged view; `None` if any layer could not be read.
+    /// The merged view; `None` if a layer could not be read.
     pub view: Option<View>,
-    /// Why it cannot be judged; empty if nothing is wrong.
+    /// Why it can't be judged; empty if nothing is wrong.
     pub faults: Vec<ImageFault>,
 }
 
-/// An opened input and what it holds, before any layer is read.
+/// An opened input before any layer is read.
 pub struct Opened {
-    /// Chosen images, evidence, absent platforms.
+    /// The selected images, attestations, artifacts and missing platforms.
     pub listing: Listing,
 }
 
-/// Opens a reference and lists what was asked for.
+/// Opens a reference and lists the images that it and `platform` select.
 pub fn open(text: &str, platform: Option<&str>) -> Result<Opened, ImageError> {
     let source = Source::open(Reference::parse(text)?)?;
     let mut listing = image::list(&source)?;
-    image::choose(&mut listing, source.reference.pick.as_ref(), platform)?;
+    image::select(&mut listing, source.reference.selector.as_ref(), platform)?;
     Ok(Opened { listing })
 }
 
-/// Reads the layers of all images of an input and merges them, image by image.
+/// Reads the layers of all images and merges them image by image.
 pub fn examine(candidates: Vec<Candidate>, options: &Options) -> Vec<Examined> {
     let tasks = plan(&candidates);
     let done = read_all(&tasks, options);
     candidates.into_iter().map(|candidate| assemble(candidate, &tasks, &done, options)).collect()
 }
 
-/// One distinct blob to read.
+/// A distinct blob to read.
 struct Task {
     blob: Blob,
     request: pass::Request,
 }
 
-/// What tells blobs apart: their digest, or where they lie in their archive; and what is to be computed of them.
+/// Identifies a blob by its digest and its range in the archive, and by the digest to compute of its tar.
 #[derive(PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Key {
     digest: Option<Digest>,
@@ -121,8 +121,8 @@ fn plan(candidates: &[Candidate]) -> Tasks {
                 let request = pass::Request {
                     blob_algorithm: layer.digest.as_ref().map_or(Algorithm::Sha256, Digest::algorithm),
                     diff_algorithm: layer.diff_id.algorithm(),
-                    wants: Wants::default(),
-                    split: false,
+                    collect: CollectOptions::default(),
+                    two_threads: false,
                 };
                 tasks.list.push(Task { blob: blob.clone(), request });
                 tasks.list.len() - 1
@@ -132,7 +132,7 @@ fn plan(candidates: &[Candidate]) -> Tasks {
     let all = tasks.list.iter().fold(0, |all: u64, task| all.saturating_add(task.blob.len()));
     let count = tasks.list.len();
     for task in &mut tasks.list {
-        task.request.wants.budget = Budget::share(task.blob.len(), all, count);
+        task.request.collect.budget = Budget::share(task.blob.len(), all, count);
     }
     tasks
 }
@@ -140,13 +140,13 @@ fn plan(candidates: &[Candidate]) -> Tasks {
 type LayerResult = Result<Arc<LayerFacts>, Fault>;
 type Done = Vec<LayerResult>;
 
-/// Reads all blobs, the largest first, on so many threads.
+/// Reads all blobs, largest first, on the given number of threads.
 fn read_all(tasks: &Tasks, options: &Options) -> Done {
     let mut order: Vec<usize> = (0..tasks.list.len()).collect();
     order.sort_by_key(|&i| (std::cmp::Reverse(tasks.list[i].blob.len()), i));
     let threads = options.threads.max(1);
     let mut left: u64 = order.iter().map(|&i| tasks.list[i].blob.len()).sum();
-    // A blob that outweighs its share of what is still to be read is split over two threads.
+    // A blob that exceeds its share of the remaining bytes is read on two threads.
     let jobs: Vec<(usize, bool)> = order
         .into_iter()
         .map(|i| {
@@ -161,8 +161,8 @@ fn read_all(tasks: &Tasks, options: &Options) -> Done {
         while let Some(&(i, split)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
             let task = &tasks.list[i];
             let mut request = task.request.clone();
-            request.split = split;
-            request.wants.sha256 = options.sha256;
+            request.two_threads = split;
+            request.collect.sha256 = options.sha256;
             let result = pass::read(&task.blob, &request).map(Arc::new);
             *results[i].lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(result);
         }
@@ -230,8 +230,8 @@ fn verified(layer: &Layer, facts: &Arc<LayerFacts>) -> Result<Arc<LayerFacts>, L
     Ok(facts.clone())
 }
 
-/// Files that the facts read whole and that no pass kept (a passwd behind a symbolic link, a script without a `#!` line):
-/// their layers are read once more, digests and all. What such a file says may lead to another.
+/// Fetches files that the facts need and that the first pass didn't keep (a passwd behind a symbolic link, a script
+/// without a `#!` line) by reading and verifying their layers again. Such a file may refer to another one.
 fn bring_needed(
     image: &Image,
     blobs: &[Result<Blob, LayerFault>],
@@ -249,7 +249,7 @@ fn bring_needed(
     Ok(())
 }
 
-/// Reads these files; false if all are there already.
+/// Fetches the content of files; false if all of it was kept already.
 fn bring(
     nodes: Vec<NodeId>,
     image: &Image,
@@ -270,8 +270,8 @@ fn bring(
         let Some(Ok(blob)) = blobs.get(index) else { continue };
         let Some(task) = tasks.index(layer, blob) else { continue };
         let mut request = tasks.list[task].request.clone();
-        request.split = options.threads > 1;
-        request.wants.entries = entries.clone();
+        request.two_threads = options.threads > 1;
+        request.collect.entries = entries.clone();
         let again = pass::read(blob, &request)
             .map_err(|fault| LayerFault::from(&fault))
             .and_then(|again| verified(layer, &Arc::new(again)))
@@ -282,7 +282,7 @@ fn bring(
             })?;
         for entry in entries {
             if let Some(kept) = again.kept.get(&entry) {
-                view.bring(index, entry, kept.clone());
+                view.add_content(index, entry, kept.clone());
             }
         }
     }

@@ -138,12 +138,12 @@ pub fn write(
 }
 
 fn document<'a>(reference: &'a str, listing: &'a Listing, seen: &'a [Seen<'a>]) -> Document<'a> {
-    let absent = listing.absent.iter().map(|absent| AbsentDocument {
+    let absent = listing.missing.iter().map(|absent| AbsentDocument {
         platform: &absent.platform,
         digest: absent.digest.as_str(),
         names: &absent.names,
     });
-    let evidence = listing.beside.iter().map(|item| EvidenceDocument {
+    let evidence = listing.non_images.iter().map(|item| EvidenceDocument {
         kind: item.kind,
         digest: &item.digest,
         media_type: &item.media_type,
@@ -228,11 +228,11 @@ fn text(reference: &str, listing: &Listing, seen: &[Seen<'_>], width: usize, out
             }
         }
     }
-    for absent in &listing.absent {
+    for absent in &listing.missing {
         let platform = if absent.platform.is_empty() { "no platform named" } else { &absent.platform };
         writeln!(out, "\nnot in this input: {}, manifest {}", shown(platform), absent.digest)?;
     }
-    for item in &listing.beside {
+    for item in &listing.non_images {
         writeln!(out, "\n{}: {} ({})", item.kind, shown(&item.digest), shown(&item.media_type))?;
         if let Some(subject) = &item.subject {
             writeln!(out, "  of {}", shown(subject))?;

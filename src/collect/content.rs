@@ -1,4 +1,4 @@
-//! Hashes of the content of regular files, as it passes.
+//! Hashes the content of regular files while it is read.
 
 use crate::limits;
 use sha2::Digest;
@@ -6,11 +6,11 @@ use sha2::Sha256;
 use xxhash_rust::xxh3::Xxh3;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// The hashes of a layer's files, and the one that is growing.
+/// The hashes of a layer's files, and of the file being read.
 pub struct Content {
     /// XXH3-128 of each regular file, in order.
     pub hashes: Vec<u128>,
-    /// SHA-256 of each, where asked for.
+    /// SHA-256 of each, if requested.
     pub digests: Option<Vec<Option<[u8; 32]>>>,
     size: u64,
     whole: Option<u128>,
@@ -21,7 +21,7 @@ pub struct Content {
 }
 
 impl Content {
-    /// `sha256`: digests are asked for too.
+    /// `sha256`: whether to compute SHA-256 too.
     pub fn new(sha256: bool) -> Content {
         Content {
             hashes: Vec::new(),
@@ -35,7 +35,7 @@ impl Content {
         }
     }
 
-    /// A file of `size` bytes begins; returns its place in [`Content::hashes`].
+    /// Starts a file of `size` bytes. Returns its index in [`Content::hashes`].
     pub fn begin(&mut self, size: u64) -> u32 {
         self.size = size;
         self.whole = None;
@@ -44,12 +44,12 @@ impl Content {
         self.hashes.len() as u32
     }
 
-    /// The next bytes.
+    /// Adds bytes.
     pub fn data(&mut self, bytes: &[u8]) {
         if let Some(sha256) = &mut self.sha256 {
             sha256.update(bytes);
         }
-        // Most files arrive in one piece, and hashing one piece at once is much cheaper than keeping a state.
+        // Most files arrive in one piece, and one-shot hashing is much cheaper than streaming.
         if !self.started && bytes.len() as u64 == self.size {
             self.whole = Some(xxh3_128(bytes));
             return;
@@ -58,8 +58,8 @@ impl Content {
         self.running.update(bytes);
     }
 
-    /// Zeros that are not stored. The hash takes their number, so that they cost nothing: a sparse file differs from one
-    /// that stores its zeros. The digest takes the zeros themselves, within a bound.
+    /// Adds a hole of zeros. The hash covers only its length, which costs nothing, so a sparse file differs from one
+    /// that stores its zeros. The digest covers the zeros, up to [`limits::HASHED_HOLE_BYTES`].
     pub fn hole(&mut self, bytes: u64) {
         self.start();
         self.running.update(b"hole");
@@ -79,7 +79,7 @@ impl Content {
         }
     }
 
-    /// The file is complete.
+    /// Ends the file.
     pub fn end(&mut self) {
         let hash = match self.whole {
             Some(hash) => hash,

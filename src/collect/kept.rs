@@ -1,8 +1,8 @@
-//! Small files kept whole because rules read them.
+//! Keeps the whole content of small files that rules or the start proof read.
 //!
-//! Which ones is decided by path, before the content passes; scripts are told by their first two bytes. A file that a rule
-//! turns out to need and that lies elsewhere (a passwd behind a symbolic link) is kept by a second reading that names the
-//! entry.
+//! Files are selected by path before their content is read, scripts by their first two bytes. If a rule needs a file
+//! that wasn't selected (such as a passwd behind a symbolic link), its layer is read again and the entry is kept by
+//! index.
 
 use crate::collect::Budget;
 use crate::limits;
@@ -11,35 +11,36 @@ use crate::model::path;
 use std::collections::BTreeMap;
 
 /// The files kept from one layer.
-pub struct Keep {
+pub struct KeptFiles {
     budget: Budget,
     kept: BTreeMap<u32, Kept>,
-    /// Bytes of the files that rules read.
-    total: u64,
-    /// Bytes of those that the start proof reads. They have a bound of their own, and take nothing from the rules.
-    texts: u64,
-    open: Option<Open>,
+    /// Bytes of files that rules read.
+    rule_bytes: u64,
+    /// Bytes of files that the start proof reads. They have a separate limit, so they can't displace the others.
+    text_bytes: u64,
+    current: Option<Current>,
 }
 
-/// The file that is being kept.
-struct Open {
+/// The file being read.
+struct Current {
     entry: u32,
     content: Vec<u8>,
-    why: Why,
+    reason: Reason,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Why {
+/// Why a file is kept.
+enum Reason {
     /// A rule reads it.
     Rule,
     /// The start proof may read it.
     Text,
-    /// The start proof may read it if it is a script, which its first bytes will say.
+    /// The start proof may read it if it is a script, which the first bytes decide.
     IfScript,
 }
 
-/// Files that rules read, by path: accounts, the system's name, package databases.
-fn wanted(at: &[u8]) -> bool {
+/// Whether rules read the file at this path: accounts, os-release, package databases.
+fn is_read_by_rules(at: &[u8]) -> bool {
     let exact: [&[u8]; 9] = [
         b"etc/passwd",
         b"etc/group",
@@ -59,8 +60,8 @@ fn wanted(at: &[u8]) -> bool {
         }
 }
 
-/// Files that the proof that an image starts reads: what tells loaders, Python and Node.js where to look.
-fn tells_where(at: &[u8]) -> bool {
+/// Whether the start proof reads the file at this path: it configures where loaders, Python or Node.js search.
+fn is_search_configuration(at: &[u8]) -> bool {
     let name = path::base(at);
     match path::parent(at) {
         b"etc" if name == b"ld.so.conf" || name == b"ld.so.cache" => return true,
@@ -69,51 +70,51 @@ fn tells_where(at: &[u8]) -> bool {
         _ => {}
     }
     match name {
-        // Of those that packages bring there are tens of thousands, and nobody starts in one.
+        // Installed packages have tens of thousands of them, and no image starts in one.
         b"package.json" => !at.split(|&b| b == b'/').any(|part| part == b"node_modules"),
         b"pyvenv.cfg" => true,
         _ => name.ends_with(b".pth") || name.ends_with(b".egg-link"),
     }
 }
 
-impl Keep {
-    /// For a layer of which so much may be kept.
-    pub fn new(budget: Budget) -> Keep {
-        Keep { budget, kept: BTreeMap::new(), total: 0, texts: 0, open: None }
+impl KeptFiles {
+    /// Keeps files of one layer within a budget.
+    pub fn new(budget: Budget) -> KeptFiles {
+        KeptFiles { budget, kept: BTreeMap::new(), rule_bytes: 0, text_bytes: 0, current: None }
     }
 
-    /// A regular file begins. `forced`: keep it whatever its path.
+    /// Starts a regular file. `forced`: keep it whatever its path.
     pub fn begin(&mut self, entry: u32, at: &[u8], size: u64, forced: bool) {
-        if forced || wanted(at) {
-            if size > limits::KEPT_FILE_BYTES || self.total + size > self.budget.kept {
+        if forced || is_read_by_rules(at) {
+            if size > limits::KEPT_FILE_BYTES || self.rule_bytes + size > self.budget.kept {
                 self.kept.insert(entry, Kept::TooLarge(size));
                 return;
             }
-            self.total += size;
-            self.open = Some(Open { entry, content: Vec::new(), why: Why::Rule });
+            self.rule_bytes += size;
+            self.current = Some(Current { entry, content: Vec::new(), reason: Reason::Rule });
             return;
         }
-        // A loader's cache is no text, and may be larger than one.
+        // A loader's cache is binary and may be larger than a text file.
         let bound = if at == b"etc/ld.so.cache" { limits::KEPT_FILE_BYTES } else { limits::TEXT_FILE_BYTES };
-        if size <= bound && self.texts + size <= self.budget.texts {
-            let why = if tells_where(at) { Why::Text } else { Why::IfScript };
-            self.open = Some(Open { entry, content: Vec::new(), why });
+        if size <= bound && self.text_bytes + size <= self.budget.texts {
+            let reason = if is_search_configuration(at) { Reason::Text } else { Reason::IfScript };
+            self.current = Some(Current { entry, content: Vec::new(), reason });
         }
     }
 
-    /// The next bytes.
+    /// Adds bytes.
     pub fn data(&mut self, mut bytes: &[u8]) {
-        while let Some(open) = &mut self.open {
-            if open.why != Why::IfScript {
-                return open.content.extend_from_slice(bytes);
+        while let Some(current) = &mut self.current {
+            if current.reason != Reason::IfScript {
+                return current.content.extend_from_slice(bytes);
             }
-            let known = open.content.len();
+            let known = current.content.len();
             let (now, later) = bytes.split_at(bytes.len().min(2 - known));
             if !b"#!"[known..].starts_with(now) {
-                self.open = None;
+                self.current = None;
             } else {
-                open.content.extend_from_slice(now);
-                open.why = if open.content.len() < 2 { Why::IfScript } else { Why::Text };
+                current.content.extend_from_slice(now);
+                current.reason = if current.content.len() < 2 { Reason::IfScript } else { Reason::Text };
             }
             if later.is_empty() {
                 return;
@@ -122,24 +123,24 @@ impl Keep {
         }
     }
 
-    /// Zeros that are not stored; the file's size has been checked.
+    /// Adds a hole of zeros. The file's size has been checked.
     pub fn hole(&mut self, bytes: u64) {
-        match &mut self.open {
-            Some(open) if open.why == Why::IfScript && bytes > 0 => self.open = None,
-            Some(open) => open.content.resize(open.content.len() + bytes as usize, 0),
+        match &mut self.current {
+            Some(current) if current.reason == Reason::IfScript && bytes > 0 => self.current = None,
+            Some(current) => current.content.resize(current.content.len() + bytes as usize, 0),
             None => {}
         }
     }
 
-    /// The file is complete.
+    /// Ends the file.
     pub fn end(&mut self) {
-        if let Some(open) = self.open.take().filter(|open| open.why != Why::IfScript) {
-            self.texts += if open.why == Why::Text { open.content.len() as u64 } else { 0 };
-            self.kept.insert(open.entry, Kept::Whole(open.content.into()));
+        if let Some(current) = self.current.take().filter(|current| current.reason != Reason::IfScript) {
+            self.text_bytes += if current.reason == Reason::Text { current.content.len() as u64 } else { 0 };
+            self.kept.insert(current.entry, Kept::Whole(current.content.into()));
         }
     }
 
-    /// What was kept.
+    /// The kept files, by entry.
     pub fn finish(self) -> BTreeMap<u32, Kept> {
         self.kept
     }
@@ -150,17 +151,17 @@ mod tests {
     use super::*;
 
     fn kept(files: &[(&str, &[u8])], piece: usize) -> BTreeMap<u32, Kept> {
-        let mut keep = Keep::new(Budget::default());
+        let mut files_kept = KeptFiles::new(Budget::default());
         for (entry, (at, content)) in files.iter().enumerate() {
-            keep.begin(entry as u32, at.as_bytes(), content.len() as u64, false);
-            content.chunks(piece).for_each(|piece| keep.data(piece));
-            keep.end();
+            files_kept.begin(entry as u32, at.as_bytes(), content.len() as u64, false);
+            content.chunks(piece).for_each(|piece| files_kept.data(piece));
+            files_kept.end();
         }
-        keep.finish()
+        files_kept.finish()
     }
 
     #[test]
-    fn texts_that_tell_where_to_look_are_kept() {
+    fn keeps_scripts_and_search_configuration() {
         let large = [&b"#!"[..], &[b'x'; 64 << 10]].concat();
         let files: [(&str, &[u8]); 14] = [
             ("app/start", b"#!/bin/sh\n"),
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_take_nothing_from_the_files_that_rules_read() {
+    fn keeps_files_for_rules_when_texts_exceed_their_budget() {
         let script = [&b"#!"[..], &[b'x'; 60_000]].concat();
         let mut files = vec![("app/start", &script[..]); 400];
         files.push(("etc/passwd", b"root:x:0:0"));
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_add_up_to_the_bound() {
+    fn shares_stay_within_the_limits() {
         for layers in [1, 7, 2048_u64] {
             let sizes: Vec<u64> = (0..layers).map(|layer| layer * layer).collect();
             let all: u64 = sizes.iter().sum();

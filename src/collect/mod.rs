@@ -1,8 +1,8 @@
-//! Takes from one layer, as its entries stream past, what the rules will ask for.
+//! Collects from one layer, as its entries are read, what the rules need.
 //!
-//! In: entries and their content, in the order of the tar. Out: [`Collected`], which the pass makes into a layer's facts. A
-//! collector knows one layer only, and keeps nothing per byte of content: metadata and a hash of every entry, the heads of
-//! programs and scripts, whole only the few files that rules read. Not here: what the entries mean on top of other layers (`view`).
+//! In: entries and their data, in the order of the tar. Out: [`Collected`], which the pass turns into the layer's
+//! facts. A collector sees one layer only. It keeps the metadata and a content hash of every entry, the heads of
+//! programs and scripts, and the whole content of the few files that rules read. Not here: merging layers (`view`).
 
 pub mod content;
 pub mod heads;
@@ -10,7 +10,7 @@ pub mod kept;
 
 use crate::collect::content::Content;
 use crate::collect::heads::Heads;
-use crate::collect::kept::Keep;
+use crate::collect::kept::KeptFiles;
 use crate::limits;
 use crate::model::layer_facts::Counts;
 use crate::model::layer_facts::Entry;
@@ -23,27 +23,27 @@ use crate::model::path;
 use crate::model::path::PathTable;
 use crate::stream::fault::Fault;
 use crate::stream::fault::TarFault;
-use crate::stream::frames::Header;
-use crate::stream::frames::Sink;
+use crate::stream::tar::Header;
+use crate::stream::tar::Sink;
 use std::collections::BTreeMap;
 
-/// Malformed places that are listed; the first few tell the story.
+/// How many malformed entries are listed.
 const MALFORMED_LISTED: usize = 20;
 
-/// How much of a layer may be kept, in bytes.
+/// How much may be kept from a layer, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
     /// Of files that rules read.
     pub kept: u64,
-    /// Of texts that the start proof reads.
+    /// Of text files that the start proof reads.
     pub texts: u64,
     /// Of heads.
     pub heads: u64,
 }
 
 impl Budget {
-    /// The share of a layer of `stored` bytes, of `layers` that have `all` together. It hangs on nothing but these, so that
-    /// the order of reading does not matter.
+    /// The share of a layer of `stored` bytes, if `layers` layers have `all` bytes in total. It depends only on these
+    /// arguments, so not on the order in which layers are read.
     pub fn share(stored: u64, all: u64, layers: usize) -> Budget {
         let share = |total: u64, most: u64| {
             let same = total / 2 / layers.max(1) as u64;
@@ -59,44 +59,44 @@ impl Budget {
 }
 
 impl Default for Budget {
-    /// Of a layer that is read alone.
+    /// The share of a layer that is read alone.
     fn default() -> Budget {
         Budget::share(1, 1, 1)
     }
 }
 
-/// What is asked of the content of entries, beside their hashes.
+/// What to collect of the content besides a hash.
 #[derive(Clone, Debug, Default)]
-pub struct Wants {
+pub struct CollectOptions {
     /// How much may be kept.
     pub budget: Budget,
-    /// SHA-256 of every regular file.
+    /// Whether to compute the SHA-256 of every regular file.
     pub sha256: bool,
-    /// Entries to keep whole whatever their path, by index.
+    /// Indexes of entries to keep whole, whatever their path.
     pub entries: std::collections::BTreeSet<u32>,
 }
 
 /// Collects one layer.
 pub struct Collector<'a> {
-    wants: &'a Wants,
+    options: &'a CollectOptions,
     paths: PathTable,
     entries: Vec<Entry>,
     texts: Vec<Box<[u8]>>,
     content: Content,
-    keep: Keep,
+    kept: KeptFiles,
     heads: Heads,
     xattrs: BTreeMap<u32, Vec<Xattr>>,
     malformed: Vec<Malformed>,
-    odd: Vec<String>,
+    reader_differences: Vec<String>,
     counts: Counts,
     sizes: Sizes,
     /// Bytes of link targets and attributes kept so far.
-    held: usize,
-    /// The entry that content belongs to is a regular file.
+    kept_bytes: usize,
+    /// Whether the current entry is a regular file.
     in_file: bool,
 }
 
-/// What was collected.
+/// What was collected from one layer.
 pub struct Collected {
     /// All paths of the layer.
     pub paths: PathTable,
@@ -108,42 +108,42 @@ pub struct Collected {
     pub content: Content,
     /// Files kept whole.
     pub kept: BTreeMap<u32, crate::model::layer_facts::Kept>,
-    /// The beginnings of programs, scripts and libraries.
+    /// The heads of programs, scripts and libraries.
     pub heads: BTreeMap<u32, crate::model::program::Head>,
-    /// Extended attributes that matter.
+    /// Extended attributes that rules use.
     pub xattrs: BTreeMap<u32, Vec<Xattr>>,
-    /// Places that are broken.
+    /// Malformed entries.
     pub malformed: Vec<Malformed>,
-    /// Places that readers treat differently.
-    pub odd: Vec<String>,
-    /// Entries by kind.
+    /// What other readers handle differently.
+    pub reader_differences: Vec<String>,
+    /// The number of entries of each kind.
     pub counts: Counts,
-    /// Bytes of headers and content; the rest is the framer's and the decoder's to say.
+    /// Sizes of headers and data; the tar reader and the decoder supply the others.
     pub sizes: Sizes,
 }
 
 impl<'a> Collector<'a> {
-    /// For one layer.
-    pub fn new(wants: &'a Wants) -> Collector<'a> {
+    /// A collector for one layer.
+    pub fn new(options: &'a CollectOptions) -> Collector<'a> {
         Collector {
-            wants,
+            options,
             paths: PathTable::default(),
             entries: Vec::new(),
             texts: Vec::new(),
-            content: Content::new(wants.sha256),
-            keep: Keep::new(wants.budget),
-            heads: Heads::new(wants.budget),
+            content: Content::new(options.sha256),
+            kept: KeptFiles::new(options.budget),
+            heads: Heads::new(options.budget),
             xattrs: BTreeMap::new(),
             malformed: Vec::new(),
-            odd: Vec::new(),
+            reader_differences: Vec::new(),
             counts: Counts::default(),
             sizes: Sizes::default(),
-            held: 0,
+            kept_bytes: 0,
             in_file: false,
         }
     }
 
-    /// Everything that was taken.
+    /// Everything that was collected.
     pub fn finish(mut self) -> Collected {
         self.paths.shrink_to_fit();
         self.entries.shrink_to_fit();
@@ -152,11 +152,11 @@ impl<'a> Collector<'a> {
             entries: self.entries,
             texts: self.texts,
             content: self.content,
-            kept: self.keep.finish(),
+            kept: self.kept.finish(),
             heads: self.heads.finish(),
             xattrs: self.xattrs,
             malformed: self.malformed,
-            odd: self.odd,
+            reader_differences: self.reader_differences,
             counts: self.counts,
             sizes: self.sizes,
         }
@@ -168,9 +168,10 @@ impl<'a> Collector<'a> {
         }
     }
 
-    fn odd(&mut self, what: &str) {
-        if self.odd.len() < MALFORMED_LISTED && !self.odd.iter().any(|other| other == what) {
-            self.odd.push(what.to_string());
+    fn reader_difference(&mut self, what: &str) {
+        let listed = &mut self.reader_differences;
+        if listed.len() < MALFORMED_LISTED && !listed.iter().any(|other| other == what) {
+            listed.push(what.to_string());
         }
     }
 
@@ -195,28 +196,28 @@ impl<'a> Collector<'a> {
     fn text(&mut self, kind: Kind, header: &Header) -> u32 {
         let text = match kind {
             Kind::Symlink if header.link.len() > limits::LINK_BYTES => {
-                self.malformed(&header.name, "a symbolic link with a longer target than any system takes");
+                self.malformed(&header.name, "a symbolic link with a longer target than any system accepts");
                 return NONE;
             }
             Kind::Symlink | Kind::Hardlink => header.link.clone(),
             Kind::Char | Kind::Block => format!("{}:{}", header.device.0, header.device.1).into_bytes(),
             _ => return NONE,
         };
-        self.held += text.len();
+        self.kept_bytes += text.len();
         self.texts.push(text.into());
         (self.texts.len() - 1) as u32
     }
 }
 
-/// What an entry is by its name and type, and the path it speaks of.
+/// The kind of an entry by its name and type, and the path it concerns.
 struct Role {
     kind: Kind,
     path: Vec<u8>,
     bad_whiteout: bool,
 }
 
-/// Whiteouts and opaque markers by name (image-spec, layer.md, "Whiteouts"), and metadata that Docker's AUFS driver left in
-/// layers (moby, pkg/archive, `WhiteoutMetaPrefix`).
+/// Detects whiteouts and opaque whiteouts by name (image-spec, layer.md, "Whiteouts"), and metadata that Docker's AUFS
+/// driver left in layers (moby, pkg/archive, `WhiteoutMetaPrefix`).
 fn role(header: &Header, cleaned: &[u8]) -> Role {
     let (directory, name) = (path::parent(cleaned), path::base(cleaned));
     let first = cleaned.split(|&b| b == b'/').next().unwrap_or(b"");
@@ -256,37 +257,36 @@ impl Sink for Collector<'_> {
         let (cleaned, left_root) = path::clean(&header.name);
         let role = role(&header, &cleaned);
         if left_root {
-            self.malformed(&header.name, "a name with .. that leaves the root");
+            self.malformed(&header.name, "a name that leaves the root with ..");
         }
         if role.kind == Kind::Aufs {
-            // Some unpackers leave these out and some do not; names that AUFS never wrote are there to be read two ways.
+            // Unpackers differ on whether they skip these. Names that AUFS never wrote may exploit the difference.
             const AUFS: [&[u8]; 3] = [b".wh..wh.plnk", b".wh..wh.aufs", b".wh..wh.orph"];
-            match cleaned.split(|&b| b == b'/').any(|part| AUFS.contains(&part)) {
-                true => self.odd("metadata of AUFS, which is left out of the view"),
-                false => {
-                    self.malformed(&header.name, "a name that begins with .wh..wh., which unpackers read differently")
-                }
+            if cleaned.split(|&b| b == b'/').any(|part| AUFS.contains(&part)) {
+                self.reader_difference("AUFS metadata, which is not part of the view");
+            } else {
+                self.malformed(&header.name, "a name that starts with .wh..wh., which unpackers handle differently");
             }
         }
         if role.bad_whiteout {
             self.malformed(&header.name, "a whiteout without a name to hide");
         } else if role.kind == Kind::Other {
-            self.malformed(&header.name, &format!("an entry of the unknown type 0x{:02x}", header.flag));
+            self.malformed(&header.name, &format!("an entry of unknown type 0x{:02x}", header.flag));
         } else if cleaned.is_empty() && !matches!(role.kind, Kind::Dir) {
             self.malformed(&header.name, "an entry for the root that is not a directory");
         }
         if role.kind == Kind::Char && header.device == (0, 0) {
-            self.malformed(&header.name, "a character device 0:0, which overlayfs takes for a whiteout");
+            self.malformed(&header.name, "a character device 0:0, which overlayfs treats as a whiteout");
         }
-        if header.behind_global {
-            self.odd("a global PAX header, which was ignored as docker ignores it");
+        if header.after_global {
+            self.reader_difference("a global PAX header, which is ignored as in docker");
         }
         self.count(role.kind, role.bad_whiteout);
         self.sizes.header += header.header_bytes;
         let id = |value: i64| u32::try_from(value).ok();
         let (uid, gid) = (id(header.uid), id(header.gid));
         if uid.is_none() || gid.is_none() {
-            self.malformed(&header.name, "an owner or group that does not fit 32 bits");
+            self.malformed(&header.name, "an owner or group that doesn't fit in 32 bits");
         }
         let index = self.entries.len() as u32;
         let regular = matches!(header.flag, b'0' | b'7');
@@ -299,17 +299,14 @@ impl Sink for Collector<'_> {
         }
         let path = self.paths.insert(&role.path).map_err(|_| fault(TarFault::TooManyPaths))?;
         let text = self.text(role.kind, &header);
-        let content = match self.in_file {
-            true => self.content.begin(header.size),
-            false => NONE,
-        };
+        let content = if self.in_file { self.content.begin(header.size) } else { NONE };
         if self.in_file {
-            let forced = self.wants.entries.contains(&index);
-            self.keep.begin(index, &role.path, header.size, forced);
+            let forced = self.options.entries.contains(&index);
+            self.kept.begin(index, &role.path, header.size, forced);
             self.heads.begin(index, header.size);
         }
         self.keep_xattrs(index, &header.name, header.xattrs);
-        if self.held > limits::NAME_BYTES {
+        if self.kept_bytes > limits::NAME_BYTES {
             return Err(fault(TarFault::TooManyPaths));
         }
         self.entries.push(Entry {
@@ -329,7 +326,7 @@ impl Sink for Collector<'_> {
     fn data(&mut self, bytes: &[u8]) {
         if self.in_file {
             self.content.data(bytes);
-            self.keep.data(bytes);
+            self.kept.data(bytes);
             self.heads.data(bytes);
         }
     }
@@ -337,7 +334,7 @@ impl Sink for Collector<'_> {
     fn hole(&mut self, bytes: u64) {
         if self.in_file {
             self.content.hole(bytes);
-            self.keep.hole(bytes);
+            self.kept.hole(bytes);
             self.heads.hole(bytes);
         }
     }
@@ -345,7 +342,7 @@ impl Sink for Collector<'_> {
     fn end(&mut self) {
         if self.in_file {
             self.content.end();
-            self.keep.end();
+            self.kept.end();
             self.heads.end();
         }
         self.in_file = false;
@@ -354,23 +351,23 @@ impl Sink for Collector<'_> {
 
 impl Collector<'_> {
     fn keep_xattrs(&mut self, index: u32, name: &[u8], xattrs: Vec<(Vec<u8>, Vec<u8>)>) {
-        const MATTER: [&[u8]; 3] = [b"security.capability", b"system.posix_acl_access", b"system.posix_acl_default"];
-        let mut matter: Vec<Xattr> = Vec::new();
+        const KEPT: [&[u8]; 3] = [b"security.capability", b"system.posix_acl_access", b"system.posix_acl_default"];
+        let mut kept: Vec<Xattr> = Vec::new();
         for (key, value) in xattrs {
             if key.starts_with(b"trusted.overlay.") || key.starts_with(b"user.overlay.") {
-                // overlayfs obeys them: what a container sees is then not what the layers say.
-                self.malformed(name, "an extended attribute that only overlayfs may set");
-            } else if MATTER.contains(&&key[..]) {
+                // overlayfs interprets them, so a container would not see what the layers contain.
+                self.malformed(name, "an extended attribute reserved for overlayfs");
+            } else if KEPT.contains(&&key[..]) {
                 if value.len() > limits::XATTR_BYTES {
-                    self.malformed(name, "an extended attribute larger than any system takes");
+                    self.malformed(name, "an extended attribute larger than any system accepts");
                     continue;
                 }
-                self.held += key.len() + value.len();
-                matter.push(Xattr { name: key.into(), value: value.into() });
+                self.kept_bytes += key.len() + value.len();
+                kept.push(Xattr { name: key.into(), value: value.into() });
             }
         }
-        if !matter.is_empty() {
-            self.xattrs.insert(index, matter);
+        if !kept.is_empty() {
+            self.xattrs.insert(index, kept);
         }
     }
 }

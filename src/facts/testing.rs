@@ -158,7 +158,7 @@ fn layer() -> LayerFacts {
         heads: BTreeMap::new(),
         xattrs: BTreeMap::new(),
         malformed: Vec::new(),
-        odd: Vec::new(),
+        reader_differences: Vec::new(),
     }
 }
 

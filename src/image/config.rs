@@ -1,4 +1,4 @@
-//! An image's config document into [`ImageConfig`]: the standard part by oci-spec, Docker's own fields beside it.
+//! Parses an image's config into [`ImageConfig`]: the standard fields with oci-spec, Docker's own fields separately.
 
 use crate::image::document;
 use crate::limits;
@@ -13,13 +13,13 @@ use oci_spec::image::ImageConfiguration;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Reads the bytes of a config. The error is a fragment for people.
+/// Parses a config. The error is a message fragment.
 pub fn read(bytes: &[u8]) -> Result<ImageConfig, String> {
     let mut ambiguous: Vec<AmbiguousField> = Vec::new();
     let mut value = document::read(bytes, &document::CONFIG, "config", &mut ambiguous)?;
     let extras = Extras::take(&mut value)?;
     check_rootfs(&value)?;
-    // Docker takes a config that names neither; the specification requires both.
+    // The specification requires both, but Docker accepts a config without them.
     if let Value::Object(fields) = &mut value {
         for required in ["architecture", "os"] {
             fields.entry(required).or_insert_with(|| Value::String(String::new()));
@@ -61,7 +61,7 @@ fn check_rootfs(value: &Value) -> Result<(), String> {
         None => Err("has no rootfs, which the image specification requires".to_string()),
         Some(rootfs) => match rootfs.get("type").and_then(Value::as_str) {
             Some("layers") => Ok(()),
-            Some(other) => Err(format!("rootfs.type is {:?}, not \"layers\"", shown(other))),
+            Some(other) => Err(format!("rootfs.type is {:?}, expected \"layers\"", shown(other))),
             None => Err("rootfs has no type".to_string()),
         },
     }
@@ -77,7 +77,7 @@ fn run_config(config: Option<&oci_spec::image::Config>, extras: Extras) -> RunCo
     let Some(config) = config else { return run };
     let list = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
     let sorted = |list: &Option<Vec<String>>| {
-        // oci-spec hands these out in the order of a hash map.
+        // oci-spec returns these in hash map order.
         let mut list = list.clone().unwrap_or_default();
         list.sort();
         list
@@ -94,7 +94,7 @@ fn run_config(config: Option<&oci_spec::image::Config>, extras: Extras) -> RunCo
     run
 }
 
-/// What oci-spec has no field for (moby, `image/spec/specs-go`).
+/// Fields that oci-spec doesn't have (moby, `image/spec/specs-go`).
 #[derive(Default)]
 struct Extras {
     healthcheck: Option<Healthcheck>,

@@ -1,5 +1,5 @@
-//! Docker archives: `manifest.json` and what it names (moby, `image/tarexport`; the shapes of docker before and since
-//! 25, podman, skopeo, kaniko, crane, nix).
+//! Docker archives: `manifest.json`, configs and layers (moby, `image/tarexport`), as written by docker (before and
+//! since 25), podman, skopeo, kaniko, crane and nix.
 
 use crate::image::Candidate;
 use crate::image::Listing;
@@ -19,7 +19,7 @@ use crate::model::image::Image;
 use crate::model::image::Layer;
 use crate::model::path;
 use crate::model::text::shown;
-use crate::source::Shape;
+use crate::source::Layout;
 use crate::source::Source;
 use crate::stream::hash;
 use serde::Deserialize;
@@ -36,15 +36,15 @@ struct Entry {
     layers: Vec<String>,
 }
 
-/// Lists the images of a docker archive. Where the archive is an OCI layout as well, an image that both name is one
-/// image with the names of both.
+/// Lists the images of a docker archive. If the archive is an OCI layout too, an image in both is listed once, with all
+/// its names.
 pub fn archive(source: &Source, listing: &mut Listing) -> Result<(), ImageError> {
     let bytes = bytes(source.member(NAME)?, NAME, NAME)?;
     let mut ambiguous = Vec::new();
     let value = document::read(&bytes, &document::DOCKER_MANIFEST, NAME, &mut ambiguous)
-        .map_err(|e| document_error(NAME, &format!("cannot be parsed as JSON: {e}")))?;
-    let entries: Vec<Entry> = serde_json::from_value(value)
-        .map_err(|e| document_error(NAME, &format!("is no list of images as docker writes it: {e}")))?;
+        .map_err(|e| document_error(NAME, &format!("is not valid JSON: {e}")))?;
+    let entries: Vec<Entry> =
+        serde_json::from_value(value).map_err(|e| document_error(NAME, &format!("is not a list of images: {e}")))?;
     if entries.len() > limits::IMAGES {
         return Err(ImageError::Limit(format!("{NAME} lists more than {} images, the limit (images)", limits::IMAGES)));
     }
@@ -63,7 +63,7 @@ fn image(
     ambiguous: &[AmbiguousField],
     listing: &mut Listing,
 ) -> Result<(), ImageError> {
-    let place = format!("{NAME}, image {index}");
+    let location = format!("{NAME}, image {index}");
     let config_name = member_name(&entry.config);
     let what = format!("config {:?}", shown(&entry.config));
     let config_bytes = bytes(source.member(&config_name)?, "config", &entry.config)?;
@@ -73,8 +73,8 @@ fn image(
     if let Some(known) = listing.images.iter_mut().find(|c| c.image.config_digest == config_digest) {
         known.image.names.extend(entry.names);
         known.image.config.ambiguous.extend_from_slice(ambiguous);
-        if source.shapes.contains(&Shape::Oci) {
-            same_layers(source, known, &layer_names)?;
+        if source.layouts.contains(&Layout::Oci) {
+            check_same_layers(source, known, &layer_names)?;
         }
         return Ok(());
     }
@@ -82,12 +82,8 @@ fn image(
     config.ambiguous.extend_from_slice(ambiguous);
     if layer_names.len() != config.diff_ids.len() {
         return Err(document_error(
-            &place,
-            &format!(
-                "names {} layers, but its config has {} diff_ids: the number of layers does not fit",
-                layer_names.len(),
-                config.diff_ids.len()
-            ),
+            &location,
+            &format!("lists {} layers, but its config has {} diff_ids", layer_names.len(), config.diff_ids.len()),
         ));
     }
     let mut blobs = Vec::new();
@@ -98,7 +94,7 @@ fn image(
                 .ok_or_else(|| LayerFault::Missing(format!("{:?} is missing from the archive", shown(name)))),
         );
     }
-    let paired = history::pair(&config);
+    let paired = history::pair_with_layers(&config);
     let layers = config
         .diff_ids
         .iter()
@@ -118,11 +114,11 @@ fn image(
         base_layers: None,
         redactor: paired.redactor,
     };
-    listing.images.push(Candidate { image, blobs, faults: Vec::new(), platform_claimed: None });
+    listing.images.push(Candidate { image, blobs, faults: Vec::new(), index_platform: None });
     Ok(())
 }
 
-/// A name as the archive's index has it. A name that leaves the archive finds nothing in it.
+/// A name as the archive indexes it; empty for a name outside the archive, which matches no member.
 fn member_name(name: &str) -> String {
     match path::clean(name.as_bytes()) {
         (_, true) => String::new(),
@@ -131,21 +127,22 @@ fn member_name(name: &str) -> String {
     }
 }
 
-/// Docker and podman name a config by its digest; one that does not hash to its name has been exchanged.
+/// Checks the digest in a config's file name, as docker and podman write it, against the content.
 fn check_name(name: &str, found: &Digest) -> Result<(), ImageError> {
     let base = name.rsplit('/').next().unwrap_or(name);
     let hex = base.strip_suffix(".json").unwrap_or(base);
     let hex = hex.strip_prefix("sha256:").unwrap_or(hex);
     match Digest::parse(&format!("sha256:{hex}")) {
-        Ok(named) if named != *found => {
-            Err(ImageError::Digest { what: format!("config {:?}", shown(name)), named, found: found.clone() })
+        Ok(expected) if expected != *found => {
+            Err(ImageError::Digest { what: format!("config {:?}", shown(name)), expected, found: found.clone() })
         }
         _ => Ok(()),
     }
 }
 
-/// Docker's graph drivers load by `manifest.json`, its containerd store by `index.json`: they must mean the same layers.
-fn same_layers(source: &Source, known: &mut Candidate, names: &[String]) -> Result<(), ImageError> {
+/// Checks that both manifests list the same layers: Docker's graph drivers read `manifest.json`, its containerd store
+/// reads `index.json`.
+fn check_same_layers(source: &Source, known: &mut Candidate, names: &[String]) -> Result<(), ImageError> {
     let mut same = names.len() == known.blobs.len();
     for ((name, layer), blob) in names.iter().zip(&known.image.layers).zip(&known.blobs) {
         let digest = layer.digest.as_ref().map_or("", Digest::as_str);
@@ -161,7 +158,7 @@ fn same_layers(source: &Source, known: &mut Candidate, names: &[String]) -> Resu
         };
     }
     if !same {
-        let how = "manifest.json and index.json name different layers for it: readers differ on which count";
+        let how = "manifest.json and index.json list different layers for it: tools differ on which ones they use";
         known.faults.push(ImageFault::Contradiction(how.to_string()));
     }
     Ok(())

@@ -1,8 +1,8 @@
-//! JSON documents as Docker reads them.
+//! JSON documents, decoded as Docker does.
 //!
-//! Docker, containerd and podman decode with Go's `encoding/json`: a field's name may stand in any case, and of a name
-//! that occurs twice the last counts. [`read`] brings a document into the form that a strict reader reads the same way,
-//! and lists each field whose meaning depended on that. In: the very bytes that were hashed.
+//! Docker, containerd and podman use Go's `encoding/json`: field names match in any case, and the last of duplicate
+//! fields wins. [`read`] normalizes a document so that a strict reader gets the same result, and lists each field whose
+//! meaning depends on these rules. In: the bytes that were hashed.
 
 use crate::limits;
 use crate::model::config::Ambiguity;
@@ -19,42 +19,43 @@ use serde_json::Value;
 use std::collections::HashSet;
 use std::fmt;
 
-/// What a document's fields are called.
-pub enum Form {
-    /// A text, a number, a truth value: taken as it stands.
-    Plain,
-    /// An object with known fields; others are left out, as Go leaves them out.
-    Fields(&'static [(&'static str, Form)]),
-    /// An object whose keys are data; a null value reads as the empty value of its type.
-    Keys(Empty),
+/// The expected structure of a document.
+pub enum Schema {
+    /// A string, number or boolean, left unchanged.
+    Scalar,
+    /// An object with known fields. Unknown fields are dropped, as Go does.
+    Object(&'static [(&'static str, Schema)]),
+    /// An object whose keys are data. A null value reads as the empty value of its type.
+    Map(EmptyValue),
     /// A list.
-    List(&'static Form),
-    /// A list of texts; a null among them reads as the empty text.
-    Texts,
+    List(&'static Schema),
+    /// A list of strings. A null item reads as the empty string.
+    Strings,
 }
 
-/// What a null in a map reads as.
+/// The value that a null in a map reads as.
 #[derive(Clone, Copy)]
-pub enum Empty {
+pub enum EmptyValue {
     /// `""`
-    Text,
+    String,
     /// `{}`
     Object,
 }
 
-/// Ambiguous fields that are listed; more tell nothing new.
+/// How many ambiguous fields are listed.
 const AMBIGUOUS_LISTED: usize = 100;
 
-/// Reads a document. `name` is for the list of ambiguous fields.
+/// Parses and normalizes a document. `name` identifies it in the list of ambiguous fields. The error is a message
+/// fragment.
 pub fn read(
     bytes: &[u8],
-    form: &Form,
+    schema: &Schema,
     name: &'static str,
     ambiguous: &mut Vec<AmbiguousField>,
 ) -> Result<Value, String> {
     let json: Json = serde_json::from_slice(bytes).map_err(|error| shown(&error.to_string()))?;
     let mut notes = Notes { document: name, ambiguous };
-    let value = canonical(None, json, form, "", &mut notes)?;
+    let value = normalize(None, json, schema, "", &mut notes)?;
     Ok(value.unwrap_or(Value::Null))
 }
 
@@ -71,49 +72,49 @@ impl Notes<'_> {
     }
 }
 
-/// Any JSON value, with the duplicates of an object in their order.
+/// A JSON value that keeps duplicate fields and their order.
 enum Json {
     Null,
     Bool(bool),
     Number(Number),
-    Text(String),
+    String(String),
     List(Vec<Json>),
     Object(Vec<(String, Json)>),
 }
 
-/// Decodes a value into what an earlier one of the same name left, as Go does. `None`: nothing, or taken back by a null.
-fn canonical(
+/// Decodes a value over the one that an earlier field of the same name left, as Go does. `None` if nothing is left.
+fn normalize(
     before: Option<Value>,
     json: Json,
-    form: &Form,
+    schema: &Schema,
     pointer: &str,
     notes: &mut Notes<'_>,
 ) -> Result<Option<Value>, String> {
-    Ok(Some(match (json, form) {
-        // Go leaves texts and numbers alone where it reads a null, and clears everything else.
-        (Json::Null, Form::Plain) => return Ok(before),
+    Ok(Some(match (json, schema) {
+        // In Go, a null leaves strings and numbers unchanged and clears everything else.
+        (Json::Null, Schema::Scalar) => return Ok(before),
         (Json::Null, _) => return Ok(None),
-        (Json::Object(pairs), Form::Fields(fields)) => object(before, pairs, fields, pointer, notes)?,
-        (Json::Object(pairs), Form::Keys(empty)) => keys(before, pairs, *empty, pointer, notes),
-        (Json::List(_), Form::List(_)) if before.is_some() => {
-            // Go reuses the elements of the first list, whatever of them the second does not name.
-            return Err(format!("{pointer} occurs twice: what the second means hangs on the first, and on the reader"));
+        (Json::Object(pairs), Schema::Object(fields)) => object(before, pairs, fields, pointer, notes)?,
+        (Json::Object(pairs), Schema::Map(empty)) => keys(before, pairs, *empty, pointer, notes),
+        (Json::List(_), Schema::List(_)) if before.is_some() => {
+            // Go keeps the fields of the first list's elements that the second list doesn't set.
+            return Err(format!("{pointer} occurs twice: tools differ on how they merge the lists"));
         }
-        (Json::List(items), Form::List(item)) => {
+        (Json::List(items), Schema::List(item)) => {
             let mut list = Vec::new();
             for (i, json) in items.into_iter().enumerate() {
-                list.push(canonical(None, json, item, &format!("{pointer}/{i}"), notes)?.unwrap_or(Value::Null));
+                list.push(normalize(None, json, item, &format!("{pointer}/{i}"), notes)?.unwrap_or(Value::Null));
             }
             Value::Array(list)
         }
-        (Json::List(items), Form::Texts) => {
+        (Json::List(items), Schema::Strings) => {
             let text = |json| match json {
                 Json::Null => Value::String(String::new()),
                 json => plain(json),
             };
             Value::Array(items.into_iter().map(text).collect())
         }
-        // A wrong type stays as it is: whoever decodes the document says what was expected.
+        // A value of the wrong type is left unchanged: decoding the document reports it.
         (json, _) => plain(json),
     }))
 }
@@ -121,7 +122,7 @@ fn canonical(
 fn object(
     before: Option<Value>,
     pairs: Vec<(String, Json)>,
-    fields: &[(&'static str, Form)],
+    fields: &[(&'static str, Schema)],
     pointer: &str,
     notes: &mut Notes<'_>,
 ) -> Result<Value, String> {
@@ -132,20 +133,20 @@ fn object(
     let mut seen: Vec<&str> = Vec::new();
     for (key, json) in pairs {
         let exact = fields.iter().find(|(name, _)| *name == key);
-        let Some((name, form)) = exact.or_else(|| fields.iter().find(|(name, _)| folds_to(&key, name))) else {
+        let Some((name, schema)) = exact.or_else(|| fields.iter().find(|(name, _)| folds_to(&key, name))) else {
             continue;
         };
         let here = format!("{pointer}/{}", escape(&key));
         if exact.is_none() {
             notes.note(here.clone(), Ambiguity::Case);
         }
-        match seen.contains(name) {
-            true => notes.note(here.clone(), Ambiguity::Duplicate),
-            // Each name once: a document may repeat one a million times.
-            false => seen.push(name),
+        if seen.contains(name) {
+            notes.note(here.clone(), Ambiguity::Duplicate);
+        } else {
+            seen.push(name);
         }
         let before = out.remove(*name);
-        if let Some(value) = canonical(before, json, form, &here, notes)? {
+        if let Some(value) = normalize(before, json, schema, &here, notes)? {
             out.insert((*name).to_string(), value);
         }
     }
@@ -155,7 +156,7 @@ fn object(
 fn keys(
     before: Option<Value>,
     pairs: Vec<(String, Json)>,
-    empty: Empty,
+    empty: EmptyValue,
     pointer: &str,
     notes: &mut Notes<'_>,
 ) -> Value {
@@ -166,8 +167,8 @@ fn keys(
     let mut seen: HashSet<String> = HashSet::new();
     for (key, json) in pairs {
         let value = match (json, empty) {
-            (Json::Null, Empty::Text) => Value::String(String::new()),
-            (Json::Null, Empty::Object) => Value::Object(Map::new()),
+            (Json::Null, EmptyValue::String) => Value::String(String::new()),
+            (Json::Null, EmptyValue::Object) => Value::Object(Map::new()),
             (json, _) => plain(json),
         };
         if !seen.insert(key.clone()) {
@@ -183,13 +184,13 @@ fn plain(json: Json) -> Value {
         Json::Null => Value::Null,
         Json::Bool(value) => Value::Bool(value),
         Json::Number(value) => Value::Number(value),
-        Json::Text(value) => Value::String(value),
+        Json::String(value) => Value::String(value),
         Json::List(items) => Value::Array(items.into_iter().map(plain).collect()),
         Json::Object(pairs) => Value::Object(pairs.into_iter().map(|(key, json)| (key, plain(json))).collect()),
     }
 }
 
-/// Go's case folding for field names: ASCII letters in either case, and the two other letters that fold to ASCII.
+/// Whether Go matches a key to a field name: ASCII letters in any case, and the two other letters that fold to ASCII.
 fn folds_to(key: &str, name: &str) -> bool {
     let fold = |c: char| match c {
         'ſ' => 's',
@@ -199,7 +200,7 @@ fn folds_to(key: &str, name: &str) -> bool {
     key.len() <= name.len() * 3 && key.chars().map(fold).eq(name.chars().map(fold))
 }
 
-/// A key in a JSON pointer (RFC 6901).
+/// Escapes a key for a JSON pointer (RFC 6901).
 fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
@@ -240,11 +241,11 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Json, E> {
-        Ok(Json::Text(value.to_string()))
+        Ok(Json::String(value.to_string()))
     }
 
     fn visit_string<E>(self, value: String) -> Result<Json, E> {
-        Ok(Json::Text(value))
+        Ok(Json::String(value))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Json, A::Error> {
@@ -264,88 +265,91 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 }
 
-/// The bytes of a document, or why they are too many.
+/// The message for a document of `len` bytes, over [`limits::DOCUMENT_BYTES`].
 pub fn too_large(len: u64) -> String {
     format!("has {len} bytes, over the limit of {} (document bytes)", limits::DOCUMENT_BYTES)
 }
 
-const DESCRIPTOR: Form = Form::Fields(&[
-    ("mediaType", Form::Plain),
-    ("digest", Form::Plain),
-    ("size", Form::Plain),
-    ("urls", Form::Texts),
-    ("annotations", Form::Keys(Empty::Text)),
-    ("artifactType", Form::Plain),
+const DESCRIPTOR: Schema = Schema::Object(&[
+    ("mediaType", Schema::Scalar),
+    ("digest", Schema::Scalar),
+    ("size", Schema::Scalar),
+    ("urls", Schema::Strings),
+    ("annotations", Schema::Map(EmptyValue::String)),
+    ("artifactType", Schema::Scalar),
     (
         "platform",
-        Form::Fields(&[
-            ("architecture", Form::Plain),
-            ("os", Form::Plain),
-            ("variant", Form::Plain),
-            ("os.version", Form::Plain),
+        Schema::Object(&[
+            ("architecture", Schema::Scalar),
+            ("os", Schema::Scalar),
+            ("variant", Schema::Scalar),
+            ("os.version", Schema::Scalar),
         ]),
     ),
 ]);
 
-/// `index.json`, an index, a manifest (image-spec, image-index.md and manifest.md), and Docker's two.
-pub const MANIFEST: Form = Form::Fields(&[
-    ("schemaVersion", Form::Plain),
-    ("mediaType", Form::Plain),
-    ("artifactType", Form::Plain),
+/// `index.json`, an index or a manifest (image-spec, image-index.md and manifest.md), or Docker's manifest or list.
+pub const MANIFEST: Schema = Schema::Object(&[
+    ("schemaVersion", Schema::Scalar),
+    ("mediaType", Schema::Scalar),
+    ("artifactType", Schema::Scalar),
     ("config", DESCRIPTOR),
-    ("layers", Form::List(&DESCRIPTOR)),
-    ("manifests", Form::List(&DESCRIPTOR)),
+    ("layers", Schema::List(&DESCRIPTOR)),
+    ("manifests", Schema::List(&DESCRIPTOR)),
     ("subject", DESCRIPTOR),
-    ("annotations", Form::Keys(Empty::Text)),
+    ("annotations", Schema::Map(EmptyValue::String)),
 ]);
 
 /// `manifest.json` of a docker archive.
-pub const DOCKER_MANIFEST: Form =
-    Form::List(&Form::Fields(&[("Config", Form::Plain), ("RepoTags", Form::Texts), ("Layers", Form::Texts)]));
+pub const DOCKER_MANIFEST: Schema = Schema::List(&Schema::Object(&[
+    ("Config", Schema::Scalar),
+    ("RepoTags", Schema::Strings),
+    ("Layers", Schema::Strings),
+]));
 
 /// An image's config (image-spec, config.md, and Docker's own fields).
-pub const CONFIG: Form = Form::Fields(&[
-    ("created", Form::Plain),
-    ("author", Form::Plain),
-    ("architecture", Form::Plain),
-    ("os", Form::Plain),
-    ("os.version", Form::Plain),
-    ("variant", Form::Plain),
+pub const CONFIG: Schema = Schema::Object(&[
+    ("created", Schema::Scalar),
+    ("author", Schema::Scalar),
+    ("architecture", Schema::Scalar),
+    ("os", Schema::Scalar),
+    ("os.version", Schema::Scalar),
+    ("variant", Schema::Scalar),
     (
         "config",
-        Form::Fields(&[
-            ("User", Form::Plain),
-            ("ExposedPorts", Form::Keys(Empty::Object)),
-            ("Env", Form::Texts),
-            ("Entrypoint", Form::Texts),
-            ("Cmd", Form::Texts),
-            ("Volumes", Form::Keys(Empty::Object)),
-            ("WorkingDir", Form::Plain),
-            ("Labels", Form::Keys(Empty::Text)),
-            ("StopSignal", Form::Plain),
+        Schema::Object(&[
+            ("User", Schema::Scalar),
+            ("ExposedPorts", Schema::Map(EmptyValue::Object)),
+            ("Env", Schema::Strings),
+            ("Entrypoint", Schema::Strings),
+            ("Cmd", Schema::Strings),
+            ("Volumes", Schema::Map(EmptyValue::Object)),
+            ("WorkingDir", Schema::Scalar),
+            ("Labels", Schema::Map(EmptyValue::String)),
+            ("StopSignal", Schema::Scalar),
             (
                 "Healthcheck",
-                Form::Fields(&[
-                    ("Test", Form::Texts),
-                    ("Interval", Form::Plain),
-                    ("Timeout", Form::Plain),
-                    ("StartPeriod", Form::Plain),
-                    ("Retries", Form::Plain),
+                Schema::Object(&[
+                    ("Test", Schema::Strings),
+                    ("Interval", Schema::Scalar),
+                    ("Timeout", Schema::Scalar),
+                    ("StartPeriod", Schema::Scalar),
+                    ("Retries", Schema::Scalar),
                 ]),
             ),
-            ("OnBuild", Form::Texts),
-            ("Shell", Form::Texts),
+            ("OnBuild", Schema::Strings),
+            ("Shell", Schema::Strings),
         ]),
     ),
-    ("rootfs", Form::Fields(&[("type", Form::Plain), ("diff_ids", Form::Texts)])),
+    ("rootfs", Schema::Object(&[("type", Schema::Scalar), ("diff_ids", Schema::Strings)])),
     (
         "history",
-        Form::List(&Form::Fields(&[
-            ("created", Form::Plain),
-            ("created_by", Form::Plain),
-            ("author", Form::Plain),
-            ("comment", Form::Plain),
-            ("empty_layer", Form::Plain),
+        Schema::List(&Schema::Object(&[
+            ("created", Schema::Scalar),
+            ("created_by", Schema::Scalar),
+            ("author", Schema::Scalar),
+            ("comment", Schema::Scalar),
+            ("empty_layer", Schema::Scalar),
         ])),
     ),
 ]);
@@ -361,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_read_as_go_reads_them() {
+    fn decodes_fields_as_go_does() {
         let (value, ambiguous) = read_config(r#"{"config":{"User":"1","USER":"root"}}"#);
         assert_eq!(value["config"]["User"], "root");
         let whys: Vec<_> = ambiguous.iter().map(|a| (a.pointer.as_str(), a.why)).collect();
@@ -382,7 +386,7 @@ mod tests {
         let config = serde_json::json!({
             "Healthcheck": {"Test": ["CMD", "a"], "Retries": 1}, "ExposedPorts": {"22/tcp": {}, "80/tcp": {}}, "Cmd": ["a", ""],
         });
-        assert_eq!(value["config"], config, "Go decodes into what is there");
+        assert_eq!(value["config"], config, "Go decodes into the existing value");
 
         let (value, _) = read_config(r#"{"config":{"Labels":{"a":null},"ExposedPorts":{"80/tcp":null}}}"#);
         assert_eq!(value["config"]["Labels"]["a"], "");
@@ -390,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn depth_is_bounded() {
+    fn rejects_deep_nesting() {
         let mut ambiguous = Vec::new();
         assert!(read("[".repeat(200_000).as_bytes(), &CONFIG, "config", &mut ambiguous).is_err());
     }

@@ -1,83 +1,83 @@
-//! Why an image's documents cannot be read.
+//! Why an image's documents can't be read.
 
 use crate::model::digest::Digest;
 use crate::model::text::shown;
 use crate::source::error::SourceError;
 use std::io;
 
-/// Why an image's documents cannot be read, or which image was not found.
+/// Why an image's documents can't be read, or which image was not found.
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
-    /// A member could not be opened.
+    /// The input or a member of it could not be opened.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// A document or blob that another names is not in the input.
+    /// A document or blob that another one refers to is not in the input.
     #[error("{what} {name} is missing")]
     Missing {
         /// `config`, `manifest blob`, …
         what: String,
-        /// Its name or digest, harmless to show.
+        /// Its name or digest, escaped for display.
         name: String,
     },
-    /// A document cannot be read as JSON, or says something impossible.
+    /// A document is not valid JSON, or its content is invalid.
     #[error("{document}: {what}")]
     Document {
-        /// Which, harmless to show.
+        /// The document, escaped for display.
         document: String,
-        /// Why.
+        /// What is wrong.
         what: String,
     },
-    /// The bytes are not the ones that the digest names.
-    #[error("{what}: digest mismatch: named {named}, but its bytes hash to {found}")]
+    /// The content doesn't match the digest.
+    #[error("{what}: digest mismatch: expected {expected}, found {found}")]
     Digest {
-        /// Which blob.
+        /// The blob.
         what: String,
-        /// What the descriptor says.
-        named: Digest,
-        /// What was computed.
+        /// The digest in the descriptor or file name.
+        expected: Digest,
+        /// The digest of the content.
         found: Digest,
     },
-    /// A file of another length than its descriptor says.
-    #[error("{what}: size mismatch: the descriptor says {named} bytes, the blob has {found}")]
+    /// The content doesn't match the descriptor's size.
+    #[error("{what}: size mismatch: expected {expected} bytes (descriptor), found {found}")]
     Size {
-        /// Which blob.
+        /// The blob.
         what: String,
-        /// What the descriptor says.
-        named: u64,
-        /// What there is.
+        /// The size in the descriptor, in bytes.
+        expected: u64,
+        /// The size of the blob, in bytes.
         found: u64,
     },
-    /// Past a bound on indexes or images.
+    /// Over a limit on indexes or images.
     #[error("{0}")]
     Limit(String),
-    /// The manifests name no image at all.
-    #[error("no image in it: index.json or manifest.json lists none (empty)")]
+    /// The manifests list no image.
+    #[error("no image found: index.json or manifest.json lists none")]
     NoImages,
     /// Only attestations or artifacts.
-    #[error("no image in it: every manifest is an artifact or attestation, whose config is no image config")]
+    #[error("no image found: every manifest is an artifact or attestation, without an image config")]
     OnlyArtifacts,
-    /// The pick matches nothing.
-    #[error("no image {:?} in it", shown(wanted))]
+    /// No image has the selected name or digest.
+    #[error("no image {:?} in the input", shown(wanted))]
     NoSuchImage {
-        /// What was asked for.
+        /// The selected name or digest.
         wanted: String,
-        /// What there is.
+        /// The names in the input.
         known: Vec<String>,
     },
-    /// The platform matches nothing.
-    #[error("no image for platform {wanted} in it")]
+    /// No image has the selected platform.
+    #[error("no image for platform {wanted} in the input")]
     NoSuchPlatform {
-        /// What was asked for.
+        /// The selected platform.
         wanted: String,
-        /// What there is.
+        /// The platforms in the input.
         known: Vec<String>,
     },
-    /// An index names it, but its manifest is not there.
-    #[error("platform {platform}: its manifest blob {digest} is missing from the input")]
-    AbsentPlatform {
-        /// As the index says.
+    /// An index lists the platform, but its manifest is not in the input.
+    #[error("platform {platform}: manifest blob {digest} is missing from the input")]
+    MissingPlatform {
+        /// As the index gives it.
         platform: String,
-        /// Of its manifest.
+        /// The digest of its manifest.
         digest: Digest,
     },
 }
@@ -88,24 +88,26 @@ impl ImageError {
         matches!(self, ImageError::Source(SourceError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound)
     }
 
-    /// What to do about it.
+    /// How to fix it.
     pub fn hint(&self) -> Option<String> {
         let list = |known: &[String]| {
             let mut known: Vec<String> = known.iter().map(|name| shown(name)).collect();
             known.sort();
             known.dedup();
             match known.len() {
-                0 => "the input gives its images no names: leave the name out".to_string(),
-                1..=20 => format!("it holds {}", known.join(", ")),
-                n => format!("it holds {} and {} more", known[..20].join(", "), n - 20),
+                0 => "the images in the input have no names: omit the name".to_string(),
+                1..=20 => format!("the input has {}", known.join(", ")),
+                n => format!("the input has {} and {} more", known[..20].join(", "), n - 20),
             }
         };
         match self {
             ImageError::Source(error) => error.hint().map(str::to_string),
             ImageError::NoSuchImage { known, .. } | ImageError::NoSuchPlatform { known, .. } => Some(list(known)),
-            ImageError::AbsentPlatform { .. } => Some("copy it with all platforms (`skopeo copy --all`)".to_string()),
+            ImageError::MissingPlatform { .. } => {
+                Some("copy the image with all platforms (`skopeo copy --all`)".to_string())
+            }
             ImageError::Digest { .. } | ImageError::Size { .. } | ImageError::Missing { .. } => {
-                Some("the input is damaged or was copied in part: fetch or save it again".to_string())
+                Some("the input is damaged or incomplete: save or fetch it again".to_string())
             }
             _ => None,
         }

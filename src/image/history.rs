@@ -6,41 +6,44 @@ use crate::model::image::Instruction;
 use crate::model::secret::Redactor;
 use std::sync::Arc;
 
-/// The instructions of an image, and for each layer which of them made it.
+/// The instructions of an image, and the instruction that created each layer.
 pub struct Paired {
-    /// One for each history entry, secrets redacted.
+    /// One per history entry, with secrets redacted.
     pub instructions: Vec<Instruction>,
-    /// For each layer an index into `instructions`; all `None` where the counts do not fit.
+    /// For each layer, an index into `instructions`; all `None` if the counts don't match.
     pub layers: Vec<Option<usize>>,
-    /// Why they could not be paired.
+    /// Why the entries could not be paired with layers.
     pub mismatch: Option<String>,
-    /// Knows the image's secrets.
+    /// Redacts the image's secrets.
     pub redactor: Arc<Redactor>,
 }
 
-/// Pairs an image's history with its layers. Where the counts do not fit, nothing is invented.
-pub fn pair(config: &ImageConfig) -> Paired {
+const NO_HISTORY: &str = "the config has no history: which step created each layer is unknown";
+
+/// Pairs an image's history with its layers. Pairs nothing if the counts don't match.
+pub fn pair_with_layers(config: &ImageConfig) -> Paired {
     let redactor = Arc::new(instructions::redactor(config));
     let count = config.diff_ids.len();
     let Some(history) = &config.history else {
-        let mismatch = (count > 0).then(|| "the config has no history: what made each layer is not known".to_string());
+        let mismatch = (count > 0).then(|| NO_HISTORY.to_string());
         return Paired { instructions: Vec::new(), layers: vec![None; count], mismatch, redactor };
     };
     let mut instructions: Vec<Instruction> =
         history.iter().map(|entry| instructions::instruction(entry, &redactor)).collect();
-    let made: Vec<usize> = (0..history.len()).filter(|&i| !history[i].empty_layer).collect();
-    if made.len() != count {
-        let mismatch = match history.is_empty() {
-            true => "the config has no history: what made each layer is not known".to_string(),
-            false => format!(
-                "history names {} that made layers, but there are {count}: what made each layer is not known",
-                crate::model::text::count(made.len() as u64, "step")
-            ),
+    let created: Vec<usize> = (0..history.len()).filter(|&i| !history[i].empty_layer).collect();
+    if created.len() != count {
+        let mismatch = if history.is_empty() {
+            NO_HISTORY.to_string()
+        } else {
+            let steps = crate::model::text::count(created.len() as u64, "step");
+            format!(
+                "the history has {steps} that created layers, expected {count}: which step created each layer is unknown"
+            )
         };
         return Paired { instructions, layers: vec![None; count], mismatch: Some(mismatch), redactor };
     }
-    for (layer, &entry) in made.iter().enumerate() {
+    for (layer, &entry) in created.iter().enumerate() {
         instructions[entry].layer = Some(layer);
     }
-    Paired { instructions, layers: made.into_iter().map(Some).collect(), mismatch: None, redactor }
+    Paired { instructions, layers: created.into_iter().map(Some).collect(), mismatch: None, redactor }
 }

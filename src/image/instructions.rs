@@ -1,8 +1,8 @@
-//! History entries read back as the instructions that an author wrote.
+//! Reconstructs Dockerfile instructions from history entries.
 //!
-//! Builders write history for people, each in its own way: BuildKit `RUN /bin/sh -c x # buildkit`, the classic builder
-//! and buildah `/bin/sh -c #(nop) CMD ["x"]` and `|1 ARG=v /bin/sh -c x`, kaniko the line of the Dockerfile. What a
-//! builder left out (the stage of a `COPY --from`, the name of a copied file) is not made up. Sources: moby
+//! Each builder formats history differently: BuildKit writes `RUN /bin/sh -c x # buildkit`, the classic builder and
+//! buildah write `/bin/sh -c #(nop) CMD ["x"]` and `|1 ARG=v /bin/sh -c x`, kaniko writes the line of the Dockerfile.
+//! What a builder omits (the stage of a `COPY --from`, the name of a copied file) is not guessed. Sources: moby
 //! `builder/dockerfile/dispatchers.go`, BuildKit `frontend/dockerfile/dockerfile2llb/convert.go`. Not here: pairing
 //! instructions with layers.
 
@@ -32,19 +32,18 @@ const KEYWORDS: &[&str] = &[
     "WORKDIR",
 ];
 
-/// The instruction behind a history entry, without its secrets; its layer is for the caller to find.
+/// The instruction of a history entry, with secrets redacted. The caller sets its layer.
 pub fn instruction(entry: &History, redactor: &Redactor) -> Instruction {
-    let written = written(entry.created_by.trim());
-    let (keyword, text) = match written {
+    let (keyword, text) = match keyword_and_arguments(entry.created_by.trim()) {
         Some((keyword, rest)) => (keyword.to_string(), format!("{keyword} {rest}").trim_end().to_string()),
-        // A tool that says nothing here (umoci, nix) may say something in its comment.
+        // Tools that leave `created_by` empty (umoci, nix) may set the comment.
         None if entry.created_by.trim().is_empty() => (String::new(), entry.comment.trim().to_string()),
         None => (String::new(), entry.created_by.trim().to_string()),
     };
     Instruction { keyword, text: redactor.redact(&text), raw: redactor.redact(&entry.created_by), layer: None }
 }
 
-/// What must never be shown of one image: secrets in its variables, labels and build arguments.
+/// A redactor for the secrets in an image's variables, labels and build arguments.
 pub fn redactor(config: &ImageConfig) -> Redactor {
     let env = config.run.env.iter().map(|pair| pair.split_once('=').unwrap_or(("", pair)));
     let labels = config.run.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
@@ -54,9 +53,9 @@ pub fn redactor(config: &ImageConfig) -> Redactor {
     Redactor::new(env.chain(labels).chain(arguments))
 }
 
-/// Build arguments with the values that history holds: of `|2 A=x B=y /bin/sh -c …` and of `ARG A=x`.
+/// The build arguments of a history entry, from `|2 A=x B=y /bin/sh -c …` or `ARG A=x`.
 pub fn build_args(created_by: &str) -> Vec<(String, String)> {
-    let text = without_mark(created_by.trim());
+    let text = without_buildkit_mark(created_by.trim());
     if let Some((_, rest)) = no_operation(text)
         && let Some(argument) = rest.strip_prefix("ARG ")
     {
@@ -74,30 +73,30 @@ fn assignment(text: &str) -> Option<(String, String)> {
     Some((name.to_string(), value.to_string()))
 }
 
-/// Keyword and the rest of the instruction; `None` where the entry is none that is known.
-fn written(created_by: &str) -> Option<(&'static str, String)> {
-    let text = without_mark(created_by);
+/// The keyword and the rest of the instruction, or `None` if the entry has no known form.
+fn keyword_and_arguments(created_by: &str) -> Option<(&'static str, String)> {
+    let text = without_buildkit_mark(created_by);
     if let Some((_, rest)) = no_operation(text) {
         let (keyword, rest) = keyword(rest)?;
-        return Some((keyword, plain(keyword, rest)));
+        return Some((keyword, as_written(keyword, rest)));
     }
-    // Windows' `cmd /S /C` is no CMD.
+    // Windows' `cmd /S /C` is not a CMD instruction.
     if let Some(command) = shell_command(text) {
         return Some(("RUN", command.to_string()));
     }
     match keyword(text) {
         Some(("RUN", rest)) => Some(("RUN", command(rest).unwrap_or(rest).to_string())),
-        Some((keyword, rest)) => Some((keyword, plain(keyword, rest))),
+        Some((keyword, rest)) => Some((keyword, as_written(keyword, rest))),
         None => command(text).map(|command| ("RUN", command.to_string())),
     }
 }
 
-/// Without BuildKit's mark at the end.
-fn without_mark(text: &str) -> &str {
+/// The text without a trailing `# buildkit`.
+fn without_buildkit_mark(text: &str) -> &str {
     text.strip_suffix("# buildkit").map_or(text, str::trim_end)
 }
 
-/// The shell and the instruction of `/bin/sh -c #(nop) INSTRUCTION`: the classic builder's way to say that nothing ran.
+/// The shell and the instruction of `/bin/sh -c #(nop) INSTRUCTION`, which the classic builder writes if nothing ran.
 fn no_operation(text: &str) -> Option<(&str, &str)> {
     let (shell, rest) = text.split_once("#(nop)")?;
     let is_shell = shell.len() <= 4096 && !shell.contains(['"', '\'', ';']) && !shell.starts_with("RUN ");
@@ -112,7 +111,7 @@ fn keyword(text: &str) -> Option<(&'static str, &str)> {
     Some((keyword, rest.trim()))
 }
 
-/// What a shell was given in `[|N ARG=… ][/bin/sh -c ]command`; `None` where there is neither.
+/// The command in `[|N ARG=… ][/bin/sh -c ]command`, or `None` if both prefixes are missing.
 fn command(text: &str) -> Option<&str> {
     match arguments(text) {
         Some((_, rest)) => Some(shell_command(rest).unwrap_or(rest)),
@@ -120,10 +119,10 @@ fn command(text: &str) -> Option<&str> {
     }
 }
 
-/// Options and names between a shell and its `-c`; a shell with more is not looked for.
+/// How many words after a shell's name are searched for its `-c`.
 const SHELL_WORDS_MAX: usize = 8;
 
-/// The command behind `/bin/sh -c`, `/bin/bash -o pipefail -c`, `cmd /S /C`.
+/// The command after `/bin/sh -c`, `/bin/bash -o pipefail -c` or `cmd /S /C`.
 fn shell_command(text: &str) -> Option<&str> {
     let mut words = words(text);
     let (_, program) = words.next()?;
@@ -136,14 +135,15 @@ fn shell_command(text: &str) -> Option<&str> {
     }
     let mut takes_name = false;
     for (at, word) in words.take(SHELL_WORDS_MAX) {
-        let is_last = match windows {
-            true => matches!(word.to_ascii_lowercase().as_str(), "/c" | "-c" | "-command"),
-            false => word.starts_with('-') && !word.starts_with("--") && word.ends_with('c'),
+        let is_last = if windows {
+            matches!(word.to_ascii_lowercase().as_str(), "/c" | "-c" | "-command")
+        } else {
+            word.starts_with('-') && !word.starts_with("--") && word.ends_with('c')
         };
         if is_last {
             return Some(text[at + word.len()..].trim());
         }
-        // `-o pipefail`, `-eo pipefail`; busybox names the applet.
+        // `-o` takes a name (`-eo pipefail`); busybox takes the name of an applet.
         let is_option = word.starts_with(['-', '+', '/']) || takes_name || name == "busybox";
         if !is_option {
             return None;
@@ -153,12 +153,12 @@ fn shell_command(text: &str) -> Option<&str> {
     None
 }
 
-/// The words of a text with their places.
+/// The words of a text with their offsets.
 fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.split(char::is_whitespace)
         .scan(0, |at, word| {
             let start = *at;
-            // Every white space that separates is one character; its length is found where it stands.
+            // Skip the one whitespace character that ended the word.
             *at = start + word.len();
             *at += text[*at..].chars().next().map_or(0, char::len_utf8);
             Some((start, word))
@@ -166,8 +166,8 @@ fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
         .filter(|(_, word)| !word.is_empty())
 }
 
-/// `|N A=x B=y …`: the arguments, and what follows. Values stand without quotes; a blank in one is told from the next
-/// argument by the count and by the shell that must follow.
+/// Parses `|N A=x B=y …` into the arguments and the rest. Values are unquoted and may contain spaces; the count and the
+/// shell that follows delimit them.
 fn arguments(text: &str) -> Option<(Vec<(String, String)>, &str)> {
     let rest = text.strip_prefix('|')?;
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
@@ -200,9 +200,9 @@ fn arguments(text: &str) -> Option<(Vec<(String, String)>, &str)> {
     Some((arguments, rest[end..].trim()))
 }
 
-/// The rest of an instruction whose value a builder printed with Go's `%v` or `%q`.
-fn plain(keyword: &str, rest: &str) -> String {
-    let reworded = match keyword {
+/// Converts an instruction's arguments from Go's `%v` or `%q` to Dockerfile syntax.
+fn as_written(keyword: &str, rest: &str) -> String {
+    let converted = match keyword {
         "CMD" | "ENTRYPOINT" => quoted_list(rest).filter(|(_, tail)| tail.is_empty()).map(|(list, _)| json_list(&list)),
         "SHELL" => match quoted_list(rest) {
             Some((list, "")) => Some(json_list(&list)),
@@ -214,10 +214,10 @@ fn plain(keyword: &str, rest: &str) -> String {
         },
         "EXPOSE" => ports(rest),
         "HEALTHCHECK" => health_check(rest),
-        "ADD" | "COPY" => copied(rest),
+        "ADD" | "COPY" => copy_arguments(rest),
         _ => None,
     };
-    reworded.unwrap_or_else(|| rest.to_string())
+    converted.unwrap_or_else(|| rest.to_string())
 }
 
 fn json_list(list: &[String]) -> String {
@@ -225,28 +225,28 @@ fn json_list(list: &[String]) -> String {
     format!("[{}]", quoted.join(", "))
 }
 
-/// `[/bin/ash -eo pipefail -c]`: Go's `%v` of a list.
+/// Parses a list as Go's `%v` prints it: `[/bin/ash -eo pipefail -c]`.
 fn bare_list(text: &str) -> Option<Vec<String>> {
     let inner = text.strip_prefix('[')?.strip_suffix(']')?;
     (!inner.contains('"')).then(|| inner.split_whitespace().map(str::to_string).collect())
 }
 
-/// `map[8000/tcp:{} 53/udp:{}]`, as BuildKit prints a set of ports.
+/// Converts BuildKit's set of ports: `map[8000/tcp:{} 53/udp:{}]`.
 fn ports(text: &str) -> Option<String> {
     let inner = text.strip_prefix("map[")?.strip_suffix(']')?;
     let ports: Vec<&str> = inner.split_whitespace().map(|port| port.strip_suffix(":{}").unwrap_or(port)).collect();
     Some(ports.join(" "))
 }
 
-/// `file:HASH in /app`: the classic builder keeps a hash of what was copied, not its name.
-fn copied(text: &str) -> Option<String> {
+/// Converts `file:HASH in /app`: the classic builder records a hash of the copied files, not their names.
+fn copy_arguments(text: &str) -> Option<String> {
     let (source, target) = text.split_once(" in ")?;
     let is_hash = ["file:", "dir:", "multi:"].iter().any(|kind| source.starts_with(kind));
     (is_hash && !source.contains(' ')).then(|| format!("{source} {target}"))
 }
 
-/// `&{["CMD-SHELL" "curl …"] "30s" "3s" "5s" "0s" '\x03'}`: Go's `%q` of a HealthConfig; before StartInterval came (moby
-/// 25) with three durations.
+/// Converts a HealthConfig as Go's `%q` prints it: `&{["CMD-SHELL" "curl …"] "30s" "3s" "5s" "0s" '\x03'}`. Before moby
+/// 25 added StartInterval, it had three durations.
 fn health_check(text: &str) -> Option<String> {
     let inner = text.strip_prefix("&{")?.strip_suffix('}')?;
     let (test, mut rest) = quoted_list(inner)?;
@@ -277,7 +277,7 @@ fn health_check(text: &str) -> Option<String> {
     Some(out)
 }
 
-/// `["a" "b"]`, also with commas, and what follows.
+/// Parses `["a" "b"]`, with or without commas, and returns the rest.
 fn quoted_list(text: &str) -> Option<(Vec<String>, &str)> {
     let mut rest = text.strip_prefix('[')?;
     let mut list = Vec::new();
@@ -292,7 +292,7 @@ fn quoted_list(text: &str) -> Option<(Vec<String>, &str)> {
     }
 }
 
-/// A text in double quotes as Go's `%q` or JSON writes it, and what follows.
+/// Parses a string in double quotes as Go's `%q` or JSON writes it, and returns the rest.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let inner = text.strip_prefix('"')?;
     let mut out = String::new();
@@ -316,7 +316,7 @@ fn quoted(text: &str) -> Option<(String, &str)> {
     None
 }
 
-/// A number that Go's `%q` printed as a character: `'\x03'` is 3, `'\n'` is 10.
+/// Parses a number that Go's `%q` printed as a character: `'\x03'` is 3, `'\n'` is 10.
 fn rune(text: &str) -> Option<u32> {
     let inner = text.strip_prefix('\'')?.strip_suffix('\'')?;
     let mut chars = inner.chars();
@@ -331,7 +331,7 @@ fn rune(text: &str) -> Option<u32> {
     }
 }
 
-/// Hex digits behind an escape letter.
+/// The number of hex digits after an escape letter.
 fn escape_length(escape: char) -> Option<usize> {
     match escape {
         'x' => Some(2),
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn history_reads_as_the_author_wrote() {
+    fn reconstructs_instructions() {
         for (created_by, expected) in [
             // BuildKit
             ("RUN /bin/sh -c npm ci --omit=dev # buildkit", "RUN npm ci --omit=dev"),
@@ -414,7 +414,7 @@ mod tests {
             ("|1 A=b /bin/sh -c make -c x", "RUN make -c x"),
             ("|2 A=b c d B= /bin/sh -c make", "RUN make"),
             ("cmd /S /C dir", "RUN dir"),
-            // kaniko, and those who write what they like
+            // kaniko, and free-form entries
             ("RUN apt-get update", "RUN apt-get update"),
             ("CMD [\"a\",\"b\"]", "CMD [\"a\", \"b\"]"),
             ("bazel build ...", "bazel build ..."),
@@ -433,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn keywords_are_told_and_comments_stand_in() {
+    fn finds_keywords_and_falls_back_to_comments() {
         let entry = |created_by: &str, comment: &str| {
             let entry = History { created_by: created_by.into(), comment: comment.into(), empty_layer: false };
             instruction(&entry, &Redactor::default())
@@ -444,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn build_arguments_are_read_with_blanks_in_their_values() {
+    fn parses_build_arguments_with_spaces_in_values() {
         let read = |text: &str| build_args(text);
         let pair = |name: &str, value: &str| (name.to_string(), value.to_string());
         assert_eq!(read("|2 A=b c d TOKEN=x=y /bin/sh -c make Z=1"), [pair("A", "b c d"), pair("TOKEN", "x=y")]);
@@ -457,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn a_build_argument_is_struck_from_every_line() {
+    fn redacts_build_arguments_in_every_entry() {
         let token = "ghp_yMSi3sec1NKL4vTT6YSXeMZgpRH59kMZtgWa";
         let lines = [
             format!("ARG T={token}"),
@@ -481,7 +481,7 @@ mod tests {
     }
 
     #[test]
-    fn long_lines_cost_their_length() {
+    fn parses_long_entries_in_linear_time() {
         for part in ["|1 ", "|9 A=b ", "/bin/sh ", "#(nop) ", "[\"", "CMD [\"a\" ", "|1 A=b /bin/sh -o -o -o "] {
             let text = part.repeat(200_000 / part.len());
             let started = std::time::Instant::now();

@@ -1,6 +1,6 @@
-//! Which images an input holds, as their manifests and configs say. No layer is read here.
+//! Lists the images of an input from their manifests and configs. Reads no layer.
 //!
-//! In: a [`Source`]. Out: a [`Listing`]. Manifests and configs are parsed from the very bytes that were hashed.
+//! In: a [`Source`]. Out: a [`Listing`]. Manifests and configs are parsed from the bytes that were hashed.
 
 pub mod config;
 pub mod docker;
@@ -16,71 +16,71 @@ use crate::model::digest::Digest;
 use crate::model::fault::ImageFault;
 use crate::model::fault::LayerFault;
 use crate::model::image::Image;
-use crate::source::Shape;
+use crate::source::Layout;
 use crate::source::Source;
-use crate::source::reference::Pick;
+use crate::source::reference::Selector;
 use crate::stream::blob::Blob;
 use std::collections::HashSet;
 
-/// An image with the blobs of its layers.
+/// An image and the blobs of its layers.
 pub struct Candidate {
-    /// What its documents say.
+    /// Its manifest and config.
     pub image: Image,
-    /// One for each layer: where its stored bytes are, or why they are not to be had.
+    /// The stored bytes of each layer, or why they are unavailable.
     pub blobs: Vec<Result<Blob, LayerFault>>,
-    /// What is wrong although the documents could be read.
+    /// Why the image can't be judged although its documents could be read.
     pub faults: Vec<ImageFault>,
-    /// The platform that the index claims for it, where it names one.
-    pub platform_claimed: Option<String>,
+    /// The platform that the index gives it, if any.
+    pub index_platform: Option<String>,
 }
 
-/// A manifest beside the images that is no image.
+/// A manifest that is not an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Beside {
+pub struct NonImage {
     /// `attestation` or `artifact`.
     pub kind: &'static str,
-    /// Its digest, as written.
+    /// Its digest as written in the index.
     pub digest: String,
-    /// Its type.
+    /// Its media type or artifact type.
     pub media_type: String,
-    /// The manifest it speaks of.
+    /// The digest of the manifest that it describes.
     pub subject: Option<String>,
 }
 
-/// An image that an index names and the input does not hold.
+/// An image that an index lists but whose manifest is not in the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Absent {
-    /// `linux/arm64/v8`, or empty where the index does not say.
+pub struct MissingImage {
+    /// For example `linux/arm64/v8`; empty if the index gives none.
     pub platform: String,
-    /// Its manifest's digest.
+    /// The digest of its manifest.
     pub digest: Digest,
-    /// Names that the index gives it.
+    /// The names that the index gives it.
     pub names: Vec<String>,
 }
 
-/// Everything that an input holds.
+/// The contents of an input.
 #[derive(Default)]
 pub struct Listing {
-    /// In the order of the manifests.
+    /// The images, in the order of the manifests.
     pub images: Vec<Candidate>,
     /// Attestations and artifacts.
-    pub beside: Vec<Beside>,
-    /// Named by an index, not there.
-    pub absent: Vec<Absent>,
-    /// Images that cannot be read.
+    pub non_images: Vec<NonImage>,
+    /// Images whose manifests are missing from the input.
+    pub missing: Vec<MissingImage>,
+    /// Why other images can't be read.
     pub broken: Vec<ImageError>,
-    /// Manifests and indexes that have been read.
+    /// Digests of the manifests and indexes read so far.
     visited: HashSet<Digest>,
 }
 
-/// Lists the images of an input. The error is one that concerns the input as a whole.
+/// Lists the images of an input. An error concerns the input as a whole.
 pub fn list(source: &Source) -> Result<Listing, ImageError> {
     let mut listing = Listing::default();
-    for shape in &source.shapes {
-        match shape {
-            Shape::Oci => oci::layout(source, &mut listing)?,
-            Shape::Dir => oci::dir(source, &mut listing)?,
-            Shape::Docker => docker::archive(source, &mut listing)?,
+    for layout in &source.layouts {
+        match layout {
+            Layout::Oci => oci::layout(source, &mut listing)?,
+            Layout::Dir => oci::dir(source, &mut listing)?,
+            Layout::Docker => docker::archive(source, &mut listing)?,
         }
     }
     for candidate in &mut listing.images {
@@ -88,7 +88,7 @@ pub fn list(source: &Source) -> Result<Listing, ImageError> {
         *names = names.iter().map(|name| names::familiar(name).to_string()).collect();
         names.sort();
         names.dedup();
-        // Docker writes a layout's image under its whole name and under its tag alone.
+        // Docker records an image in a layout under its full name and again under its tag alone.
         let tags: Vec<String> = names
             .iter()
             .filter(|name| name.contains([':', '/']))
@@ -100,26 +100,26 @@ pub fn list(source: &Source) -> Result<Listing, ImageError> {
     Ok(listing)
 }
 
-/// Leaves those images that were asked for: by name, tag or digest, and by platform.
-pub fn choose(listing: &mut Listing, pick: Option<&Pick>, platform: Option<&str>) -> Result<(), ImageError> {
+/// Keeps only the images that match a name, tag or digest, and a platform.
+pub fn select(listing: &mut Listing, selector: Option<&Selector>, platform: Option<&str>) -> Result<(), ImageError> {
     if listing.images.is_empty() && listing.broken.is_empty() {
-        return Err(nothing(listing));
+        return Err(no_images(listing));
     }
-    if let Some(pick) = pick {
+    if let Some(selector) = selector {
         let known = known_names(listing);
-        listing.images.retain(|candidate| picked(&candidate.image, pick));
-        listing.absent.retain(|absent| match pick {
-            Pick::Name(wanted) => absent.names.iter().any(|name| names::matches(name, wanted)),
-            Pick::Digest(digest) => absent.digest == *digest,
+        listing.images.retain(|candidate| is_selected(&candidate.image, selector));
+        listing.missing.retain(|missing| match selector {
+            Selector::Name(wanted) => missing.names.iter().any(|name| names::matches(name, wanted)),
+            Selector::Digest(digest) => missing.digest == *digest,
         });
         if listing.images.is_empty() {
-            // What is broken may be what was asked for.
+            // A broken image may be the selected one.
             if let Some(broken) = listing.broken.pop() {
                 return Err(broken);
             }
-            let wanted = match pick {
-                Pick::Name(name) => name.clone(),
-                Pick::Digest(digest) => digest.to_string(),
+            let wanted = match selector {
+                Selector::Name(name) => name.clone(),
+                Selector::Digest(digest) => digest.to_string(),
             };
             return Err(ImageError::NoSuchImage { wanted, known });
         }
@@ -127,20 +127,20 @@ pub fn choose(listing: &mut Listing, pick: Option<&Pick>, platform: Option<&str>
     }
     if let Some(wanted) = platform {
         let known: Vec<String> = listing.images.iter().map(|c| c.image.platform.clone()).collect();
-        // A config often leaves out the variant that the index names.
-        let claims =
-            |c: &Candidate| c.platform_claimed.as_deref().is_some_and(|claimed| platform_matches(claimed, wanted));
-        listing.images.retain(|c| platform_matches(&c.image.platform, wanted) || claims(c));
+        // A config often omits the variant that the index gives.
+        let in_index =
+            |c: &Candidate| c.index_platform.as_deref().is_some_and(|platform| platform_matches(platform, wanted));
+        listing.images.retain(|c| platform_matches(&c.image.platform, wanted) || in_index(c));
         if listing.images.is_empty() {
-            if let Some(absent) = listing.absent.iter().find(|absent| platform_matches(&absent.platform, wanted)) {
-                return Err(ImageError::AbsentPlatform {
-                    platform: absent.platform.clone(),
-                    digest: absent.digest.clone(),
+            if let Some(missing) = listing.missing.iter().find(|missing| platform_matches(&missing.platform, wanted)) {
+                return Err(ImageError::MissingPlatform {
+                    platform: missing.platform.clone(),
+                    digest: missing.digest.clone(),
                 });
             }
             return Err(ImageError::NoSuchPlatform { wanted: wanted.to_string(), known });
         }
-        listing.absent.clear();
+        listing.missing.clear();
     }
     Ok(())
 }
@@ -153,15 +153,15 @@ pub fn is_platform(text: &str) -> bool {
     (2..=3).contains(&text.split('/').count()) && text.split('/').all(is_word)
 }
 
-/// `linux/arm64` matches `linux/arm64/v8`.
+/// Whether a platform matches: `linux/arm64/v8` matches `linux/arm64`.
 fn platform_matches(platform: &str, wanted: &str) -> bool {
     platform.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-fn picked(image: &Image, pick: &Pick) -> bool {
-    match pick {
-        Pick::Name(wanted) => image.names.iter().any(|name| names::matches(name, wanted)),
-        Pick::Digest(digest) => image.manifest_digest.as_ref() == Some(digest) || image.config_digest == *digest,
+fn is_selected(image: &Image, selector: &Selector) -> bool {
+    match selector {
+        Selector::Name(wanted) => image.names.iter().any(|name| names::matches(name, wanted)),
+        Selector::Digest(digest) => image.manifest_digest.as_ref() == Some(digest) || image.config_digest == *digest,
     }
 }
 
@@ -169,9 +169,11 @@ fn known_names(listing: &Listing) -> Vec<String> {
     listing.images.iter().flat_map(|candidate| candidate.image.names.iter().cloned()).collect()
 }
 
-fn nothing(listing: &Listing) -> ImageError {
-    match (listing.absent.first(), listing.beside.first()) {
-        (Some(absent), _) => ImageError::Missing { what: "manifest blob".to_string(), name: absent.digest.to_string() },
+fn no_images(listing: &Listing) -> ImageError {
+    match (listing.missing.first(), listing.non_images.first()) {
+        (Some(missing), _) => {
+            ImageError::Missing { what: "manifest blob".to_string(), name: missing.digest.to_string() }
+        }
         (None, Some(_)) => ImageError::OnlyArtifacts,
         (None, None) => ImageError::NoImages,
     }

@@ -1,9 +1,9 @@
-//! Names of images, as Docker shows them (distribution/reference, "familiar names").
+//! Image names as Docker shows them (distribution/reference, "familiar names").
 
-// Written in two pieces so that the program names no host.
+// Split so that the source contains no host name.
 const DEFAULT: &str = concat!("docker", ".io/");
 
-/// Without the default registry and its `library/`.
+/// The name without the default registry and its `library/`.
 pub fn familiar(name: &str) -> &str {
     let name = name.strip_prefix("index.").filter(|rest| rest.starts_with(DEFAULT)).unwrap_or(name);
     match name.strip_prefix(DEFAULT) {
@@ -12,8 +12,8 @@ pub fn familiar(name: &str) -> &str {
     }
 }
 
-/// The tag of a name: what stands behind the last colon of its last part; a name without slash and colon is a tag
-/// itself, as OCI layouts write them. `None` for a name with a digest, and for one without a tag.
+/// The tag of a name: the text after the last colon of its last component. A name without a slash and colon is a tag,
+/// as in OCI layouts. `None` for a name with a digest or without a tag.
 pub fn tag(name: &str) -> Option<&str> {
     let last = name.rsplit('/').next().unwrap_or(name);
     if last.contains('@') {
@@ -26,7 +26,7 @@ pub fn tag(name: &str) -> Option<&str> {
     }
 }
 
-/// Whether a name is the one asked for: the whole name, as Docker shows it, or its tag alone.
+/// Whether `wanted` refers to a name: as the full name, as Docker shows it, or as its tag alone.
 pub fn matches(name: &str, wanted: &str) -> bool {
     name == wanted || familiar(name) == familiar(wanted) || tag(name) == Some(wanted)
 }
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_shown_as_docker_shows_them() {
+    fn shortens_and_matches_names_as_docker_does() {
         let long = format!("{DEFAULT}library/tiny:1.0");
         assert_eq!(familiar(&long), "tiny:1.0");
         assert_eq!(familiar("registry.example/library/tiny:1"), "registry.example/library/tiny:1");

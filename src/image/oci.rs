@@ -1,10 +1,10 @@
-//! OCI layouts and skopeo's `dir:`: from the index down to images (image-spec, image-layout.md, image-index.md,
+//! OCI layouts and skopeo's `dir:`, from the index to the images (image-spec, image-layout.md, image-index.md,
 //! manifest.md).
 
-use crate::image::Absent;
-use crate::image::Beside;
 use crate::image::Candidate;
 use crate::image::Listing;
+use crate::image::MissingImage;
+use crate::image::NonImage;
 use crate::image::config;
 use crate::image::document;
 use crate::image::error::ImageError;
@@ -28,27 +28,27 @@ const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+j
 const DOCKER_SCHEMA_1: &str = "application/vnd.docker.distribution.manifest.v1+json";
 const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 
-/// Lists the images of an OCI layout, directory or archive.
+/// Lists the images of an OCI layout, in a directory or an archive.
 pub fn layout(source: &Source, listing: &mut Listing) -> Result<(), ImageError> {
     let bytes = bytes(source.member("index.json")?, "index.json", "index.json")?;
     let mut ambiguous = Vec::new();
     let index = parse(&bytes, "index.json", "index", &mut ambiguous)?;
     if !index.is_object() {
-        return Err(document_error("index.json", "is not an object (an image index was expected)"));
+        return Err(document_error("index.json", "is not an object (expected an image index)"));
     }
     let walk = Walk { source, depth: 0, names: Vec::new(), ambiguous };
     index_entries(&walk, &index, "index.json", listing)
 }
 
-/// Lists the image, or the images, of a directory as skopeo's `dir:` transport writes it.
+/// Lists the images of a directory written by skopeo's `dir:` transport.
 pub fn dir(source: &Source, listing: &mut Listing) -> Result<(), ImageError> {
     let bytes = bytes(source.member("manifest.json")?, "manifest.json", "manifest.json")?;
     let walk = Walk { source, depth: 0, names: Vec::new(), ambiguous: Vec::new() };
     let digest = hash::digest(crate::model::digest::Algorithm::Sha256, &bytes);
-    document_of(&walk, &bytes, digest, "", None, &Claim::default(), listing)
+    manifest_or_index(&walk, &bytes, digest, "", None, &Claim::default(), listing)
 }
 
-/// Where the walk is.
+/// The position in the tree of indexes.
 struct Walk<'a> {
     source: &'a Source,
     depth: usize,
@@ -65,7 +65,7 @@ fn index_entries(walk: &Walk<'_>, index: &Value, name: &str, listing: &mut Listi
     for (i, entry) in entries.iter().enumerate() {
         if let Err(error) = index_entry(walk, entry, &format!("{name}, manifests[{i}]"), listing) {
             match error {
-                // A bound holds for the input as a whole.
+                // A limit applies to the input as a whole.
                 ImageError::Limit(_) => return Err(error),
                 error => listing.broken.push(error),
             }
@@ -74,26 +74,26 @@ fn index_entries(walk: &Walk<'_>, index: &Value, name: &str, listing: &mut Listi
     Ok(())
 }
 
-fn index_entry(walk: &Walk<'_>, entry: &Value, place: &str, listing: &mut Listing) -> Result<(), ImageError> {
+fn index_entry(walk: &Walk<'_>, entry: &Value, location: &str, listing: &mut Listing) -> Result<(), ImageError> {
     let text = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or("");
     let media_type = text("mediaType");
     let annotation = |key: &str| entry.get("annotations").and_then(|a| a.get(key)).and_then(Value::as_str);
     let platform = platform_of(entry);
-    // What an entry claims to be decides only where its manifest cannot be read: a runtime picks by platform.
+    // Runtimes pick an entry by platform, so its annotations count only if its manifest confirms them or is missing.
     let claim = Claim {
-        aside: annotation("vnd.docker.reference.type").is_some() || platform == "unknown/unknown",
+        is_attestation: annotation("vnd.docker.reference.type").is_some() || platform == "unknown/unknown",
         subject: annotation("vnd.docker.reference.digest").map(str::to_string),
     };
     if media_type == DOCKER_SCHEMA_1 || media_type == "application/vnd.docker.distribution.manifest.v1+prettyjws" {
-        return Err(document_error(place, "is a Docker schema 1 manifest, which is unsupported"));
+        return Err(document_error(location, "is a Docker schema 1 manifest, which is unsupported"));
     }
     if !is_index(media_type) && !is_manifest(media_type) && !media_type.is_empty() {
-        // Unknown types are no error (image-spec, image-index.md), unless an image hides behind one.
-        if hides_an_image(walk.source, entry, place) {
+        // Unknown types are not an error (image-spec, image-index.md), unless the entry is an image.
+        if is_image_manifest(walk.source, entry, location) {
             let what = format!("has the unsupported media type {:?}, but is an image manifest", shown(media_type));
-            return Err(document_error(place, &what));
+            return Err(document_error(location, &what));
         }
-        listing.beside.push(artifact(text("digest"), media_type));
+        listing.non_images.push(artifact(text("digest"), media_type));
         return Ok(());
     }
     if walk.depth >= limits::INDEX_DEPTH {
@@ -102,7 +102,7 @@ fn index_entry(walk: &Walk<'_>, entry: &Value, place: &str, listing: &mut Listin
             limits::INDEX_DEPTH
         )));
     }
-    let descriptor = descriptor(entry, place)?;
+    let descriptor = descriptor(entry, location)?;
     let mut names = walk.names.clone();
     names.extend(
         ["org.opencontainers.image.ref.name", "io.containerd.image.name"]
@@ -111,7 +111,7 @@ fn index_entry(walk: &Walk<'_>, entry: &Value, place: &str, listing: &mut Listin
             .filter(|name| !name.is_empty())
             .map(str::to_string),
     );
-    // Each document is read once, however often indexes name it: else a few small ones could name each other without end.
+    // Each document is read once: otherwise a few small indexes could refer to each other endlessly.
     if !listing.visited.insert(descriptor.digest.clone()) {
         if let Some(known) =
             listing.images.iter_mut().find(|c| c.image.manifest_digest.as_ref() == Some(&descriptor.digest))
@@ -121,9 +121,10 @@ fn index_entry(walk: &Walk<'_>, entry: &Value, place: &str, listing: &mut Listin
         return Ok(());
     }
     let Some(blob) = walk.source.blob(&descriptor.digest)? else {
-        match claim.aside {
-            true => listing.beside.push(claim.attestation(&descriptor.digest, media_type)),
-            false => listing.absent.push(Absent { platform, digest: descriptor.digest, names }),
+        if claim.is_attestation {
+            listing.non_images.push(claim.attestation(&descriptor.digest, media_type));
+        } else {
+            listing.missing.push(MissingImage { platform, digest: descriptor.digest, names });
         }
         return Ok(());
     };
@@ -131,21 +132,21 @@ fn index_entry(walk: &Walk<'_>, entry: &Value, place: &str, listing: &mut Listin
     let bytes = verified(&blob, &descriptor, &what)?;
     let walk = Walk { source: walk.source, depth: walk.depth + 1, names, ambiguous: walk.ambiguous.clone() };
     let platform = Some(platform).filter(|platform| !platform.is_empty());
-    document_of(&walk, &bytes, descriptor.digest, media_type, platform, &claim, listing)
+    manifest_or_index(&walk, &bytes, descriptor.digest, media_type, platform, &claim, listing)
 }
 
-/// What an index says of an entry beside its type.
+/// What an index entry declares besides its media type.
 #[derive(Default)]
 struct Claim {
-    /// That it is no image, but speaks of one.
-    aside: bool,
-    /// Of which manifest it speaks.
+    /// Whether it is an attestation about an image.
+    is_attestation: bool,
+    /// The digest of the manifest that it describes.
     subject: Option<String>,
 }
 
 impl Claim {
-    fn attestation(&self, digest: &Digest, media_type: &str) -> Beside {
-        Beside {
+    fn attestation(&self, digest: &Digest, media_type: &str) -> NonImage {
+        NonImage {
             kind: "attestation",
             digest: digest.to_string(),
             media_type: media_type.to_string(),
@@ -154,9 +155,9 @@ impl Claim {
     }
 }
 
-/// Whether an entry of an unknown type is a manifest with an image's config.
-fn hides_an_image(source: &Source, entry: &Value, place: &str) -> bool {
-    let Ok(descriptor) = descriptor(entry, place) else { return false };
+/// Whether an entry of an unknown type is a manifest with an image config.
+fn is_image_manifest(source: &Source, entry: &Value, location: &str) -> bool {
+    let Ok(descriptor) = descriptor(entry, location) else { return false };
     let Ok(Some(blob)) = source.blob(&descriptor.digest) else { return false };
     let Ok(Some(bytes)) = blob.document() else { return false };
     document::read(&bytes, &document::MANIFEST, "manifest", &mut Vec::new()).is_ok_and(|value| has_image_config(&value))
@@ -167,8 +168,8 @@ fn has_image_config(manifest: &Value) -> bool {
     media_type == DOCKER_CONFIG || matches!(MediaType::from(media_type), MediaType::ImageConfig)
 }
 
-/// Whether a manifest with an image's config holds no file system: it has layers, none of them of a layer's type. So
-/// BuildKit writes attestations and cosign signatures.
+/// Whether a manifest has layers, but none with a layer's media type. BuildKit writes attestations, and cosign writes
+/// signatures, as such manifests with an image config.
 fn has_only_other_layers(manifest: &Value) -> bool {
     let types = |layer: &Value| layer.get("mediaType").and_then(Value::as_str).unwrap_or("").to_string();
     let layers: Vec<String> =
@@ -176,7 +177,7 @@ fn has_only_other_layers(manifest: &Value) -> bool {
     !layers.is_empty() && !layers.iter().any(|media_type| is_layer(media_type) || media_type.contains("tar"))
 }
 
-/// cosign keeps signatures as layers beside an image's config (cosign, SIGNATURE_SPEC.md).
+/// Whether all layers are cosign signatures (cosign, SIGNATURE_SPEC.md).
 fn is_signature(manifest: &Value) -> bool {
     let layers = manifest.get("layers").and_then(Value::as_array).into_iter().flatten();
     let mut types = layers.map(|layer| layer.get("mediaType").and_then(Value::as_str).unwrap_or(""));
@@ -196,8 +197,8 @@ fn is_layer(media_type: &str) -> bool {
         )
 }
 
-/// A manifest or an index, told apart by its own media type, else by the descriptor's, else by what it holds.
-fn document_of(
+/// Reads a manifest or an index, distinguished by its own media type, the descriptor's or its fields.
+fn manifest_or_index(
     walk: &Walk<'_>,
     bytes: &[u8],
     digest: Digest,
@@ -216,21 +217,21 @@ fn document_of(
     }
     let config_type = value.pointer("/config/mediaType").and_then(Value::as_str).unwrap_or("");
     if value.get("config").is_none() {
-        return Err(document_error(&name, "has no config: it is no image manifest"));
+        return Err(document_error(&name, "has no config: it is not an image manifest"));
     }
     let artifact_type = value.get("artifactType").and_then(Value::as_str);
-    if has_image_config(&value) && has_only_other_layers(&value) && claim.aside {
-        listing.beside.push(claim.attestation(&digest, media_type));
+    if has_image_config(&value) && has_only_other_layers(&value) && claim.is_attestation {
+        listing.non_images.push(claim.attestation(&digest, media_type));
         return Ok(());
     }
     let signature = artifact_type.is_some() || value.get("subject").is_some() || is_signature(&value);
     if !has_image_config(&value) || has_only_other_layers(&value) && signature {
-        listing.beside.push(artifact(digest.as_str(), artifact_type.unwrap_or(config_type)));
+        listing.non_images.push(artifact(digest.as_str(), artifact_type.unwrap_or(config_type)));
         return Ok(());
     }
     if listing.images.len() >= limits::IMAGES {
         return Err(ImageError::Limit(format!(
-            "the input holds more than {} images, the limit (images)",
+            "the input has more than {} images, the limit (images)",
             limits::IMAGES
         )));
     }
@@ -257,7 +258,7 @@ fn candidate(
     for (i, layer) in layer_values.iter().enumerate() {
         layers.push(descriptor(layer, &format!("{name}, layer {i}"))?);
     }
-    // Everything that could fail has been checked with better words; this is the specification's own opinion.
+    // The checks above give better messages; this one checks the rest of the specification.
     if let Value::Object(fields) = &mut value {
         fields.entry("layers").or_insert_with(|| Value::Array(Vec::new()));
         fields.entry("schemaVersion").or_insert_with(|| Value::from(2));
@@ -277,14 +278,10 @@ fn candidate(
     if layers.len() != config.diff_ids.len() {
         return Err(document_error(
             &name,
-            &format!(
-                "names {} layers, but its config has {} diff_ids: the number of layers does not fit",
-                layers.len(),
-                config.diff_ids.len()
-            ),
+            &format!("lists {} layers, but its config has {} diff_ids", layers.len(), config.diff_ids.len()),
         ));
     }
-    let paired = history::pair(&config);
+    let paired = history::pair_with_layers(&config);
     let mut blobs = Vec::new();
     let mut described = Vec::new();
     for (i, layer) in layers.iter().enumerate() {
@@ -309,14 +306,14 @@ fn candidate(
         base_layers: None,
         redactor: paired.redactor,
     };
-    Ok(Candidate { image, blobs, faults: Vec::new(), platform_claimed: platform })
+    Ok(Candidate { image, blobs, faults: Vec::new(), index_platform: platform })
 }
 
-/// Where a layer's bytes are, or why they are not to be had. A size that lies is an error of the whole image.
-fn layer_blob(source: &Source, layer: &Descriptive) -> Result<Result<Blob, LayerFault>, ImageError> {
+/// The stored bytes of a layer, or why they are unavailable. A wrong size is an error for the whole image.
+fn layer_blob(source: &Source, layer: &Descriptor) -> Result<Result<Blob, LayerFault>, ImageError> {
     let media_type = layer.media_type.as_str();
     if media_type.contains("encrypted") {
-        let why = format!("is encrypted ({}): its content cannot be examined", shown(media_type));
+        let why = format!("is encrypted ({}): its content can't be read", shown(media_type));
         return Ok(Err(LayerFault::Missing(why)));
     }
     if !is_layer(media_type) {
@@ -324,15 +321,16 @@ fn layer_blob(source: &Source, layer: &Descriptive) -> Result<Result<Blob, Layer
         return Ok(Err(LayerFault::Missing(why)));
     }
     let Some(blob) = source.blob(&layer.digest)? else {
-        let why = match media_type.contains("nondistributable") || media_type.contains("foreign") {
-            true => "is a foreign layer (non-distributable) whose blob is missing from the input; nothing is fetched",
-            false => "is missing from the input: no blob of that digest",
+        let why = if media_type.contains("nondistributable") || media_type.contains("foreign") {
+            "is a foreign (non-distributable) layer whose blob is missing from the input; plimsoll doesn't fetch it"
+        } else {
+            "is missing from the input: no blob with that digest"
         };
         return Ok(Err(LayerFault::Missing(why.to_string())));
     };
     if blob.len() != layer.size {
         let what = format!("layer blob {}", layer.digest);
-        return Err(ImageError::Size { what, named: layer.size, found: blob.len() });
+        return Err(ImageError::Size { what, expected: layer.size, found: blob.len() });
     }
     Ok(Ok(blob))
 }
@@ -345,33 +343,33 @@ const DOCKER_LAYERS: [&str; 5] = [
     "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
 ];
 
-/// A descriptor whose digest can be verified.
-struct Descriptive {
+/// A descriptor with a supported digest.
+struct Descriptor {
     media_type: String,
     digest: Digest,
     size: u64,
 }
 
-fn descriptor(value: &Value, place: &str) -> Result<Descriptive, ImageError> {
+fn descriptor(value: &Value, location: &str) -> Result<Descriptor, ImageError> {
     let text = |key: &str| value.get(key).and_then(Value::as_str);
-    let digest = text("digest").ok_or_else(|| document_error(place, "has no digest"))?;
-    let digest = Digest::parse(digest).map_err(|e| document_error(place, &shown(&e.to_string())))?;
-    let size = value.get("size").ok_or_else(|| document_error(place, "has no size"))?;
+    let digest = text("digest").ok_or_else(|| document_error(location, "has no digest"))?;
+    let digest = Digest::parse(digest).map_err(|e| document_error(location, &shown(&e.to_string())))?;
+    let size = value.get("size").ok_or_else(|| document_error(location, "has no size"))?;
     let size = size.as_u64().filter(|&size| i64::try_from(size).is_ok()).ok_or_else(|| {
-        document_error(place, "its size is no number of bytes (negative, too large or not an integer)")
+        document_error(location, "its size is not a number of bytes (negative, too large or not an integer)")
     })?;
-    Ok(Descriptive { media_type: text("mediaType").unwrap_or("").to_string(), digest, size })
+    Ok(Descriptor { media_type: text("mediaType").unwrap_or("").to_string(), digest, size })
 }
 
-/// The bytes of a document, checked against its descriptor.
-fn verified(blob: &Blob, descriptor: &Descriptive, what: &str) -> Result<Vec<u8>, ImageError> {
+/// The bytes of a document, verified against its descriptor.
+fn verified(blob: &Blob, descriptor: &Descriptor, what: &str) -> Result<Vec<u8>, ImageError> {
     if blob.len() != descriptor.size {
-        return Err(ImageError::Size { what: what.to_string(), named: descriptor.size, found: blob.len() });
+        return Err(ImageError::Size { what: what.to_string(), expected: descriptor.size, found: blob.len() });
     }
     let bytes = bytes(Some(blob.clone()), what, what)?;
     let found = hash::digest(descriptor.digest.algorithm(), &bytes);
     if found != descriptor.digest {
-        return Err(ImageError::Digest { what: what.to_string(), named: descriptor.digest.clone(), found });
+        return Err(ImageError::Digest { what: what.to_string(), expected: descriptor.digest.clone(), found });
     }
     Ok(bytes)
 }
@@ -393,16 +391,16 @@ fn parse(
     ambiguous: &mut Vec<AmbiguousField>,
 ) -> Result<Value, ImageError> {
     document::read(bytes, &document::MANIFEST, kind, ambiguous)
-        .map_err(|e| document_error(name, &format!("cannot be parsed as JSON: {e}")))
+        .map_err(|e| document_error(name, &format!("is not valid JSON: {e}")))
 }
 
-/// An error in a document.
+/// An error in a document, with both texts escaped for display.
 pub fn document_error(document: &str, what: &str) -> ImageError {
     ImageError::Document { document: shown(document), what: shown(what) }
 }
 
-fn artifact(digest: &str, media_type: &str) -> Beside {
-    Beside { kind: "artifact", digest: digest.to_string(), media_type: media_type.to_string(), subject: None }
+fn artifact(digest: &str, media_type: &str) -> NonImage {
+    NonImage { kind: "artifact", digest: digest.to_string(), media_type: media_type.to_string(), subject: None }
 }
 
 fn is_index(media_type: &str) -> bool {
@@ -413,7 +411,7 @@ fn is_manifest(media_type: &str) -> bool {
     media_type == DOCKER_MANIFEST || matches!(MediaType::from(media_type), MediaType::ImageManifest)
 }
 
-/// `os/architecture[/variant]` of a descriptor; empty where it names no platform.
+/// The platform of a descriptor as `os/architecture[/variant]`; empty if it has none.
 fn platform_of(entry: &Value) -> String {
     let Some(platform) = entry.get("platform") else { return String::new() };
     let part = |key: &str| platform.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());

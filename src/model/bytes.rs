@@ -1,6 +1,6 @@
-//! Bytes that may be text or not.
+//! Byte strings.
 
-/// Whether these bytes hold a part, which is not empty.
+/// Whether `bytes` contains `part`, which must not be empty.
 pub fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }

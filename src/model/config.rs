@@ -1,4 +1,4 @@
-//! The image's config as Docker reads it (image-spec config.md, and the fields that only Docker has).
+//! An image's config as Docker reads it (image-spec, config.md, and Docker's own fields).
 
 use crate::model::digest::Digest;
 use std::collections::BTreeMap;
@@ -7,28 +7,28 @@ use std::time::Duration;
 /// The config document of one image.
 #[derive(Clone, Debug, Default)]
 pub struct ImageConfig {
-    /// `amd64`; empty where the document names none.
+    /// For example `amd64`; empty if missing.
     pub architecture: String,
-    /// `linux`; empty where the document names none.
+    /// For example `linux`; empty if missing.
     pub os: String,
-    /// `v8` of `arm64/v8`.
+    /// For example `v8` in `arm64/v8`.
     pub variant: Option<String>,
-    /// The text as it stands, whether it is a date or not.
+    /// The text as written, which need not be a valid date.
     pub created: Option<String>,
-    /// The deprecated author field.
+    /// The author.
     pub author: Option<String>,
-    /// How a container is run.
+    /// The defaults for containers.
     pub run: RunConfig,
-    /// Digests of the layers' tars, from the bottom up.
+    /// Digests of the layers' uncompressed tars, from the bottom up.
     pub diff_ids: Vec<Digest>,
-    /// How the layers came to be; `None` where the document has no history.
+    /// The history of the layers; `None` if missing.
     pub history: Option<Vec<History>>,
-    /// Fields whose meaning depends on the reader.
+    /// Fields whose meaning depends on the parser.
     pub ambiguous: Vec<AmbiguousField>,
 }
 
 impl ImageConfig {
-    /// `os/architecture[/variant]`; a part that is missing reads `unknown`.
+    /// The platform as `os/architecture[/variant]`, where a missing part is `unknown`.
     pub fn platform(&self) -> String {
         let part = |text: &str| if text.is_empty() { "unknown".to_string() } else { text.to_string() };
         let mut platform = format!("{}/{}", part(&self.os), part(&self.architecture));
@@ -40,16 +40,16 @@ impl ImageConfig {
     }
 }
 
-/// The `config` object: what a container gets by default.
+/// The `config` object: the defaults for containers.
 #[derive(Clone, Debug, Default)]
 pub struct RunConfig {
     /// `USER`, as written.
     pub user: String,
-    /// `EXPOSE`, keys as written (`8000/tcp`), sorted.
+    /// `EXPOSE`, as written (`8000/tcp`), sorted.
     pub exposed_ports: Vec<String>,
-    /// `ENV`, as `NAME=value` texts in order.
+    /// `ENV`, as `NAME=value` in order.
     pub env: Vec<String>,
-    /// `ENTRYPOINT`; `None` and empty mean the same to Docker.
+    /// `ENTRYPOINT`; Docker treats null and empty the same.
     pub entrypoint: Vec<String>,
     /// `CMD`.
     pub cmd: Vec<String>,
@@ -61,7 +61,7 @@ pub struct RunConfig {
     pub labels: BTreeMap<String, String>,
     /// `STOPSIGNAL`.
     pub stop_signal: Option<String>,
-    /// `HEALTHCHECK`; `None` where the field is absent or null.
+    /// `HEALTHCHECK`; `None` if missing or null.
     pub healthcheck: Option<Healthcheck>,
     /// `ONBUILD` triggers.
     pub on_build: Vec<String>,
@@ -70,7 +70,7 @@ pub struct RunConfig {
 }
 
 impl RunConfig {
-    /// The value that a process sees for a variable: of duplicates the last (runc, `libcontainer/init_linux.go`).
+    /// The value of a variable in a process. The last of duplicates wins (runc, `libcontainer/init_linux.go`).
     pub fn env_value(&self, name: &str) -> Option<&str> {
         self.env
             .iter()
@@ -79,52 +79,52 @@ impl RunConfig {
     }
 }
 
-/// Docker's `Healthcheck` (moby, `image/spec`): durations are nanoseconds in JSON, zero and absent mean "inherit", which
+/// Docker's `Healthcheck` (moby, `image/spec`). Durations are nanoseconds; zero or missing means to inherit, which
 /// without a parent means the default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Healthcheck {
-    /// `["NONE"]`, `["CMD", …]`, `["CMD-SHELL", command]`, or empty: inherit.
+    /// `["NONE"]`, `["CMD", …]` or `["CMD-SHELL", command]`; empty to inherit.
     pub test: Vec<String>,
-    /// Nanoseconds, as written; `None` where absent.
+    /// Time between probes in nanoseconds, as written; `None` if missing.
     pub interval: Option<i64>,
-    /// Nanoseconds.
+    /// Time until a probe counts as failed, in nanoseconds.
     pub timeout: Option<i64>,
-    /// Nanoseconds.
+    /// Initial time in which failures don't count, in nanoseconds.
     pub start_period: Option<i64>,
-    /// Failures in a row until "unhealthy".
+    /// Consecutive failures until the container is unhealthy.
     pub retries: Option<i64>,
 }
 
-/// Docker's defaults for a health check that leaves durations out (dockerd, `daemon/health.go`).
+/// Docker's defaults for health checks (dockerd, `daemon/health.go`).
 pub mod health_defaults {
     use std::time::Duration;
-    /// Between two probes.
+    /// Time between probes.
     pub const INTERVAL: Duration = Duration::from_secs(30);
-    /// Until a probe counts as failed.
+    /// Time until a probe counts as failed.
     pub const TIMEOUT: Duration = Duration::from_secs(30);
-    /// In which failures do not count.
+    /// Initial time in which failures don't count.
     pub const START_PERIOD: Duration = Duration::ZERO;
-    /// Failures in a row.
+    /// Consecutive failures until the container is unhealthy.
     pub const RETRIES: i64 = 3;
 }
 
 impl Healthcheck {
-    /// Time between probes, the default where unset.
+    /// Time between probes, or the default.
     pub fn interval(&self) -> Duration {
         duration(self.interval, health_defaults::INTERVAL)
     }
 
-    /// Time until a probe counts as failed, the default where unset.
+    /// Time until a probe counts as failed, or the default.
     pub fn timeout(&self) -> Duration {
         duration(self.timeout, health_defaults::TIMEOUT)
     }
 
-    /// Time in which failures do not count, the default where unset.
+    /// Initial time in which failures don't count, or the default.
     pub fn start_period(&self) -> Duration {
         duration(self.start_period, health_defaults::START_PERIOD)
     }
 
-    /// Failures in a row until "unhealthy", the default where unset.
+    /// Consecutive failures until the container is unhealthy, or the default.
     pub fn retries(&self) -> i64 {
         self.retries.filter(|&n| n > 0).unwrap_or(health_defaults::RETRIES)
     }
@@ -140,30 +140,30 @@ fn duration(nanoseconds: Option<i64>, default: Duration) -> Duration {
 /// One entry of the config's history.
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    /// What made it, as the builder wrote it; may hold secrets.
+    /// The step that created it, as the builder wrote it. May contain secrets.
     pub created_by: String,
-    /// The builder's remark.
+    /// The builder's comment.
     pub comment: String,
-    /// Made no layer.
+    /// Whether the step created no layer.
     pub empty_layer: bool,
 }
 
-/// A field that Go's `encoding/json` reads otherwise than a reader that follows the letter.
+/// A field that Go's `encoding/json` reads differently than a strict parser.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AmbiguousField {
-    /// Which document: `config`, `manifest`, `index`, `manifest.json`.
+    /// The document: `config`, `manifest`, `index` or `manifest.json`.
     pub document: &'static str,
     /// Its JSON pointer, such as `/config/user`.
     pub pointer: String,
-    /// Why.
+    /// Why it is ambiguous.
     pub why: Ambiguity,
 }
 
-/// Why a field's meaning depends on the reader.
+/// Why a field's meaning depends on the parser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ambiguity {
-    /// The name differs in case from the one the specification gives; Go takes it all the same.
+    /// The name differs in case from the specification; Go accepts it.
     Case,
-    /// The same name occurs more than once; Go takes the last.
+    /// The name occurs more than once; Go uses the last.
     Duplicate,
 }

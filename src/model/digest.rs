@@ -2,40 +2,38 @@
 
 use std::fmt;
 
-/// The algorithms that can be verified here. Others are refused where they are read.
+/// The supported algorithms. Digests with others are rejected when parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Algorithm {
     /// `sha256:`, which nearly every image uses.
     Sha256,
-    /// `sha512:`, registered by the image specification.
+    /// `sha512:`, which the image specification registers.
     Sha512,
 }
 
-/// A digest whose text form has been checked: a known algorithm and the right number of lower-case hex digits.
-///
-/// Only such a digest is ever joined to a path.
+/// A valid digest: a supported algorithm and the right number of lower-case hex digits. Safe to use in a path.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest {
     algorithm: Algorithm,
     text: Box<str>,
 }
 
-/// Why a text is no digest that can be used.
+/// Why a text is not a supported digest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DigestError {
-    /// No colon between algorithm and value.
+    /// There is no colon.
     #[error("digest {0:?} has no algorithm")]
     NoAlgorithm(String),
-    /// Known to nobody here.
-    #[error("digest {0:?}: unsupported algorithm (sha256 and sha512 can be verified)")]
+    /// The algorithm is unsupported.
+    #[error("digest {0:?}: unsupported algorithm (expected sha256 or sha512)")]
     UnknownAlgorithm(String),
-    /// Wrong length, upper-case or other characters.
-    #[error("digest {0:?} is invalid: it must hold lower-case hex digits, {1} of them")]
+    /// The length is wrong, or a character is not a lower-case hex digit.
+    #[error("digest {0:?} is invalid: expected {1} lower-case hex digits")]
     BadHex(String, usize),
 }
 
 impl Digest {
-    /// Reads `algorithm:hex`.
+    /// Parses `algorithm:hex`.
     pub fn parse(text: &str) -> Result<Digest, DigestError> {
         let shown = || text.chars().take(160).collect::<String>();
         let (name, hex) = text.split_once(':').ok_or_else(|| DigestError::NoAlgorithm(shown()))?;
@@ -50,7 +48,7 @@ impl Digest {
         Ok(Digest { algorithm, text: text.into() })
     }
 
-    /// A digest from the raw bytes a hash function gave.
+    /// A digest from the output of a hash function.
     pub fn from_bytes(algorithm: Algorithm, bytes: &[u8]) -> Digest {
         let name = match algorithm {
             Algorithm::Sha256 => "sha256:",
@@ -69,12 +67,12 @@ impl Digest {
         &self.text
     }
 
-    /// The part behind the colon.
+    /// The hex digits after the colon.
     pub fn hex(&self) -> &str {
         self.text.split_once(':').map_or("", |(_, hex)| hex)
     }
 
-    /// The first twelve hex digits, for people.
+    /// The first twelve hex digits, for display.
     pub fn short(&self) -> &str {
         self.hex().get(..12).unwrap_or("")
     }
@@ -92,7 +90,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// Lower-case hex digits of some bytes.
+/// Bytes as lower-case hex digits.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
@@ -106,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_exact_digests_are_taken() {
+    fn rejects_invalid_digests() {
         let good = format!("sha256:{}", "ab".repeat(32));
         assert_eq!(Digest::parse(&good).expect("valid").as_str(), good);
         for bad in ["", "ab", "md5:00", "sha256:", "sha256:../../etc/passwd", "sha256:AB"] {

@@ -108,7 +108,9 @@ impl fmt::Display for ImageFault {
         match self {
             ImageFault::Layer { fault, .. } => write!(f, "{fault}"),
             ImageFault::Contradiction(how) => f.write_str(how),
-            ImageFault::Windows => f.write_str("a Windows image: plimsoll can't read its layers and permissions"),
+            ImageFault::Windows => {
+                f.write_str("a Windows image: plimsoll doesn't support Windows layers and permissions")
+            }
             ImageFault::Limit(which) => f.write_str(which),
         }
     }

@@ -1,16 +1,16 @@
-//! What one layer gave: a pure function of its bytes, so that it can be computed in any order and kept by digest.
+//! The facts of one layer. They depend only on its bytes, so layers can be read in any order.
 //!
-//! Not here: what the layer means on top of others (`view`).
+//! Not here: merging layers (`view`).
 
 use crate::model::digest::Digest;
 use crate::model::path::{PathId, PathTable};
 use crate::model::program::Head;
 use std::collections::BTreeMap;
 
-/// How a layer's tar is stored, told by its first bytes.
+/// The compression of a layer's tar, as detected from its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
-    /// A plain tar.
+    /// Uncompressed.
     None,
     /// One or more gzip members (RFC 1952).
     Gzip,
@@ -19,7 +19,7 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// `plain`, `gzip`, `zstd`.
+    /// The name: `plain`, `gzip` or `zstd`.
     pub fn name(self) -> &'static str {
         match self {
             Compression::None => "plain",
@@ -29,7 +29,7 @@ impl Compression {
     }
 }
 
-/// What an entry is.
+/// The kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// A regular file.
@@ -38,7 +38,7 @@ pub enum Kind {
     Dir,
     /// A symbolic link.
     Symlink,
-    /// Another name for a file that came before or lies below.
+    /// Another name for a file that comes earlier in the tar or is in a lower layer.
     Hardlink,
     /// A character device.
     Char,
@@ -46,22 +46,22 @@ pub enum Kind {
     Block,
     /// A named pipe.
     Fifo,
-    /// `.wh.NAME`: NAME of the layers below is gone. The entry's path is the path it hides.
+    /// `.wh.NAME`: hides NAME of the lower layers. The entry's path is the hidden path.
     Whiteout,
-    /// `.wh..wh..opq`: everything of the layers below in this directory is gone. The entry's path is the directory.
+    /// `.wh..wh..opq`: hides everything of the lower layers in a directory. The entry's path is the directory.
     Opaque,
-    /// Metadata of AUFS (`.wh..wh.*`), which no runtime shows. Files among it may be what a hardlink names.
+    /// AUFS metadata (`.wh..wh.*`), which no runtime shows. Hardlinks may refer to files in it.
     Aufs,
-    /// A type that no reader unpacks.
+    /// A type that is not unpacked.
     Other,
 }
 
 /// One entry of a layer, in the order of the tar.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Where it lies; for whiteouts, what it hides.
+    /// Its path; for whiteouts, the path that it hides.
     pub path: PathId,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// Permission bits and setuid, setgid, sticky (07777).
     pub mode: u16,
@@ -69,20 +69,20 @@ pub struct Entry {
     pub uid: u32,
     /// Group.
     pub gid: u32,
-    /// Seconds since 1970; 0 where the header's own value makes no sense.
+    /// Modification time, in seconds since 1970.
     pub mtime: i64,
-    /// Bytes of content; for sparse files with the holes.
+    /// Size of the content in bytes, including the holes of a sparse file.
     pub size: u64,
-    /// Index into [`LayerFacts::texts`]: the target of a link, or `major:minor` of a device.
+    /// Index into [`LayerFacts::texts`], for links and devices.
     pub text: u32,
     /// Index into [`LayerFacts::content_hashes`], for regular files.
     pub content: u32,
 }
 
-/// No text, no content.
+/// The index of an entry without text or content.
 pub const NONE: u32 = u32::MAX;
 
-/// Counts of a layer's entries by kind. Whiteouts, opaque markers and AUFS metadata stand apart.
+/// The number of entries of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Regular files.
@@ -99,67 +99,67 @@ pub struct Counts {
     pub block: u64,
     /// Named pipes.
     pub fifo: u64,
-    /// Types that no reader unpacks.
+    /// Types that are not unpacked.
     pub other: u64,
-    /// Whiteouts, the malformed ones included.
+    /// Whiteouts, including malformed ones.
     pub whiteouts: u64,
-    /// Opaque markers.
+    /// Opaque whiteouts.
     pub opaque: u64,
     /// AUFS metadata.
     pub aufs: u64,
 }
 
 impl Counts {
-    /// All entries but whiteouts, opaque markers and AUFS metadata.
+    /// All entries except whiteouts, opaque whiteouts and AUFS metadata.
     pub fn entries(&self) -> u64 {
         self.file + self.dir + self.symlink + self.hardlink + self.char + self.block + self.fifo + self.other
     }
 }
 
-/// Where a layer's bytes went. All in bytes; the parts of the tar add up to [`Sizes::tar`].
+/// How a layer's bytes are used, in bytes. The parts of the tar add up to [`Sizes::tar`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sizes {
-    /// As stored in the input.
+    /// The blob as stored.
     pub stored: u64,
-    /// Uncompressed.
+    /// The uncompressed tar.
     pub tar: u64,
-    /// Logical sizes of regular files, holes of sparse files included.
+    /// Regular files, including the holes of sparse files.
     pub regular: u64,
-    /// Of those, bytes that are not stored: the holes, less the maps.
+    /// The part of `regular` that is not stored: the holes of sparse files, minus their maps.
     pub sparse_delta: i64,
-    /// Stored content of entries that are no regular files.
+    /// Stored data of other entries.
     pub other_payload: u64,
-    /// Headers, with the extension headers and their padding.
+    /// Headers, including extension headers and their padding.
     pub header: u64,
-    /// Zeros that round content up to 512.
+    /// Zeros that pad data to 512 bytes.
     pub padding: u64,
-    /// Everything behind the last entry.
+    /// Everything after the last entry.
     pub trailing: u64,
-    /// Part of `trailing`: from the first block that is not zeros.
+    /// The part of `trailing` that starts at the first nonzero block.
     pub after_end: u64,
-    /// Stored bytes behind the end of the compressed stream.
+    /// Stored bytes after the end of the compressed stream.
     pub after_stream: u64,
 }
 
-/// A file kept whole because a rule reads it.
+/// The kept contents of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kept {
-    /// Its bytes.
+    /// The whole content.
     Whole(Box<[u8]>),
-    /// Larger than the bound, in bytes; nothing was kept.
+    /// Nothing was kept, because its size in bytes is over the limit.
     TooLarge(u64),
 }
 
-/// A place where the layer is broken although its bytes are the ones that the digests name.
+/// A malformed entry. Its layer's digests are correct.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed {
-    /// Where, as the archive spells it.
+    /// Its name as the archive spells it.
     pub path: Vec<u8>,
-    /// What is wrong, a fragment for people.
+    /// What is wrong, as a message fragment.
     pub what: String,
 }
 
-/// An extended attribute that changes what a file may do.
+/// An extended attribute that affects permissions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Xattr {
     /// Its name, such as `security.capability`.
@@ -168,43 +168,43 @@ pub struct Xattr {
     pub value: Box<[u8]>,
 }
 
-/// Everything that was taken from one layer.
+/// The facts of one layer.
 pub struct LayerFacts {
-    /// Digest of the uncompressed tar, computed.
+    /// Computed digest of the uncompressed tar.
     pub diff_id: Digest,
-    /// Digest of the stored bytes, computed.
+    /// Computed digest of the stored bytes.
     pub digest: Digest,
-    /// Told by the first bytes.
+    /// As detected from the first bytes.
     pub compression: Compression,
-    /// Where the bytes went.
+    /// How the bytes are used.
     pub sizes: Sizes,
-    /// Entries by kind.
+    /// The number of entries of each kind.
     pub counts: Counts,
     /// All paths of the layer.
     pub paths: PathTable,
     /// The entries, in the order of the tar.
     pub entries: Vec<Entry>,
-    /// Link targets and device numbers.
+    /// Link targets, and device numbers as `major:minor`.
     pub texts: Vec<Box<[u8]>>,
-    /// XXH3-128 of each regular file's content: tells "same bytes" apart from "other bytes", not meant against forgers.
+    /// XXH3-128 of each regular file's content, to compare files. Not collision-resistant.
     pub content_hashes: Vec<u128>,
-    /// SHA-256 of each regular file's content, where it was asked for; `None` for sparse files with larger holes than
+    /// SHA-256 of each regular file's content, if requested; `None` for sparse files whose holes exceed
     /// [`crate::limits::HASHED_HOLE_BYTES`].
     pub content_digests: Option<Vec<Option<[u8; 32]>>>,
     /// Files kept whole, by entry.
     pub kept: BTreeMap<u32, Kept>,
-    /// The beginnings of programs, scripts and libraries, by entry.
+    /// Heads of programs, scripts and libraries, by entry.
     pub heads: BTreeMap<u32, Head>,
-    /// Extended attributes that matter, by entry.
+    /// Extended attributes that rules use, by entry.
     pub xattrs: BTreeMap<u32, Vec<Xattr>>,
-    /// Places that are broken.
+    /// Malformed entries.
     pub malformed: Vec<Malformed>,
-    /// Things that readers treat differently and that were read as Go's archive/tar does, as fragments for people.
-    pub odd: Vec<String>,
+    /// What other readers handle differently than plimsoll, as message fragments.
+    pub reader_differences: Vec<String>,
 }
 
 impl LayerFacts {
-    /// The target of a link, or `major:minor` of a device; empty for others.
+    /// The target of a link, or `major:minor` of a device; empty for other entries.
     pub fn text(&self, entry: &Entry) -> &[u8] {
         self.texts.get(entry.text as usize).map_or(b"", |text| text)
     }
@@ -214,7 +214,7 @@ impl LayerFacts {
         self.content_hashes.get(entry.content as usize).copied()
     }
 
-    /// The SHA-256 of a regular file's content, where it was asked for.
+    /// The SHA-256 of a regular file's content, if computed.
     pub fn content_digest(&self, entry: &Entry) -> Option<[u8; 32]> {
         self.content_digests.as_ref()?.get(entry.content as usize).copied().flatten()
     }

@@ -1,4 +1,4 @@
-//! Plain data that every stage shares: no I/O, no decisions.
+//! Data types shared by all stages, without I/O.
 
 pub mod bytes;
 pub mod config;

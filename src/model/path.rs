@@ -1,16 +1,16 @@
-//! Paths inside an image: bytes, anchored at the image's root, normalised once.
+//! Paths inside an image: normalized byte strings relative to the image's root.
 //!
-//! A path has no leading slash, no `.`, no `..`, no empty component; the root is the empty path. [`PathTable`] stores a
-//! whole tree of them by component, for a million paths in little memory.
+//! A path has no leading slash and no `.`, `..` or empty components; the root is the empty path. [`PathTable`] stores a
+//! tree of paths by component, so that a million paths take little memory.
 
 use crate::limits;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// Normalises a name from an archive as Go's `path.Clean` does, anchored at the root: `a//b/../c/` is `a/c`.
+/// Normalizes a name from an archive as Go's `path.Clean` does, relative to the root: `a//b/../c/` becomes `a/c`.
 ///
-/// Returns the path and whether a `..` tried to leave the root (it is held at the root, as a chroot holds it).
+/// Returns the path and whether a `..` would have left the root. Such a `..` stays in the root, as in a chroot.
 pub fn clean(name: &[u8]) -> (Vec<u8>, bool) {
     let mut parts: Vec<&[u8]> = Vec::new();
     let mut left_root = false;
@@ -24,7 +24,7 @@ pub fn clean(name: &[u8]) -> (Vec<u8>, bool) {
     (parts.join(&b'/'), left_root)
 }
 
-/// The directory a path lies in; the root's is the root.
+/// The parent directory of a path; the root's is the root.
 pub fn parent(path: &[u8]) -> &[u8] {
     path.iter().rposition(|&b| b == b'/').map_or(b"", |at| &path[..at])
 }
@@ -60,11 +60,11 @@ pub struct PathTable {
     nodes: Vec<PathNode>,
     names: Vec<u8>,
     table: HashTable<PathId>,
-    /// Drawn anew for each table, so that nobody can choose names that collide. No order in the output hangs on it.
+    /// Random for each table, so that an image can't choose names that collide. The output doesn't depend on it.
     seed: u64,
 }
 
-/// A bound on paths was hit ([`limits::PATHS`], [`limits::NAME_BYTES`]).
+/// A limit was hit ([`limits::PATHS`] or [`limits::NAME_BYTES`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooManyPaths;
 
@@ -83,7 +83,7 @@ impl PathTable {
     /// The root of every table.
     pub const ROOT: PathId = 0;
 
-    /// The child of `parent` called `name`, made if it is not there.
+    /// The child of `parent` with this name, added if missing.
     pub fn child(&mut self, parent: PathId, name: &[u8]) -> Result<PathId, TooManyPaths> {
         let seed = self.seed;
         let hash = hash(seed, parent, name);
@@ -105,12 +105,12 @@ impl PathTable {
         Ok(id)
     }
 
-    /// The child of `parent` called `name`, if it is there.
+    /// The child of `parent` with this name, if it is in the table.
     pub fn find_child(&self, parent: PathId, name: &[u8]) -> Option<PathId> {
         self.table.find(hash(self.seed, parent, name), |&id| is(&self.nodes, &self.names, id, parent, name)).copied()
     }
 
-    /// The id of a normalised path, made if it is not there.
+    /// The ID of a normalized path, added if missing.
     pub fn insert(&mut self, path: &[u8]) -> Result<PathId, TooManyPaths> {
         let mut at = Self::ROOT;
         for name in path.split(|&b| b == b'/').filter(|name| !name.is_empty()) {
@@ -119,14 +119,14 @@ impl PathTable {
         Ok(at)
     }
 
-    /// The id of a normalised path, if it is there.
+    /// The ID of a normalized path, if it is in the table.
     pub fn find(&self, path: &[u8]) -> Option<PathId> {
         path.split(|&b| b == b'/')
             .filter(|name| !name.is_empty())
             .try_fold(Self::ROOT, |at, name| self.find_child(at, name))
     }
 
-    /// The directory a path lies in; the root's is the root.
+    /// The parent directory of a path; the root's is the root.
     pub fn parent(&self, id: PathId) -> PathId {
         self.nodes[id as usize].parent
     }
@@ -136,7 +136,7 @@ impl PathTable {
         slice(&self.names, &self.nodes[id as usize])
     }
 
-    /// The whole path, components joined by `/`.
+    /// The whole path.
     pub fn path(&self, id: PathId) -> Vec<u8> {
         let mut chain = Vec::new();
         let mut at = id;
@@ -154,17 +154,17 @@ impl PathTable {
         out
     }
 
-    /// Paths in the table, the root included.
+    /// The number of paths in the table, including the root.
     pub fn len(&self) -> usize {
         self.nodes.len()
     }
 
-    /// A table is never empty: it has the root.
+    /// Always false, because a table has at least the root.
     pub fn is_empty(&self) -> bool {
         false
     }
 
-    /// Gives back memory that growing reserved.
+    /// Frees unused capacity.
     pub fn shrink_to_fit(&mut self) {
         self.nodes.shrink_to_fit();
         self.names.shrink_to_fit();
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_cleaned_inside_the_root() {
+    fn normalizes_names_inside_the_root() {
         assert_eq!(clean(b"./a//b/../c/"), (b"a/c".to_vec(), false));
         assert_eq!(clean(b"/etc/passwd"), (b"etc/passwd".to_vec(), false));
         assert_eq!(clean(b"../../etc/passwd"), (b"etc/passwd".to_vec(), true));
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_gives_back_its_paths() {
+    fn finds_inserted_paths() {
         let mut table = PathTable::default();
         let long = table.insert(b"usr/lib/x").expect("room");
         assert_eq!(table.insert(b"usr/lib/x").expect("room"), long);

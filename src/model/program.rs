@@ -1,30 +1,29 @@
-//! What the first bytes of a file say about executing it.
+//! The head of a file: what a kernel and a loader read to execute it.
 //!
-//! Not here: reading it from a layer (`collect`), or whether it can run in an image (`facts`).
+//! Not here: reading heads from a layer (`collect`), whether a program can run in an image (`facts`).
 
-/// The beginning of a regular file that a kernel would look at. Files that begin with neither `#!` nor the ELF magic have
-/// none.
+/// What a kernel and a loader read of a regular file. Files that start with neither `#!` nor the ELF magic have none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Head {
-    /// `#!`: the file's first bytes, [`SCRIPT_HEAD_BYTES`] at most.
+    /// A script: the file's first bytes, at most [`SCRIPT_HEAD_BYTES`].
     Script(Box<[u8]>),
-    /// An ELF file whose header and program headers are sound.
+    /// An ELF file with a valid header and valid program headers.
     Elf(Box<Elf>),
-    /// The ELF magic, and a header or program headers that make no sense or lie outside of the file: why, a fragment.
+    /// An ELF file whose header or program headers are invalid: why, as a message fragment.
     BrokenElf(&'static str),
-    /// A bound was hit before it was read: which, a fragment.
+    /// An ELF file that was not read because of a limit: which, as a message fragment.
     Unread(&'static str),
 }
 
-/// The bytes of a file that Linux looks at for a `#!` line (`BINPRM_BUF_SIZE`, include/uapi/linux/binfmts.h).
+/// How many bytes of a file Linux reads for a `#!` line (`BINPRM_BUF_SIZE`, include/uapi/linux/binfmts.h).
 pub const SCRIPT_HEAD_BYTES: usize = 256;
 
 /// An ELF file (System V ABI, chapters 4 and 5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Elf {
-    /// `EI_CLASS` says 64 bits.
+    /// Whether `EI_CLASS` is 64-bit.
     pub is_64: bool,
-    /// `EI_DATA` says big-endian.
+    /// Whether `EI_DATA` is big-endian.
     pub is_big_endian: bool,
     /// `e_machine`.
     pub machine: u16,
@@ -39,17 +38,17 @@ pub struct Elf {
 /// The dynamic section.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Dynamic {
-    /// There is none: a static program.
+    /// There is none: the program is static.
     None,
-    /// It was read.
+    /// It is valid.
     Read(Box<Linking>),
-    /// It makes no sense here: why, a fragment.
+    /// It is invalid: why, as a message fragment.
     Broken(&'static str),
-    /// A bound was hit before it was read: which, a fragment.
+    /// It was not read because of a limit: which, as a message fragment.
     Unread(&'static str),
 }
 
-/// What a dynamic section asks of the loader. Names are bytes as they stand.
+/// The parsed dynamic section, with raw names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Linking {
     /// `DT_NEEDED`, in order.
@@ -60,9 +59,9 @@ pub struct Linking {
     pub rpath: Option<Box<[u8]>>,
     /// `DT_RUNPATH`.
     pub runpath: Option<Box<[u8]>>,
-    /// `DF_1_NODEFLIB`: the default directories are not searched.
+    /// `DF_1_NODEFLIB`: the loader doesn't search the default directories.
     pub no_default: bool,
-    /// Versions that it needs and defines; `None` where they could not be read.
+    /// Versions that it needs and defines; `None` if they could not be read.
     pub versions: Option<Versions>,
 }
 
@@ -71,17 +70,17 @@ pub struct Linking {
 pub struct Versions {
     /// `DT_VERNEED`.
     pub needs: Vec<VersionNeed>,
-    /// `DT_VERDEF`: names of the versions that it defines, the file's own name not among them.
+    /// `DT_VERDEF`: names of the versions that it defines, without the file's own name.
     pub defines: Vec<Box<[u8]>>,
 }
 
-/// A version that one of the needed libraries must define.
+/// A version that a needed library must define.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VersionNeed {
     /// The library, as in `DT_NEEDED`.
     pub library: Box<[u8]>,
-    /// `GLIBC_2.38`.
+    /// The version, for example `GLIBC_2.38`.
     pub version: Box<[u8]>,
-    /// `VER_FLG_WEAK`: its absence is a warning only.
+    /// `VER_FLG_WEAK`: the loader only warns if it is missing.
     pub is_weak: bool,
 }

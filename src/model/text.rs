@@ -1,10 +1,10 @@
-//! A stranger's text made harmless for people's eyes.
+//! Escapes and formats text for display.
 //!
-//! Names, variables, labels and history in an image may hold terminal escapes, line breaks or bidirectional overrides.
-//! [`shown`] and [`shown_bytes`] escape them; every human format and every error goes through them. Not here: JSON,
-//! whose writer has its own rule (`report::json`).
+//! Names, variables, labels and history of an image may contain terminal escapes, line breaks or bidirectional
+//! overrides. [`shown`] and [`shown_bytes`] escape them in all human-readable output and errors. Not here: JSON, which
+//! has its own escaping (`report::json`).
 
-/// Text with control characters, bidi controls and other invisible format characters written as `\n`, `\t`, `\xHH` or
+/// Escapes control characters, bidi controls and other invisible format characters as `\n`, `\t`, `\r`, `\xHH` or
 /// `\u{HHHH}`.
 pub fn shown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -14,7 +14,7 @@ pub fn shown(text: &str) -> String {
     out
 }
 
-/// Bytes as [`shown`] text; bytes that are not UTF-8 become `\xHH`.
+/// Escapes bytes as [`shown`] does; bytes that are not UTF-8 become `\xHH`.
 pub fn shown_bytes(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -28,8 +28,8 @@ pub fn shown_bytes(bytes: &[u8]) -> String {
     out
 }
 
-/// Bytes as exact text where they are UTF-8; elsewhere each wrong byte becomes `\xHH` and each backslash `\x5c`, so that
-/// the text can be turned back.
+/// Converts bytes to text without loss: unchanged if they are UTF-8, otherwise each invalid byte becomes `\xHH` and
+/// each backslash `\x5c`.
 pub fn exact_bytes(bytes: &[u8]) -> String {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return text.to_string();
@@ -44,7 +44,7 @@ pub fn exact_bytes(bytes: &[u8]) -> String {
     out
 }
 
-/// Characters that may change how the rest of a line is shown, or that cannot be seen.
+/// Whether a character is invisible or may change how the rest of a line is displayed.
 pub fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
@@ -62,7 +62,7 @@ fn push_shown(out: &mut String, c: char) {
     }
 }
 
-/// A number of bytes for people: `1.4 MB` (decimal units, as registries and `docker images` show them).
+/// Formats a number of bytes: `1.4 MB` (decimal units, as in registries and `docker images`).
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
     if count < 1000 {
@@ -77,7 +77,7 @@ pub fn bytes(count: u64) -> String {
     format!("{value:.1} {}", UNITS[unit])
 }
 
-/// A duration as policies and Dockerfiles write it: `30s`, `1m30s`, `500ms`, `0s`.
+/// Formats a duration as in policies and Dockerfiles: `30s`, `1m30s`, `500ms`, `0s`.
 pub fn duration(duration: std::time::Duration) -> String {
     let seconds = duration.as_secs();
     let nanoseconds = duration.subsec_nanos();
@@ -97,7 +97,7 @@ pub fn duration(duration: std::time::Duration) -> String {
     if out.is_empty() { "0s".to_string() } else { out }
 }
 
-/// Texts joined for people: `a, b and c`.
+/// Joins texts: `a, b and c`.
 pub fn list(texts: &[String]) -> String {
     match texts {
         [] => String::new(),
@@ -106,7 +106,7 @@ pub fn list(texts: &[String]) -> String {
     }
 }
 
-/// `one file`, `3 files`: a count with its noun, for people.
+/// Formats a count with its noun: `1 file`, `3 files`.
 pub fn count(n: u64, singular: &str) -> String {
     match n {
         1 => format!("1 {singular}"),
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escapes_are_shown_not_sent() {
+    fn escapes_control_characters_and_invalid_utf_8() {
         assert_eq!(shown("a\x1b[2J\u{202e}b\n\u{9b}"), "a\\x1b[2J\\u{202e}b\\n\\x9b");
         assert_eq!(shown_bytes(b"caf\xe9"), "caf\\xe9");
         assert_eq!(exact_bytes(b"a\\b"), "a\\b");
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_read_as_people_write_them() {
+    fn formats_sizes() {
         assert_eq!(bytes(999), "999 B");
         assert_eq!(bytes(1_400_000), "1.4 MB");
         assert_eq!(bytes(999_960), "1.0 MB");
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_read_as_people_write_them() {
+    fn formats_durations() {
         use std::time::Duration;
         for (milliseconds, expected) in
             [(0, "0s"), (30_000, "30s"), (90_000, "1m30s"), (3_600_000, "1h"), (500, "500ms"), (1500, "1.5s")]

@@ -2,9 +2,9 @@
 
 use crate::examine::Examined;
 use crate::facts::Facts;
-use crate::image::Absent;
-use crate::image::Beside;
 use crate::image::Listing;
+use crate::image::MissingImage;
+use crate::image::NonImage;
 use crate::model::fault::ImageFault;
 use crate::model::finding::Finding;
 use crate::model::finding::Level;
@@ -81,11 +81,11 @@ pub fn image_report(
             reason: "the image is damaged or foreign, so its files were not checked".to_string(),
         }),
     }
-    not_examined.extend(listing.absent.iter().map(absent));
+    not_examined.extend(listing.missing.iter().map(absent));
     sort(&mut findings);
     let level_of = |rule: &str| yardstick.policy.level(rule);
     let verdict = verdict::judge(&faults, &findings, &undecided, yardstick.fail_on, level_of);
-    let evidence = evidence(&listing.beside, &image);
+    let evidence = evidence(&listing.non_images, &image);
     ImageReport { image, verdict, faults, sizes, layers, findings, undecided, not_examined, evidence }
 }
 
@@ -147,7 +147,7 @@ fn sort(findings: &mut [Finding]) {
     });
 }
 
-fn evidence(beside: &[Beside], image: &Image) -> Vec<Evidence> {
+fn evidence(beside: &[NonImage], image: &Image) -> Vec<Evidence> {
     let own = image.manifest_digest.as_ref().map(|digest| digest.as_str());
     beside
         .iter()
@@ -161,7 +161,7 @@ fn evidence(beside: &[Beside], image: &Image) -> Vec<Evidence> {
         .collect()
 }
 
-fn absent(absent: &Absent) -> NotExamined {
+fn absent(absent: &MissingImage) -> NotExamined {
     let platform = match absent.platform.as_str() {
         "" => "an image without a platform".to_string(),
         platform => shown(platform),
@@ -199,7 +199,7 @@ fn oddities(view: &View) -> Vec<Question> {
             undecided: Undecided::unknowable("its tar", odd.clone()),
             layer: Some(index),
         };
-        layer.odd.iter().map(question).collect::<Vec<_>>()
+        layer.reader_differences.iter().map(question).collect::<Vec<_>>()
     };
     view.layers().iter().enumerate().flat_map(of_layer).collect()
 }

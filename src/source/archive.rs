@@ -1,7 +1,7 @@
-//! A tar as a store of blobs: indexed once, then every blob is a range of a file.
+//! A tar as a store of blobs. It is indexed once; then every blob is a range of a file.
 //!
-//! A plain file is indexed where it lies, stepping over its contents. A compressed file, or standard input, is decoded
-//! once into an unlinked temporary file and indexed while it is written.
+//! An uncompressed file is indexed in place, skipping the data of its entries. A compressed file, or standard input, is
+//! decoded once into an unlinked temporary file and indexed at the same time.
 
 use crate::limits;
 use crate::model::layer_facts::Compression;
@@ -11,9 +11,9 @@ use crate::source::error::SourceError;
 use crate::stream::blob::Blob;
 use crate::stream::decompress;
 use crate::stream::fault::Fault;
-use crate::stream::frames::Framer;
-use crate::stream::frames::Header;
-use crate::stream::frames::Sink;
+use crate::stream::tar::Header;
+use crate::stream::tar::Sink;
+use crate::stream::tar::TarReader;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -28,7 +28,7 @@ use std::sync::Arc;
 pub struct Archive {
     whole: Blob,
     members: HashMap<Vec<u8>, Vec<Member>>,
-    /// Names whose copies have been compared and are the same.
+    /// Names whose entries have been compared and have the same content.
     compared: RefCell<HashSet<Vec<u8>>>,
 }
 
@@ -38,18 +38,18 @@ enum Member {
         offset: u64,
         len: u64,
     },
-    /// Another member, as a path from the archive's root.
+    /// A link to another member, by its path from the archive's root.
     Link(Vec<u8>),
     Directory,
     Other(&'static str),
 }
 
 impl Archive {
-    /// Opens a file; decodes it first if it is compressed.
+    /// Opens a file. Decodes it first if it is compressed.
     pub fn from_file(path: &Path) -> Result<Archive, SourceError> {
-        let opened = |source| SourceError::open(path, source);
-        let file = File::open(path).map_err(opened)?;
-        let metadata = file.metadata().map_err(opened)?;
+        let open_error = |source| SourceError::open(path, source);
+        let file = File::open(path).map_err(open_error)?;
+        let metadata = file.metadata().map_err(open_error)?;
         if !metadata.is_file() {
             return Archive::spool(file);
         }
@@ -67,52 +67,52 @@ impl Archive {
 
     fn in_place(blob: Blob) -> Result<Archive, SourceError> {
         let mut index = Index::default();
-        let mut framer = Framer::default();
+        let mut reader = TarReader::default();
         let mut buffer = [0; 16 << 10];
         let mut at = 0;
-        while at < blob.len() && !framer.at_end() {
-            // Headers are read with what stands around them; contents are stepped over.
+        while at < blob.len() && !reader.at_end() {
+            // Only headers and bytes near them are read; the rest of the data is skipped.
             let n = blob.read_at(&mut buffer, at).map_err(SourceError::Archive)?;
             let mut taken = 0;
-            while taken < n && framer.skippable() == 0 && !framer.at_end() {
+            while taken < n && reader.skippable() == 0 && !reader.at_end() {
                 let step = (n - taken).min(512 - (at as usize + taken) % 512);
-                framer.push(&buffer[taken..taken + step], &mut index).map_err(|fault| index.error(fault))?;
+                reader.push(&buffer[taken..taken + step], &mut index).map_err(|fault| index.error(fault))?;
                 taken += step;
             }
             at += taken as u64;
-            let skip = framer.skippable();
+            let skip = reader.skippable();
             if skip > 0 {
                 if at.checked_add(skip).is_none_or(|end| end > blob.len()) {
                     return Err(SourceError::Archive(Fault::Short { stored: blob.len() }));
                 }
-                framer.skip(&mut index);
+                reader.skip(&mut index);
                 at += skip;
             }
         }
-        if !framer.at_end() {
-            framer.finish().map_err(|fault| index.error(fault))?;
+        if !reader.at_end() {
+            reader.finish().map_err(|fault| index.error(fault))?;
         }
         Archive::new(blob, index)
     }
 
-    /// Decodes a stream into a temporary file that has no name, and indexes it as it passes.
+    /// Decodes a stream into an unlinked temporary file and indexes it at the same time.
     fn spool(stream: impl Read) -> Result<Archive, SourceError> {
         let mut file = tempfile::tempfile().map_err(SourceError::Spool)?;
         let mut index = Index::default();
-        let mut framer = Framer::default();
+        let mut reader = TarReader::default();
         let mut failure = None;
-        let (mut written, mut behind) = (0u64, 0u64);
+        let (mut written, mut trailing) = (0u64, 0u64);
         let decoded = decompress::decode_reader(stream, |bytes| {
-            if framer.at_end() {
-                // The writer may still be padding; beyond a bound it is not padding any more.
-                behind += bytes.len() as u64;
-                return Ok(behind <= limits::PIPE_DRAIN_BYTES);
+            if reader.at_end() {
+                // Drain the writer's padding, so that it doesn't fail, up to a bound.
+                trailing += bytes.len() as u64;
+                return Ok(trailing <= limits::PIPE_DRAIN_BYTES);
             }
             written += bytes.len() as u64;
             let step = if written > limits::SPOOL_BYTES {
                 Err(SourceError::SpoolTooLarge)
             } else {
-                framer
+                reader
                     .push(bytes, &mut index)
                     .map_err(|fault| index.error(fault))
                     .and_then(|()| file.write_all(bytes).map_err(SourceError::Spool))
@@ -124,16 +124,16 @@ impl Archive {
             return Err(failure);
         }
         decoded.map_err(SourceError::Stream)?;
-        if framer.in_padding() {
+        if reader.in_padding() {
             return Err(SourceError::Archive(Fault::Short { stored: written }));
         }
-        if !framer.at_end() {
-            framer.finish().map_err(|fault| index.error(fault))?;
+        if !reader.at_end() {
+            reader.finish().map_err(|fault| index.error(fault))?;
         }
         Archive::new(Blob::new(Arc::new(file), 0, written), index)
     }
 
-    /// A member below one that is no directory would be written elsewhere by whoever unpacks the archive.
+    /// Rejects members below a member that is not a directory: unpacking would write them elsewhere.
     fn new(whole: Blob, index: Index) -> Result<Archive, SourceError> {
         for name in index.members.keys() {
             let mut directory = path::parent(name);
@@ -151,13 +151,13 @@ impl Archive {
         Ok(Archive { whole, members: index.members, compared: RefCell::default() })
     }
 
-    /// No entries at all.
+    /// Whether it has no entries.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
 
-    /// A member by its name, links inside the archive followed; `None` if there is none. Of several under one name the
-    /// last counts, as for a tar that is unpacked; where their content differs, that is an error.
+    /// The file with this name, or `None` if there is none. Links inside the archive are followed. Several members with
+    /// the same name must have the same content.
     pub fn member(&self, name: &str) -> Result<Option<Blob>, SourceError> {
         let Some(members) = self.members.get(name.as_bytes()) else { return Ok(None) };
         let mut found: Option<Option<Blob>> = None;
@@ -172,24 +172,24 @@ impl Archive {
         Ok(found.flatten())
     }
 
-    /// The file that a member is, or leads to; `None` where it leads to nothing.
+    /// The file that a member is or links to, or `None` for a dangling link.
     fn file(&self, name: &str, member: &Member) -> Result<Option<Blob>, SourceError> {
-        let refused = |what| SourceError::NotAFile { name: shown_bytes(name.as_bytes()), what };
+        let not_a_file = |what| SourceError::NotAFile { name: shown_bytes(name.as_bytes()), what };
         let mut member = member;
         for _ in 0..=limits::ARCHIVE_LINKS {
             match member {
                 Member::File { offset, len } => return Ok(Some(self.whole.slice(*offset, *len))),
-                Member::Directory => return Err(refused("a directory")),
-                Member::Other(what) => return Err(refused(what)),
+                Member::Directory => return Err(not_a_file("a directory")),
+                Member::Other(what) => return Err(not_a_file(what)),
                 Member::Link(target) => match self.members.get(target).map(Vec::as_slice) {
                     Some([only]) => member = only,
-                    // What a link to one of several means hangs on when it was made.
+                    // The order of the entries decides which of them the link refers to.
                     Some(_) => return Err(SourceError::Duplicate(shown_bytes(target))),
                     None => return Ok(None),
                 },
             }
         }
-        Err(refused("a loop of links"))
+        Err(not_a_file("a loop of links"))
     }
 
     fn same(&self, name: &str, a: Option<&Blob>, b: Option<&Blob>) -> Result<(), SourceError> {
@@ -205,31 +205,31 @@ impl Archive {
         if same { Ok(()) } else { Err(SourceError::Duplicate(shown_bytes(name.as_bytes()))) }
     }
 
-    /// Whether any member lies at or below this path.
-    pub fn has_directory(&self, name: &str) -> bool {
+    /// Whether any member is at or below this path.
+    pub fn has_path(&self, name: &str) -> bool {
         self.members
             .keys()
             .any(|key| key.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/")))
     }
 }
 
-/// Grows while the archive's headers pass.
+/// Collects the members of an archive while it is read.
 #[derive(Default)]
 struct Index {
     members: HashMap<Vec<u8>, Vec<Member>>,
     entries: usize,
     name_bytes: usize,
-    refused: Option<SourceError>,
+    error: Option<SourceError>,
 }
 
 impl Index {
-    /// The index's own refusal, if that is what ended the walk.
+    /// The index's own error, if that stopped the reader.
     fn error(&mut self, fault: Fault) -> SourceError {
-        self.refused.take().unwrap_or(SourceError::Archive(fault))
+        self.error.take().unwrap_or(SourceError::Archive(fault))
     }
 }
 
-/// Documents at the top of an archive: one that is too large is refused by its header, before it is stored.
+/// Whether a member is a document. One that is too large is rejected by its header, before it is written to disk.
 fn is_document(name: &[u8]) -> bool {
     matches!(name, b"manifest.json" | b"index.json" | b"oci-layout" | b"repositories")
 }
@@ -238,18 +238,18 @@ impl Sink for Index {
     fn entry(&mut self, header: Header) -> Result<(), Fault> {
         self.entries += 1;
         if self.entries > limits::ARCHIVE_ENTRIES {
-            self.refused = Some(SourceError::TooManyEntries);
+            self.error = Some(SourceError::TooManyEntries);
             return Err(Fault::Stopped);
         }
         let (name, _) = path::clean(&header.name);
         self.name_bytes += name.len() + header.link.len();
         let depth = name.iter().filter(|&&byte| byte == b'/').count();
         if depth > limits::ARCHIVE_DEPTH || self.name_bytes > limits::ARCHIVE_NAME_BYTES {
-            self.refused = Some(SourceError::Names);
+            self.error = Some(SourceError::NamesTooLong);
             return Err(Fault::Stopped);
         }
         if is_document(&name) && header.size > limits::DOCUMENT_BYTES {
-            self.refused = Some(SourceError::DocumentTooLarge { name: shown_bytes(&name), size: header.size });
+            self.error = Some(SourceError::DocumentTooLarge { name: shown_bytes(&name), size: header.size });
             return Err(Fault::Stopped);
         }
         let member = match header.flag {
@@ -259,10 +259,7 @@ impl Sink for Index {
             b'2' if header.link.starts_with(b"/") => Member::Other("a symbolic link out of the archive"),
             b'2' => {
                 let (target, left) = path::clean(&path::join(path::parent(&name), &header.link));
-                match left {
-                    true => Member::Other("a symbolic link out of the archive"),
-                    false => Member::Link(target),
-                }
+                if left { Member::Other("a symbolic link out of the archive") } else { Member::Link(target) }
             }
             b'5' => Member::Directory,
             _ => Member::Other("a device or pipe"),

@@ -1,4 +1,4 @@
-//! A directory as a store of blobs. No link leads out of it, and only regular files are opened.
+//! A directory as a store of blobs. Only regular files inside it are opened; links out of it are rejected.
 
 use crate::source::error::SourceError;
 use crate::stream::blob::Blob;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// An opened directory.
 pub struct Directory {
-    /// Without symbolic links, so that what lies in it can be told from what does not.
+    /// Canonical, so that paths inside it can be distinguished from paths outside.
     root: PathBuf,
 }
 
@@ -21,9 +21,9 @@ impl Directory {
         Ok(Directory { root })
     }
 
-    /// A member by its path in the directory; `None` if there is none.
+    /// The file with this path in the directory, or `None` if there is none.
     pub fn member(&self, name: &str) -> Result<Option<Blob>, SourceError> {
-        let refused = |what| SourceError::NotAFile { name: name.to_string(), what };
+        let not_a_file = |what| SourceError::NotAFile { name: name.to_string(), what };
         if name.split('/').any(|part| part.is_empty() || part == "." || part == "..") || name.contains('\0') {
             return Ok(None);
         }
@@ -36,23 +36,23 @@ impl Directory {
             Err(error) => return Err(SourceError::open(&path, error)),
         };
         if !real.starts_with(&self.root) {
-            return Err(refused("a symbolic link out of the directory"));
+            return Err(not_a_file("a symbolic link out of the directory"));
         }
-        // Looked at before it is opened: opening a pipe waits for its writer.
-        let before = real.metadata().map_err(|source| SourceError::open(&real, source))?;
-        if before.is_dir() {
-            return Err(refused("a directory"));
+        // Checked before opening, because opening a pipe blocks until it has a writer.
+        let metadata = real.metadata().map_err(|source| SourceError::open(&real, source))?;
+        if metadata.is_dir() {
+            return Err(not_a_file("a directory"));
         }
-        if !before.is_file() {
-            return Err(refused("a pipe, socket or device"));
+        if !metadata.is_file() {
+            return Err(not_a_file("a pipe, socket or device"));
         }
         let file = File::open(&real).map_err(|source| SourceError::open(&real, source))?;
         let length = file.metadata().map_err(|source| SourceError::open(&real, source))?.len();
         Ok(Some(Blob::new(Arc::new(file), 0, length)))
     }
 
-    /// Whether there is anything at this path.
-    pub fn has_directory(&self, name: &str) -> bool {
+    /// Whether anything is at this path.
+    pub fn has_path(&self, name: &str) -> bool {
         self.root.join(name).symlink_metadata().is_ok()
     }
 }

@@ -9,101 +9,101 @@ use std::path::Path;
 /// Why an input could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// The text names no transport and no path.
+    /// The reference can't be parsed.
     #[error("{0}")]
     Reference(String),
     /// A transport that would need a network or a daemon.
-    #[error("{0}: reads from a registry or a daemon, and this program asks neither")]
+    #[error("{0}: plimsoll can't pull from registries or daemons")]
     Remote(String),
-    /// The operating system refused.
+    /// A file or directory could not be opened.
     #[error("cannot open {path}: {source}")]
     Open {
-        /// Which file or directory.
+        /// The file or directory.
         path: String,
-        /// What it said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// Neither a directory nor a regular file nor a pipe.
     #[error("{0} is not a regular file or directory")]
     NotRegular(String),
-    /// No bytes, or no entries.
-    #[error("the archive is empty: it holds no image (no manifest.json, no index.json)")]
+    /// An archive without bytes or entries.
+    #[error("the archive is empty: it has no manifest.json or index.json")]
     Empty,
-    /// `docker export`, or a tarred root.
+    /// The output of `docker export`, or the tar of a root directory.
     #[error(
-        "this is the tar of a root filesystem, as `docker export` writes it, not an image: it has no manifest.json or index.json and no config to judge"
+        "the archive is a root filesystem (as written by `docker export`), not an image: it has no manifest.json or index.json, and no config"
     )]
     RootFilesystem,
-    /// `docker save` before 1.10.
+    /// The output of `docker save` before 1.10.
     #[error(
-        "this archive has `repositories` but no manifest.json: it was written by docker before 1.10 and is not supported"
+        "the archive has `repositories` but no manifest.json: archives written by docker before 1.10 are unsupported"
     )]
-    AncientArchive,
-    /// Nothing that says which images there are.
-    #[error("no image in it: neither index.json (OCI layout) nor manifest.json (docker archive) was found")]
+    OldDockerArchive,
+    /// Neither manifest was found.
+    #[error("no image found: expected index.json (OCI layout) or manifest.json (docker archive)")]
     NoManifest {
-        /// Whether it is a directory.
+        /// Whether the input is a directory.
         directory: bool,
     },
-    /// The transport in the reference does not fit.
-    #[error("{wanted} was asked for, but this is {found}")]
-    OtherShape {
-        /// The transport's name.
-        wanted: &'static str,
-        /// What there is.
+    /// The reference's transport doesn't match the input.
+    #[error("expected {expected}, found {found}")]
+    WrongLayout {
+        /// The transport in the reference.
+        expected: &'static str,
+        /// The layout of the input.
         found: String,
     },
-    /// The outer archive is no tar, or is cut off.
+    /// The archive is not a tar, or is truncated.
     #[error("not a readable archive: {0}")]
     Archive(Fault),
-    /// The compressed stream around the archive.
+    /// The stream of a compressed or piped archive could not be decoded.
     #[error("not a readable archive: {0}")]
     Stream(io::Error),
-    /// Past [`limits::ARCHIVE_ENTRIES`].
+    /// Over [`limits::ARCHIVE_ENTRIES`].
     #[error("the archive has more than {} entries, the limit (archive entries)", limits::ARCHIVE_ENTRIES)]
     TooManyEntries,
-    /// Past [`limits::ARCHIVE_DEPTH`] or [`limits::ARCHIVE_NAME_BYTES`].
+    /// Over [`limits::ARCHIVE_DEPTH`] or [`limits::ARCHIVE_NAME_BYTES`].
     #[error(
-        "the archive's entries lie deeper than {} directories, or have names of more than {} bytes together (archive depth, archive name bytes)",
+        "the archive has entries more than {} directories deep, or more than {} bytes of names, the limits (archive depth, archive name bytes)",
         limits::ARCHIVE_DEPTH,
         limits::ARCHIVE_NAME_BYTES
     )]
-    Names,
-    /// Past [`limits::SPOOL_BYTES`].
+    NamesTooLong,
+    /// Over [`limits::SPOOL_BYTES`].
     #[error(
-        "the archive unpacks to more than {} bytes, the limit for the temporary file (spool bytes)",
+        "the archive decompresses to more than {} bytes, the limit for the temporary file (spool bytes)",
         limits::SPOOL_BYTES
     )]
     SpoolTooLarge,
-    /// The temporary file could not be made or written.
+    /// The temporary file could not be created or written.
     #[error("cannot write the temporary file: {0}")]
     Spool(io::Error),
-    /// A document's header announces too much.
+    /// A document in the archive is over [`limits::DOCUMENT_BYTES`], by its header.
     #[error("{name} has {size} bytes, over the limit of {} (document bytes)", limits::DOCUMENT_BYTES)]
     DocumentTooLarge {
-        /// Which.
+        /// Its name.
         name: String,
-        /// In bytes.
+        /// Its size in bytes.
         size: u64,
     },
-    /// Two entries under one name.
-    #[error("{0} is in the archive twice with different content: readers differ on which counts")]
+    /// Two entries with the same name.
+    #[error("{0} is in the archive twice with different content: tools differ on which one they use")]
     Duplicate(String),
-    /// An entry whose directory is a link or a file.
-    #[error("{0} lies below an entry that is no directory: whoever unpacks the archive writes it elsewhere")]
+    /// An entry below a link or a file.
+    #[error("{0} is below an entry that is not a directory: unpacking the archive would write it elsewhere")]
     BelowNonDirectory(String),
     /// A member could not be read.
     #[error("cannot read {name}: {fault}")]
     Read {
-        /// Which.
+        /// Its name.
         name: String,
         /// Why.
         fault: Fault,
     },
-    /// A link, a device, a pipe, a directory.
+    /// A member is a link, a device, a pipe or a directory.
     #[error("{name} is {what}, not a regular file inside the input")]
     NotAFile {
-        /// Which.
+        /// Its name.
         name: String,
         /// What it is.
         what: &'static str,
@@ -111,36 +111,36 @@ pub enum SourceError {
 }
 
 impl SourceError {
-    /// A path could not be opened.
+    /// The error for a path that could not be opened.
     pub fn open(path: &Path, source: io::Error) -> SourceError {
         SourceError::Open { path: shown(&path.to_string_lossy()), source }
     }
 
-    /// What to do about it.
+    /// How to fix it.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             SourceError::Reference(_) => {
-                "name an OCI layout or an archive: oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE[:NAME:TAG], dir:DIR, a path, or - for standard input"
+                "use oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE[:NAME:TAG], dir:DIR, a path, or - for standard input"
             }
             SourceError::Remote(_) => {
                 "save the image first: `docker save NAME | plimsoll audit -`, or `skopeo copy docker://NAME oci:DIR:TAG`"
             }
             SourceError::Open { source, .. } if source.kind() == io::ErrorKind::NotFound => "check the path",
             SourceError::RootFilesystem => "use `docker save IMAGE`, which keeps the config and the layers",
-            SourceError::AncientArchive => "load it into a current docker and save it again",
+            SourceError::OldDockerArchive => "load it into a current version of docker and save it again",
             SourceError::NoManifest { directory: true } => {
-                "name the directory that holds index.json, or manifest.json for dir:"
+                "use the directory that contains index.json (or manifest.json, for dir:)"
             }
             SourceError::NoManifest { directory: false } | SourceError::Empty => {
-                "write it with `docker save` or `skopeo copy … docker-archive:FILE`"
+                "create the archive with `docker save` or `skopeo copy … docker-archive:FILE`"
             }
-            SourceError::OtherShape { .. } => "leave the transport out: a bare path is recognised by its content",
+            SourceError::WrongLayout { .. } => "omit the transport: plimsoll detects the layout of a bare path",
             SourceError::SpoolTooLarge | SourceError::Spool(_) => {
-                "decompress the archive to a file first, or set TMPDIR to a place with room"
+                "decompress the archive to a file first, or set TMPDIR to a directory with enough space"
             }
             SourceError::Archive(Fault::Compression(_)) => "decompress it first, or compress it with gzip or zstd",
             SourceError::Archive(_) | SourceError::Stream(_) => {
-                "fetch or save the image again; the file may be cut off"
+                "save or fetch the image again: the file may be truncated"
             }
             _ => return None,
         })

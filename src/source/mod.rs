@@ -1,7 +1,7 @@
-//! Opens what the user named and finds blobs in it. Decides by content what shape it has; reads no layer.
+//! Opens an input, detects its layout from its content and finds blobs in it. Reads no layer.
 //!
-//! In: a [`Reference`]. Out: a [`Source`] whose members are ranges of files. Nothing outside the named input is ever
-//! opened. Not here: what the manifests say (`image`).
+//! In: a [`Reference`]. Out: a [`Source`] whose members are ranges of files. Nothing outside the named input is opened.
+//! Not here: parsing manifests (`image`).
 
 pub mod archive;
 pub mod directory;
@@ -12,28 +12,28 @@ use crate::model::digest::Digest;
 use crate::source::archive::Archive;
 use crate::source::directory::Directory;
 use crate::source::error::SourceError;
-use crate::source::reference::Place;
+use crate::source::reference::Location;
 use crate::source::reference::Reference;
 use crate::source::reference::Transport;
 use crate::stream::blob::Blob;
 
-/// How an input is laid out.
+/// The layout of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
+pub enum Layout {
     /// `index.json` and `blobs/` (image-spec, image-layout.md).
     Oci,
-    /// `manifest.json`, a list of images (docker save).
+    /// `manifest.json` with a list of images (`docker save`).
     Docker,
-    /// `manifest.json`, one manifest, blobs beside it by their hex digests (skopeo's `dir:`).
+    /// `manifest.json` with one manifest, and blobs named by their hex digests in the same directory (skopeo's `dir:`).
     Dir,
 }
 
 /// An opened input.
 pub struct Source {
-    /// What the user typed.
+    /// The reference as the user typed it.
     pub reference: Reference,
-    /// How it is laid out: one shape, or OCI and Docker in one archive.
-    pub shapes: Vec<Shape>,
+    /// Its layout; two where an archive is both an OCI layout and a docker archive.
+    pub layouts: Vec<Layout>,
     store: Store,
 }
 
@@ -46,23 +46,24 @@ impl Source {
     /// Opens an input. A compressed archive, or one from standard input, is decoded once into an unlinked temporary
     /// file.
     pub fn open(reference: Reference) -> Result<Source, SourceError> {
-        let store = match &reference.place {
-            Place::Stdin => Store::Archive(Archive::from_stdin()?),
-            Place::Path(path) => {
-                let kind = std::fs::metadata(path).map_err(|source| SourceError::open(path, source))?;
-                match kind.is_dir() {
-                    true => Store::Directory(Directory::open(path)?),
-                    false => Store::Archive(Archive::from_file(path)?),
+        let store = match &reference.location {
+            Location::Stdin => Store::Archive(Archive::from_stdin()?),
+            Location::Path(path) => {
+                let metadata = std::fs::metadata(path).map_err(|source| SourceError::open(path, source))?;
+                if metadata.is_dir() {
+                    Store::Directory(Directory::open(path)?)
+                } else {
+                    Store::Archive(Archive::from_file(path)?)
                 }
             }
         };
-        let mut source = Source { reference, shapes: Vec::new(), store };
-        source.shapes = source.detect()?;
+        let mut source = Source { reference, layouts: Vec::new(), store };
+        source.layouts = source.detect()?;
         Ok(source)
     }
 
-    /// A member by its name in the input; `None` if there is none. A name that an archive holds twice with different
-    /// content is an error.
+    /// The member with this name, or `None` if there is none. Two members with the same name and different content are
+    /// an error.
     pub fn member(&self, name: &str) -> Result<Option<Blob>, SourceError> {
         match &self.store {
             Store::Directory(directory) => directory.member(name),
@@ -70,9 +71,9 @@ impl Source {
         }
     }
 
-    /// A blob by its digest, where the shape says how blobs are named; `None` if there is none.
+    /// The blob with this digest, named as the layout requires, or `None` if there is none.
     pub fn blob(&self, digest: &Digest) -> Result<Option<Blob>, SourceError> {
-        if self.shapes.contains(&Shape::Dir) {
+        if self.layouts.contains(&Layout::Dir) {
             let manifest = self.member(&format!("{}.manifest.json", digest.hex()))?;
             return match manifest {
                 Some(blob) => Ok(Some(blob)),
@@ -83,49 +84,47 @@ impl Source {
         self.member(&format!("blobs/{algorithm}/{hex}"))
     }
 
-    /// Whether any member lies at or below this path.
-    fn has_directory(&self, name: &str) -> bool {
+    /// Whether any member is at or below this path.
+    fn has_path(&self, name: &str) -> bool {
         match &self.store {
-            Store::Directory(directory) => directory.has_directory(name),
-            Store::Archive(archive) => archive.has_directory(name),
+            Store::Directory(directory) => directory.has_path(name),
+            Store::Archive(archive) => archive.has_path(name),
         }
     }
 
-    fn detect(&self) -> Result<Vec<Shape>, SourceError> {
-        let mut shapes = Vec::new();
+    fn detect(&self) -> Result<Vec<Layout>, SourceError> {
+        let mut layouts = Vec::new();
         if self.member("index.json")?.is_some() {
-            shapes.push(Shape::Oci);
+            layouts.push(Layout::Oci);
         }
         if let Some(blob) = self.member("manifest.json")? {
-            shapes.push(match first_byte(&blob)? {
-                Some(b'{') if shapes.is_empty() && self.looks_like_dir()? => Shape::Dir,
-                _ => Shape::Docker,
+            layouts.push(match first_byte(&blob)? {
+                Some(b'{') if layouts.is_empty() && self.looks_like_dir()? => Layout::Dir,
+                _ => Layout::Docker,
             });
         }
-        let wanted = match self.reference.transport {
-            Transport::Oci | Transport::OciArchive => Some(Shape::Oci),
-            Transport::DockerArchive => Some(Shape::Docker),
-            Transport::Dir => Some(Shape::Dir),
+        let expected = match self.reference.transport {
+            Transport::Oci | Transport::OciArchive => Some(Layout::Oci),
+            Transport::DockerArchive => Some(Layout::Docker),
+            Transport::Dir => Some(Layout::Dir),
             Transport::Any => None,
         };
-        match wanted {
-            Some(shape) if !shapes.contains(&shape) && !shapes.is_empty() => {
-                Err(SourceError::OtherShape { wanted: self.reference.transport.name(), found: names(&shapes) })
+        match expected {
+            Some(layout) if !layouts.contains(&layout) && !layouts.is_empty() => {
+                Err(SourceError::WrongLayout { expected: self.reference.transport.name(), found: names(&layouts) })
             }
-            _ if !shapes.is_empty() => Ok(shapes),
+            _ if !layouts.is_empty() => Ok(layouts),
             _ => Err(self.no_image()),
         }
     }
 
-    /// skopeo's `dir:` holds one manifest; a docker archive's list is an array, so an object is a mistake unless it
-    /// carries a schema version.
+    /// Whether a directory whose manifest.json is an object is skopeo's `dir:`. It isn't if it has `blobs/` and no
+    /// `version` file, unless the reference says `dir:`.
     fn looks_like_dir(&self) -> Result<bool, SourceError> {
         if matches!(self.store, Store::Archive(_)) {
             return Ok(false);
         }
-        Ok(self.reference.transport == Transport::Dir
-            || self.member("version")?.is_some()
-            || !self.has_directory("blobs"))
+        Ok(self.reference.transport == Transport::Dir || self.member("version")?.is_some() || !self.has_path("blobs"))
     }
 
     fn no_image(&self) -> SourceError {
@@ -134,12 +133,12 @@ impl Source {
         {
             return SourceError::Empty;
         }
-        let system = ["etc", "usr", "bin"].iter().filter(|name| self.has_directory(name)).count();
+        let system = ["etc", "usr", "bin"].iter().filter(|name| self.has_path(name)).count();
         if system >= 2 {
             return SourceError::RootFilesystem;
         }
-        if self.has_directory("repositories") {
-            return SourceError::AncientArchive;
+        if self.has_path("repositories") {
+            return SourceError::OldDockerArchive;
         }
         SourceError::NoManifest { directory: matches!(self.store, Store::Directory(_)) }
     }
@@ -152,11 +151,11 @@ fn first_byte(blob: &Blob) -> Result<Option<u8>, SourceError> {
     Ok(head[..n].iter().copied().find(|b| !b.is_ascii_whitespace()))
 }
 
-fn names(shapes: &[Shape]) -> String {
-    let name = |shape: &Shape| match shape {
-        Shape::Oci => "an OCI layout",
-        Shape::Docker => "a docker archive",
-        Shape::Dir => "a dir: directory",
+fn names(layouts: &[Layout]) -> String {
+    let name = |layout: &Layout| match layout {
+        Layout::Oci => "an OCI layout",
+        Layout::Docker => "a docker archive",
+        Layout::Dir => "a dir: directory",
     };
-    shapes.iter().map(name).collect::<Vec<_>>().join(" and ")
+    layouts.iter().map(name).collect::<Vec<_>>().join(" and ")
 }

@@ -1,11 +1,12 @@
-//! What the user typed: where the input is and which image of it is meant. skopeo's transport names.
+//! Image references as the user types them: where the input is and which of its images to use. Transports are named as
+//! in skopeo.
 
 use crate::model::digest::Digest;
 use crate::source::error::SourceError;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// How the input is said to be laid out.
+/// The layout that a reference declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
     /// `oci:`
@@ -16,12 +17,12 @@ pub enum Transport {
     DockerArchive,
     /// `dir:`
     Dir,
-    /// Nothing said: told by content.
+    /// None given; detected from the content.
     Any,
 }
 
 impl Transport {
-    /// As in a reference, without the colon.
+    /// Its name without the colon.
     pub fn name(self) -> &'static str {
         match self {
             Transport::Oci => "oci",
@@ -35,48 +36,49 @@ impl Transport {
 
 /// Where the input is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Location {
     /// A file or directory.
     Path(PathBuf),
     /// Standard input.
     Stdin,
 }
 
-/// Which image of the input is meant.
+/// Selects an image of the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Pick {
+pub enum Selector {
     /// A name (`app:1.0`) or a tag (`1.0`).
     Name(String),
-    /// A manifest's or a config's digest.
+    /// The digest of a manifest or a config.
     Digest(Digest),
 }
 
 /// A parsed reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
-    /// As typed.
+    /// The text as typed.
     pub text: String,
-    /// How the input is said to be laid out.
+    /// The declared layout.
     pub transport: Transport,
-    /// Where it is.
-    pub place: Place,
-    /// Which image of it.
-    pub pick: Option<Pick>,
+    /// Where the input is.
+    pub location: Location,
+    /// Which image to use; `None` for all.
+    pub selector: Option<Selector>,
 }
 
-/// Transports of other tools that need a network or a daemon.
+/// Transports of other tools. They need a network or a daemon.
 const REMOTE: [&str; 7] =
     ["docker:", "docker-daemon:", "containers-storage:", "ostree:", "registry:", "podman:", "tarball:"];
 
 impl Reference {
-    /// Reads a reference. A path may itself hold colons: what exists on disk wins, the shortest first.
+    /// Parses a reference. A path may contain colons: the shortest prefix that exists on disk is the path.
     pub fn parse(text: &str) -> Result<Reference, SourceError> {
-        let of = |transport, place, pick| Ok(Reference { text: text.to_string(), transport, place, pick });
+        let reference =
+            |transport, location, selector| Ok(Reference { text: text.to_string(), transport, location, selector });
         if text.is_empty() {
-            return Err(SourceError::Reference("an empty reference".to_string()));
+            return Err(SourceError::Reference("the reference is empty".to_string()));
         }
         if text == "-" {
-            return of(Transport::Any, Place::Stdin, None);
+            return reference(Transport::Any, Location::Stdin, None);
         }
         let known = [
             ("oci:", Transport::Oci),
@@ -86,34 +88,38 @@ impl Reference {
         ];
         let found = known.iter().find_map(|(prefix, transport)| Some((*transport, text.strip_prefix(prefix)?)));
         let (transport, rest) = match found {
-            Some((_, "")) => return Err(SourceError::Reference(format!("{text:?} names no path"))),
-            Some((transport, "-")) => return of(transport, Place::Stdin, None),
+            Some((_, "")) => return Err(SourceError::Reference(format!("{text:?} has no path"))),
+            Some((transport, "-")) => return reference(transport, Location::Stdin, None),
             Some((transport, rest)) if rest.starts_with("-:") => {
-                return of(transport, Place::Stdin, Some(Pick::Name(rest[2..].to_string())));
+                return reference(transport, Location::Stdin, Some(Selector::Name(rest[2..].to_string())));
             }
-            Some((Transport::Dir, rest)) => return of(Transport::Dir, Place::Path(PathBuf::from(rest)), None),
+            Some((Transport::Dir, rest)) => {
+                return reference(Transport::Dir, Location::Path(PathBuf::from(rest)), None);
+            }
             Some(found) => found,
-            None if Path::new(text).exists() => return of(Transport::Any, Place::Path(PathBuf::from(text)), None),
+            None if Path::new(text).exists() => {
+                return reference(Transport::Any, Location::Path(PathBuf::from(text)), None);
+            }
             None if REMOTE.iter().any(|prefix| text.starts_with(prefix)) => {
                 return Err(SourceError::Remote(text.to_string()));
             }
             None => (Transport::Any, text),
         };
-        let (path, pick) = split(rest);
-        let pick = match pick {
+        let (path, selector) = split(rest);
+        let selector = match selector {
             None | Some("") => None,
-            Some(pick) => Some(match pick.strip_prefix('@') {
-                Some(digest) => Pick::Digest(
-                    Digest::parse(digest).map_err(|e| SourceError::Reference(format!("{text}: behind @ a {e}")))?,
-                ),
-                None => Pick::Name(pick.to_string()),
+            Some(text) => Some(match text.strip_prefix('@') {
+                Some(digest) => {
+                    Selector::Digest(Digest::parse(digest).map_err(|e| SourceError::Reference(format!("{text}: {e}")))?)
+                }
+                None => Selector::Name(text.to_string()),
             }),
         };
-        of(transport, Place::Path(PathBuf::from(path)), pick)
+        reference(transport, Location::Path(PathBuf::from(path)), selector)
     }
 }
 
-/// Splits path and pick at the first `:` or `@` before which something exists; at the first of all where nothing does.
+/// Splits at the first `:` or `@` whose left side is a path that exists, or at the first one if none is.
 fn split(rest: &str) -> (&str, Option<&str>) {
     let cuts = rest.char_indices().filter(|(_, c)| matches!(c, ':' | '@')).map(|(at, _)| at);
     let mut first = None;
@@ -137,20 +143,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags_may_hold_colons() {
+    fn splits_paths_from_names_with_colons() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("apps");
         std::fs::create_dir(&path).expect("made");
         let path = path.to_str().expect("UTF-8");
         let parse = |text: String| Reference::parse(&text).expect("a reference");
         let reference = parse(format!("oci:{path}:backend-good:1.0"));
-        assert_eq!(reference.place, Place::Path(PathBuf::from(path)));
-        assert_eq!(reference.pick, Some(Pick::Name("backend-good:1.0".to_string())));
+        assert_eq!(reference.location, Location::Path(PathBuf::from(path)));
+        assert_eq!(reference.selector, Some(Selector::Name("backend-good:1.0".to_string())));
         let digest = format!("sha256:{}", "0".repeat(64));
         let reference = parse(format!("oci:{path}@{digest}"));
-        assert_eq!(reference.pick, Some(Pick::Digest(Digest::parse(&digest).expect("valid"))));
-        assert_eq!(parse(path.to_string()).pick, None);
-        assert_eq!(parse("docker-archive:no/such.tar:app:1".to_string()).pick, Some(Pick::Name("app:1".to_string())));
+        assert_eq!(reference.selector, Some(Selector::Digest(Digest::parse(&digest).expect("valid"))));
+        assert_eq!(parse(path.to_string()).selector, None);
+        assert_eq!(
+            parse("docker-archive:no/such.tar:app:1".to_string()).selector,
+            Some(Selector::Name("app:1".to_string()))
+        );
         assert!(matches!(Reference::parse("docker://alpine"), Err(SourceError::Remote(_))));
         assert!(Reference::parse("oci:").is_err());
     }

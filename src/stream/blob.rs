@@ -1,4 +1,4 @@
-//! A blob: a range of a regular file, read at offsets, so that many threads can read one file.
+//! A blob: a range of a regular file, read with positioned reads so that threads can share the file.
 
 use crate::limits;
 use crate::stream::fault::Fault;
@@ -7,8 +7,8 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-/// A range of an open file. Its length is fixed when it is made; a file that shrinks underneath is an error, one that
-/// grows is not read further.
+/// A range of an open file. Its length is fixed at creation: a file that shrinks later is an error, and bytes appended
+/// later are ignored.
 #[derive(Clone, Debug)]
 pub struct Blob {
     file: Arc<File>,
@@ -17,38 +17,38 @@ pub struct Blob {
 }
 
 impl Blob {
-    /// `len` bytes of `file` from `offset` on.
+    /// The `len` bytes of `file` that start at `offset`.
     pub fn new(file: Arc<File>, offset: u64, len: u64) -> Blob {
         Blob { file, offset, len }
     }
 
-    /// `len` bytes of this blob from `offset` on; a range beyond its end reads as cut off.
+    /// The `len` bytes of this blob that start at `offset`. Reading past its end fails as truncated.
     pub fn slice(&self, offset: u64, len: u64) -> Blob {
         Blob { file: self.file.clone(), offset: self.offset.saturating_add(offset), len }
     }
 
-    /// Its bytes in order.
+    /// A reader over all bytes, in order.
     pub fn reader(&self) -> impl io::Read + '_ {
         Reader { blob: self, at: 0 }
     }
 
-    /// Bytes.
+    /// Length in bytes.
     pub fn len(&self) -> u64 {
         self.len
     }
 
-    /// Where it lies in its file: offset and bytes.
+    /// Its range in the file: offset and length in bytes.
     pub fn range(&self) -> (u64, u64) {
         (self.offset, self.len)
     }
 
-    /// No bytes at all.
+    /// Whether it has no bytes.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Fills `buffer` from `at` on, as far as the blob goes. Returns how many bytes were read: fewer than asked only at
-    /// the blob's end.
+    /// Fills `buffer` with the bytes that start at `at`. Returns the number of bytes read, which is less than the
+    /// buffer's length only at the blob's end.
     pub fn read_at(&self, buffer: &mut [u8], at: u64) -> Result<usize, Fault> {
         let want = self.len.saturating_sub(at).min(buffer.len() as u64) as usize;
         let mut done = 0;
@@ -64,7 +64,7 @@ impl Blob {
         Ok(done)
     }
 
-    /// All bytes of a small blob; `None` if it is larger than [`limits::DOCUMENT_BYTES`].
+    /// All bytes of a small blob, or `None` if it is larger than [`limits::DOCUMENT_BYTES`].
     pub fn document(&self) -> Result<Option<Vec<u8>>, Fault> {
         if self.len > limits::DOCUMENT_BYTES {
             return Ok(None);
@@ -74,7 +74,7 @@ impl Blob {
         Ok(Some(bytes))
     }
 
-    /// Whether two blobs hold the same bytes.
+    /// Whether both blobs have the same content.
     pub fn same_bytes(&self, other: &Blob) -> Result<bool, Fault> {
         if self.len != other.len {
             return Ok(false);

@@ -1,8 +1,8 @@
-//! From stored bytes to the tar: none, gzip with all its members, zstd with all its frames.
+//! Decompresses stored bytes into a tar: uncompressed, gzip (all members) or zstd (all frames).
 //!
-//! The stored bytes are read once, in chunks; each chunk is decoded and then handed on, so that what is hashed is what
-//! was decoded. Everything is read: what stands behind the end of the compressed stream is part of the blob's digest.
-//! Which compression it is, the first bytes say, not a media type.
+//! The stored bytes are read once, in chunks. Each chunk is decoded and then passed on, so the bytes that are hashed
+//! are the bytes that were decoded. Bytes after the end of the compressed stream are read too, because they are part of
+//! the blob's digest. The first bytes decide the compression, not the media type.
 
 use crate::limits;
 use crate::model::layer_facts::Compression;
@@ -15,26 +15,26 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use zstd::stream::raw::Operation;
 
-/// Takes full buffers and gives empty ones back. One for the stored bytes, one for the decoded ones.
+/// Supplies empty buffers and accepts filled ones. One is used for the stored bytes, one for the decoded bytes.
 pub trait Buffers {
-    /// An empty buffer with room for [`limits::CHUNK_BYTES`].
-    fn empty(&mut self) -> Vec<u8>;
-    /// Takes a buffer that is filled.
-    fn full(&mut self, buffer: Vec<u8>) -> Result<(), Fault>;
+    /// A buffer to fill with up to [`limits::CHUNK_BYTES`].
+    fn take_empty(&mut self) -> Vec<u8>;
+    /// Accepts a filled buffer.
+    fn put_full(&mut self, buffer: Vec<u8>) -> Result<(), Fault>;
 }
 
-/// What was learnt while decoding.
+/// The result of decoding a blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decoded {
-    /// Told by the first bytes.
+    /// As detected from the first bytes.
     pub compression: Compression,
-    /// Bytes of the tar.
+    /// Size of the tar, in bytes.
     pub tar: u64,
-    /// Stored bytes behind the end of the compressed stream.
+    /// Stored bytes after the end of the compressed stream.
     pub after_stream: u64,
 }
 
-/// What the first bytes of a stream say it is.
+/// Detects the compression from the first bytes of a stream.
 pub fn sniff(head: &[u8]) -> Result<Compression, Fault> {
     Ok(match head {
         [0x1f, 0x8b, ..] => Compression::Gzip,
@@ -46,15 +46,15 @@ pub fn sniff(head: &[u8]) -> Result<Compression, Fault> {
     })
 }
 
-/// What a blob's first bytes say it is.
+/// Detects the compression of a blob.
 pub fn sniff_blob(blob: &Blob) -> Result<Compression, Fault> {
     let mut head = [0; 6];
     let n = blob.read_at(&mut head, 0)?;
     sniff(&head[..n])
 }
 
-/// Reads a whole blob. Each stored chunk goes to `stored` once it has been decoded, each decoded one to `tar`; a plain
-/// blob goes to `tar` alone, for its stored bytes are the tar's.
+/// Reads a whole blob. Each stored chunk goes to `stored` once it has been decoded, each decoded chunk goes to `tar`.
+/// An uncompressed blob goes to `tar` only, because its stored bytes are the tar.
 pub fn decode(blob: &Blob, stored: &mut dyn Buffers, tar: &mut dyn Buffers) -> Result<Decoded, Fault> {
     let compression = sniff_blob(blob)?;
     let mut output = Output { tar, blob_len: blob.len(), total: 0, buffer: Vec::new(), filled: 0 };
@@ -71,8 +71,8 @@ pub fn decode(blob: &Blob, stored: &mut dyn Buffers, tar: &mut dyn Buffers) -> R
     Ok(Decoded { compression, tar: output.total, after_stream })
 }
 
-/// Reads any stream decoded, chunk by chunk, until its end or until `tar` wants no more: for whole archives that are
-/// compressed or come through a pipe.
+/// Decodes a stream chunk by chunk until it ends or `tar` returns false. Used for whole archives that are compressed or
+/// come through a pipe.
 pub fn decode_reader(reader: impl Read, mut tar: impl FnMut(&[u8]) -> io::Result<bool>) -> io::Result<()> {
     let mut input = io::BufReader::with_capacity(limits::CHUNK_BYTES, reader);
     let head = input.fill_buf()?;
@@ -104,7 +104,7 @@ pub fn decode_reader(reader: impl Read, mut tar: impl FnMut(&[u8]) -> io::Result
     }
 }
 
-/// Fills buffers, hands them out when they are full, and holds what goes out to the bounds.
+/// Fills buffers, passes them on when full and enforces the size limits.
 struct Output<'a> {
     tar: &'a mut dyn Buffers,
     blob_len: u64,
@@ -114,22 +114,22 @@ struct Output<'a> {
 }
 
 impl Output<'_> {
-    /// Where the next bytes go; never empty.
+    /// Free space for the next bytes; never empty.
     fn room(&mut self) -> &mut [u8] {
         if self.buffer.is_empty() {
-            self.buffer = self.tar.empty();
+            self.buffer = self.tar.take_empty();
             self.buffer.resize(limits::CHUNK_BYTES, 0);
         }
         &mut self.buffer[self.filled..]
     }
 
-    /// So many bytes were written to the room.
-    fn wrote(&mut self, n: usize) -> Result<(), Fault> {
+    /// Marks `n` bytes of the free space as filled.
+    fn advance(&mut self, n: usize) -> Result<(), Fault> {
         self.filled += n;
         if self.filled < self.buffer.len() { Ok(()) } else { self.flush() }
     }
 
-    /// Hands out what there is.
+    /// Passes on the current buffer.
     fn flush(&mut self) -> Result<(), Fault> {
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.truncate(std::mem::take(&mut self.filled));
@@ -140,7 +140,7 @@ impl Output<'_> {
         if self.total > limits::RATIO_FROM_BYTES && self.total / limits::RATIO > self.blob_len {
             return Err(Fault::Ratio);
         }
-        self.tar.full(buffer)
+        self.tar.put_full(buffer)
     }
 }
 
@@ -149,7 +149,7 @@ fn copy(blob: &Blob, output: &mut Output<'_>) -> Result<(), Fault> {
     while at < blob.len() {
         let n = blob.read_at(output.room(), at)?;
         at += n as u64;
-        output.wrote(n)?;
+        output.advance(n)?;
     }
     output.flush()
 }
@@ -160,31 +160,31 @@ fn gzip(input: &mut Input<'_>, output: &mut Output<'_>) -> Result<(), Fault> {
         loop {
             match member.read(output.room()) {
                 Ok(0) => break,
-                Ok(n) => output.wrote(n)?,
+                Ok(n) => output.advance(n)?,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(input.fault(|stored| Fault::Gzip { stored, what: gzip_words(&error) })),
+                Err(error) => return Err(input.fault(|stored| Fault::Gzip { stored, what: gzip_message(&error) })),
             }
         }
-        // A file may hold several members (RFC 1952, section 2.2); anything else behind one is not decoded.
+        // A stream may have several members (RFC 1952, section 2.2). Other bytes after a member are not decoded.
         if input.peek(2)? != [0x1f, 0x8b] {
             return output.flush();
         }
     }
 }
 
-fn gzip_words(error: &io::Error) -> String {
+fn gzip_message(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::UnexpectedEof => "unexpected end of file, truncated".to_string(),
+        io::ErrorKind::UnexpectedEof => "unexpected end of data, truncated".to_string(),
         _ => format!("invalid data ({error})"),
     }
 }
 
 fn zstd(input: &mut Input<'_>, output: &mut Output<'_>) -> Result<(), Fault> {
-    let words = |error: io::Error| error.to_string();
-    let mut decoder = zstd::stream::raw::Decoder::new().map_err(|e| Fault::Zstd { stored: 0, what: words(e) })?;
+    let message = |error: io::Error| error.to_string();
+    let mut decoder = zstd::stream::raw::Decoder::new().map_err(|e| Fault::Zstd { stored: 0, what: message(e) })?;
     decoder
         .set_parameter(zstd::stream::raw::DParameter::WindowLogMax(limits::ZSTD_WINDOW_LOG))
-        .map_err(|e| Fault::Zstd { stored: 0, what: words(e) })?;
+        .map_err(|e| Fault::Zstd { stored: 0, what: message(e) })?;
     let mut large: Option<MutexGuard<'static, ()>> = None;
     loop {
         let stored = input.stored();
@@ -203,7 +203,7 @@ fn zstd(input: &mut Input<'_>, output: &mut Output<'_>) -> Result<(), Fault> {
             }
             Frame::None => return output.flush(),
         }
-        decoder.reinit().map_err(|e| Fault::Zstd { stored, what: words(e) })?;
+        decoder.reinit().map_err(|e| Fault::Zstd { stored, what: message(e) })?;
         loop {
             if input.fill_buf().is_err() {
                 return Err(input.fault(|stored| Fault::Short { stored }));
@@ -214,10 +214,10 @@ fn zstd(input: &mut Input<'_>, output: &mut Output<'_>) -> Result<(), Fault> {
             }
             let status = match decoder.run_on_buffers(chunk, output.room()) {
                 Ok(status) => status,
-                Err(error) => return Err(Fault::Zstd { stored: input.stored(), what: words(error) }),
+                Err(error) => return Err(Fault::Zstd { stored: input.stored(), what: message(error) }),
             };
             input.consume(status.bytes_read);
-            output.wrote(status.bytes_written)?;
+            output.advance(status.bytes_written)?;
             if status.remaining == 0 {
                 break;
             }
@@ -225,19 +225,19 @@ fn zstd(input: &mut Input<'_>, output: &mut Output<'_>) -> Result<(), Fault> {
     }
 }
 
-/// Held while a layer with a large window is decoded: at most one at a time.
+/// Locked while a frame with a large window is decoded, so that only one is decoded at a time.
 static LARGE_WINDOW: Mutex<()> = Mutex::new(());
 
 enum Frame {
-    /// A frame with data, and the bytes of its window.
+    /// A frame with data and its window size in bytes.
     Data(u64),
-    /// A frame to step over, in bytes with its header.
+    /// A skippable frame and its size in bytes, header included.
     Skippable(u64),
-    /// No frame.
+    /// Not a frame.
     None,
 }
 
-/// Reads a frame's header (RFC 8878, sections 3.1.1.1 and 3.1.2).
+/// Parses a frame's header (RFC 8878, sections 3.1.1.1 and 3.1.2).
 fn frame(head: &[u8]) -> Frame {
     match head {
         [0x50..=0x5f, 0x2a, 0x4d, 0x18, a, b, c, d, ..] => {
@@ -263,17 +263,17 @@ fn frame(head: &[u8]) -> Frame {
     }
 }
 
-/// The stored bytes, as the decoders want them. A chunk is handed on when all of it has been decoded.
+/// The stored bytes as a `BufRead`. Passes a chunk on once all of it has been decoded.
 struct Input<'a> {
     blob: &'a Blob,
     sink: &'a mut dyn Buffers,
     chunk: Vec<u8>,
     pos: usize,
-    /// Read ahead for a peek across the chunk's end.
+    /// The next chunk, if a peek reached past the current one.
     ahead: Option<Vec<u8>>,
-    /// Where the next read starts.
+    /// Offset of the next read.
     at: u64,
-    /// A fault that `BufRead` could not carry.
+    /// The fault behind an `io::Error`, which can't carry it.
     fault: Option<Fault>,
 }
 
@@ -287,19 +287,19 @@ impl<'a> Input<'a> {
         self.at - self.ahead.as_ref().map_or(0, |chunk| chunk.len() as u64) - (self.chunk.len() - self.pos) as u64
     }
 
-    /// The fault that lies behind a decoder's error, else the one given.
+    /// The fault that caused a decoder's error; `otherwise` if the decoder itself failed.
     fn fault(&mut self, otherwise: impl FnOnce(u64) -> Fault) -> Fault {
         let stored = self.stored();
         self.fault.take().unwrap_or_else(|| otherwise(stored))
     }
 
-    /// What is left of the chunk.
+    /// The rest of the current chunk.
     fn left(&self) -> &[u8] {
         &self.chunk[self.pos..]
     }
 
     fn read_chunk(&mut self) -> Result<Vec<u8>, Fault> {
-        let mut chunk = self.sink.empty();
+        let mut chunk = self.sink.take_empty();
         chunk.resize(limits::CHUNK_BYTES, 0);
         let n = self.blob.read_at(&mut chunk, self.at)?;
         chunk.truncate(n);
@@ -309,7 +309,7 @@ impl<'a> Input<'a> {
 
     fn refill(&mut self) -> Result<(), Fault> {
         if !self.chunk.is_empty() {
-            self.sink.full(std::mem::take(&mut self.chunk))?;
+            self.sink.put_full(std::mem::take(&mut self.chunk))?;
         }
         self.pos = 0;
         self.chunk = match self.ahead.take() {
@@ -319,7 +319,7 @@ impl<'a> Input<'a> {
         Ok(())
     }
 
-    /// The next bytes, up to `n`, without taking them.
+    /// Up to `n` bytes, without consuming them.
     fn peek(&mut self, n: usize) -> Result<Vec<u8>, Fault> {
         if self.pos == self.chunk.len() {
             self.refill()?;
@@ -331,7 +331,7 @@ impl<'a> Input<'a> {
         Ok(self.chunk[self.pos..].iter().chain(ahead).take(n).copied().collect())
     }
 
-    /// Steps over bytes; `Err` if there are not so many.
+    /// Skips `n` bytes; fails if there are fewer.
     fn skip(&mut self, mut n: u64) -> Result<(), Fault> {
         while n > 0 {
             if self.pos == self.chunk.len() {
@@ -347,7 +347,7 @@ impl<'a> Input<'a> {
         Ok(())
     }
 
-    /// Reads what is left; how many bytes that was.
+    /// Reads the rest and returns its length in bytes.
     fn drain(&mut self) -> Result<u64, Fault> {
         let mut left = 0;
         loop {

@@ -1,4 +1,4 @@
-//! What can be wrong with a stream of bytes, and where in it.
+//! What can be wrong with a byte stream, and at which offset.
 
 use crate::limits;
 use crate::model::fault::LayerFault;
@@ -6,70 +6,70 @@ use crate::model::fault::Offset;
 use crate::model::text::bytes;
 use std::io;
 
-/// Why a blob or a tar could not be read to its end. Offsets are bytes from the start of the blob (`stored`) or of the
-/// uncompressed tar (`at`).
+/// Why a blob or a tar could not be read to its end. `stored` is an offset in the blob, `at` an offset in the
+/// uncompressed tar, both in bytes.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
-    /// The operating system refused.
+    /// The read failed.
     #[error("read error at byte {stored}: {source}")]
     Io {
         /// Offset in the stored bytes.
         stored: u64,
-        /// What it said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// Shorter than it was when it was opened, or than the archive's index says.
+    /// The blob is shorter than when it was opened, or than the archive's index says.
     #[error("unexpected end at byte {stored}: truncated")]
     Short {
         /// Offset in the stored bytes.
         stored: u64,
     },
-    /// A gzip stream that breaks RFC 1952.
+    /// A gzip stream that violates RFC 1952.
     #[error("corrupt gzip stream near byte {stored}: {what}")]
     Gzip {
         /// Offset in the stored bytes.
         stored: u64,
-        /// The decoder's words.
+        /// The decoder's message.
         what: String,
     },
-    /// A zstd stream that breaks RFC 8878.
+    /// A zstd stream that violates RFC 8878.
     #[error("corrupt zstd frame near byte {stored}: {what}")]
     Zstd {
         /// Offset in the stored bytes.
         stored: u64,
-        /// The decoder's words.
+        /// The decoder's message.
         what: String,
     },
-    /// A window that would take too much memory.
-    #[error("zstd frame at byte {stored} wants a window of {window} bytes, over the limit of {} (zstd window)", 1u64 << limits::ZSTD_WINDOW_LOG)]
+    /// A zstd window that would take too much memory.
+    #[error("zstd frame at byte {stored} needs a window of {window} bytes, over the limit of {} (zstd window)", 1u64 << limits::ZSTD_WINDOW_LOG)]
     ZstdWindow {
         /// Offset in the stored bytes.
         stored: u64,
-        /// In bytes.
+        /// Window size in bytes.
         window: u64,
     },
-    /// A compression that no image specification names.
-    #[error("{0} compression is unsupported: layers are tar, gzip or zstd")]
+    /// A compression that the image specifications don't define.
+    #[error("{0} compression is unsupported: expected an uncompressed, gzip or zstd tar")]
     Compression(&'static str),
-    /// Past [`limits::LAYER_BYTES`].
-    #[error("unpacks to more than {}, the limit for one layer (layer bytes)", bytes(limits::LAYER_BYTES))]
+    /// Over [`limits::LAYER_BYTES`].
+    #[error("decompresses to more than {}, the limit for one layer (layer bytes)", bytes(limits::LAYER_BYTES))]
     TooLarge,
-    /// Past [`limits::RATIO_FROM_BYTES`] and [`limits::RATIO`].
+    /// Over both [`limits::RATIO_FROM_BYTES`] and [`limits::RATIO`].
     #[error(
-        "unpacks to over {} at more than {}:1, a ratio beyond the limit (decompression bomb)",
+        "decompresses to more than {} at a ratio above {}:1, the limit (decompression bomb)",
         bytes(limits::RATIO_FROM_BYTES),
         limits::RATIO
     )]
     Ratio,
-    /// A tar that Go's archive/tar refuses too.
+    /// A tar that Go's archive/tar rejects as well.
     #[error("tar: {what} (at byte {at} of the tar)")]
     Tar {
         /// Offset in the uncompressed tar.
         at: u64,
-        /// What is wrong there.
+        /// What is wrong at that offset.
         what: TarFault,
     },
-    /// The consumer asked to stop; it holds the reason.
+    /// The consumer stopped reading and keeps the reason.
     #[error("stopped")]
     Stopped,
 }
@@ -98,46 +98,46 @@ impl From<&Fault> for LayerFault {
 /// What is wrong with a tar.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TarFault {
-    /// Sum of the header's bytes.
-    #[error("header with a wrong checksum")]
+    /// The header's checksum doesn't match its bytes.
+    #[error("header checksum mismatch")]
     Checksum,
-    /// Not octal, negative, or more than 63 bits.
+    /// Not octal, negative or longer than 63 bits.
     #[error("invalid number in the header field {0}")]
     Number(&'static str),
-    /// The length prefix, the form or the value of a record.
+    /// A record whose length, syntax or value is wrong.
     #[error("malformed PAX extension header record{0}")]
     Pax(&'static str),
-    /// Past [`limits::EXTENSION_BYTES`].
+    /// Over [`limits::EXTENSION_BYTES`].
     #[error("extension header of {size} bytes, over the limit of {} (extension header)", limits::EXTENSION_BYTES)]
     ExtensionTooLarge {
-        /// Bytes that it claims.
+        /// Size in its header, in bytes.
         size: u64,
     },
-    /// One zero block, then something else.
-    #[error("invalid header: a lone zero block before further entries")]
+    /// One zero block, then a block that is not zero.
+    #[error("invalid header: a single zero block before further entries")]
     LoneZeroBlock,
-    /// The end came inside a header.
+    /// The tar ends inside a header.
     #[error("truncated inside a header")]
-    CutHeader,
-    /// The end came inside content.
+    TruncatedHeader,
+    /// The tar ends inside an entry's data.
     #[error("truncated inside the data of an entry")]
-    CutBody,
-    /// Offsets that overlap, go backwards or leave the file.
+    TruncatedData,
+    /// Extents that overlap, are out of order or exceed the file.
     #[error("invalid sparse file map")]
     Sparse,
-    /// Past [`limits::SPARSE_EXTENTS`].
-    #[error("sparse file map over the limit of {} extents (sparse extents)", limits::SPARSE_EXTENTS)]
+    /// Over [`limits::SPARSE_EXTENTS`].
+    #[error("sparse file map has more than {} extents, the limit (sparse extents)", limits::SPARSE_EXTENTS)]
     SparseTooLarge,
-    /// Past [`limits::PATH_BYTES`].
+    /// Over [`limits::PATH_BYTES`].
     #[error("name of {len} bytes, over the limit of {} (path bytes)", limits::PATH_BYTES)]
     NameTooLong {
-        /// Bytes that it has.
+        /// Its length in bytes.
         len: usize,
     },
-    /// Past [`limits::LAYER_ENTRIES`].
+    /// Over [`limits::LAYER_ENTRIES`].
     #[error("more than {} entries, the limit for one layer (layer entries)", limits::LAYER_ENTRIES)]
     TooManyEntries,
-    /// Past [`limits::PATHS`] or [`limits::NAME_BYTES`].
-    #[error("more paths or longer names than one layer may hold (paths, name bytes)")]
+    /// Over [`limits::PATHS`] or [`limits::NAME_BYTES`].
+    #[error("paths or names exceed the limit for one layer (paths, name bytes)")]
     TooManyPaths,
 }

@@ -1,4 +1,4 @@
-//! Digests of bytes as they pass.
+//! Streaming digests.
 
 use crate::model::digest::Algorithm;
 use crate::model::digest::Digest;
@@ -6,7 +6,7 @@ use sha2::Digest as _;
 use sha2::Sha256;
 use sha2::Sha512;
 
-/// A running digest. SHA-256 uses the processor's own instructions where it has them.
+/// A digest in progress. SHA-256 uses the CPU's SHA instructions where available.
 pub enum Hasher {
     /// `sha256`.
     Sha256(Sha256),
@@ -15,7 +15,7 @@ pub enum Hasher {
 }
 
 impl Hasher {
-    /// A fresh one.
+    /// An empty digest.
     pub fn new(algorithm: Algorithm) -> Hasher {
         match algorithm {
             Algorithm::Sha256 => Hasher::Sha256(Sha256::new()),
@@ -23,7 +23,7 @@ impl Hasher {
         }
     }
 
-    /// Takes the next bytes.
+    /// Adds bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         match self {
             Hasher::Sha256(hasher) => hasher.update(bytes),
@@ -31,7 +31,7 @@ impl Hasher {
         }
     }
 
-    /// The digest of all bytes taken.
+    /// The digest of all bytes added.
     pub fn finish(self) -> Digest {
         match self {
             Hasher::Sha256(hasher) => Digest::from_bytes(Algorithm::Sha256, &hasher.finalize()),
@@ -40,7 +40,7 @@ impl Hasher {
     }
 }
 
-/// The digest of some bytes held in memory.
+/// The digest of bytes in memory.
 pub fn digest(algorithm: Algorithm, bytes: &[u8]) -> Digest {
     let mut hasher = Hasher::new(algorithm);
     hasher.update(bytes);

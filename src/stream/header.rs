@@ -1,19 +1,19 @@
-//! One 512-byte tar header, read as Go's archive/tar reads it (docker, containerd and podman unpack with that).
+//! One 512-byte tar header, parsed as Go's archive/tar does (docker, containerd and podman unpack layers with it).
 
 use crate::stream::fault::TarFault;
 use tar::Header;
 
-/// Bytes of a header, and what everything in a tar is rounded up to.
+/// Size of a header, and the unit that all data in a tar is padded to, in bytes.
 pub const BLOCK: usize = 512;
 
-/// Which dialect the magic says.
+/// A tar format, by its magic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// No magic.
     V7,
-    /// `ustar`, also the carrier of PAX.
+    /// `ustar`, which PAX uses too.
     Ustar,
-    /// `ustar` with star's trailer, whose prefix is shorter.
+    /// `ustar` with star's trailer and its shorter prefix.
     Star,
     /// `ustar  `, GNU.
     Gnu,
@@ -22,11 +22,11 @@ pub enum Dialect {
 /// The fields of a header, before extension headers are applied.
 #[derive(Debug)]
 pub struct Fields {
-    /// The dialect.
+    /// The format.
     pub dialect: Dialect,
     /// The type byte.
     pub flag: u8,
-    /// Prefix and name.
+    /// The name with its prefix.
     pub name: Vec<u8>,
     /// Target of a link.
     pub link: Vec<u8>,
@@ -36,7 +36,7 @@ pub struct Fields {
     pub uid: i64,
     /// Group.
     pub gid: i64,
-    /// Bytes of content that follow.
+    /// Bytes of data that follow.
     pub size: i64,
     /// Seconds since 1970.
     pub mtime: i64,
@@ -44,7 +44,7 @@ pub struct Fields {
     pub device: (i64, i64),
 }
 
-/// Reads a block that is not all zeros.
+/// Parses a block that is not all zeros.
 pub fn read(block: &[u8; BLOCK]) -> Result<Fields, TarFault> {
     let header = Header::from_byte_slice(block);
     let old = header.as_old();
@@ -77,7 +77,7 @@ pub fn read(block: &[u8; BLOCK]) -> Result<Fields, TarFault> {
     Ok(fields)
 }
 
-/// GNU headers have times where ustar has its prefix; where those are no numbers, old Go programs put a prefix there.
+/// GNU headers store times in ustar's prefix field. Where those are not numbers, an old Go program wrote a prefix.
 fn gnu_prefix(block: &[u8; BLOCK]) -> Vec<u8> {
     let bad = |field: &[u8]| field[0] != 0 && number(field, "time").is_err();
     let prefix = text(&block[345..500]);
@@ -93,7 +93,7 @@ fn dialect(block: &[u8; BLOCK]) -> Dialect {
     }
 }
 
-/// The sum of all bytes, the field itself as blanks; some old tars summed signed bytes.
+/// The checksum counts its own field as spaces. Some old tars summed signed bytes.
 fn check_sum(block: &[u8; BLOCK], field: &[u8]) -> Result<(), TarFault> {
     let (mut unsigned, mut signed) = (0i64, 0i64);
     for (i, &byte) in block.iter().enumerate() {
@@ -107,7 +107,7 @@ fn check_sum(block: &[u8; BLOCK], field: &[u8]) -> Result<(), TarFault> {
     }
 }
 
-/// A number field: octal with blanks and NULs around it (all blank is 0), or base 256 with a sign, at most 63 bits.
+/// A numeric field: octal padded with spaces or NULs (empty is 0), or signed base 256, at most 63 bits.
 pub fn number(field: &[u8], name: &'static str) -> Result<i64, TarFault> {
     let value = match field.first() {
         Some(first) if first & 0x80 != 0 => base_256(field),
@@ -132,7 +132,7 @@ fn octal(field: &[u8]) -> Option<i64> {
 }
 
 fn base_256(field: &[u8]) -> Option<i64> {
-    // Two's complement; the first bit of all is only the mark.
+    // Two's complement; the first bit only marks the encoding.
     let negative = field[0] & 0x40 != 0;
     let invert = if negative { 0xff } else { 0 };
     let mut value: u64 = 0;
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_read_as_go_reads_them() {
+    fn parses_numbers_as_go_does() {
         let ok = |field: &[u8]| number(field, "size").ok();
         assert_eq!(ok(b"         5 \0"), Some(5));
         assert_eq!(ok(b"            "), Some(0));
@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(ok(b"-0000000001\0"), None);
         assert_eq!(ok(&[0xff; 12]), Some(-1));
         assert_eq!(ok(&[0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5]), Some(5));
-        assert_eq!(ok(&[0x80, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0]), None, "2^63 has no place");
+        assert_eq!(ok(&[0x80, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0]), None, "2^63 doesn't fit");
         assert_eq!(ok(&[0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 5]), None, "high bits are not dropped");
     }
 }

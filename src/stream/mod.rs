@@ -1,13 +1,13 @@
-//! Bytes in, frames out: reading ranges of files, decompressing them, digesting them, cutting tars into entries.
+//! Byte streams: reading ranges of files, decompressing, hashing and splitting tars into entries.
 //!
-//! Everything here takes a stranger's bytes in order, once, within the bounds of `limits`. Not here: which blobs there
-//! are (`source`), what is kept of an entry (`collect`).
+//! The input is untrusted. It is read once, in order, within the bounds of `limits`. Not here: finding blobs
+//! (`source`), choosing what to keep of an entry (`collect`).
 
 pub mod blob;
 pub mod decompress;
 pub mod fault;
-pub mod frames;
 pub mod hash;
 pub mod header;
 pub mod pax;
 pub mod sparse;
+pub mod tar;

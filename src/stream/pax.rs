@@ -1,31 +1,31 @@
-//! PAX extension headers (POSIX.1-2001, pax, "pax Extended Header"), as Go's archive/tar reads them.
+//! PAX extension headers (POSIX.1-2001, pax, "pax Extended Header"), parsed as Go's archive/tar does.
 //!
-//! A record's length prefix rules, never its line breaks; of a key that occurs twice the last wins.
+//! Records are delimited by their length prefix, not by newlines. The last record of a repeated key wins.
 
 use crate::stream::fault::TarFault;
 
-/// The records of one extension header that this program uses.
+/// The records of one extension header that plimsoll uses.
 #[derive(Debug, Default)]
 pub struct Pax {
-    /// Instead of the header's name.
+    /// Overrides the header's name.
     pub path: Option<Vec<u8>>,
-    /// Instead of the header's link target.
+    /// Overrides the header's link target.
     pub linkpath: Option<Vec<u8>>,
-    /// Instead of the header's size.
+    /// Overrides the header's size.
     pub size: Option<i64>,
-    /// Instead of the header's owner.
+    /// Overrides the header's owner.
     pub uid: Option<i64>,
-    /// Instead of the header's group.
+    /// Overrides the header's group.
     pub gid: Option<i64>,
-    /// Instead of the header's time, whole seconds.
+    /// Overrides the header's time, in whole seconds.
     pub mtime: Option<i64>,
-    /// Extended attributes, `SCHILY.xattr.` taken off the name.
+    /// Extended attributes; names without the prefix `SCHILY.xattr.`.
     pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
-    /// GNU's sparse keys.
+    /// GNU's keys for sparse files.
     pub sparse: Sparse,
 }
 
-/// GNU's keys for sparse files, formats 0.0, 0.1 and 1.0.
+/// GNU's keys for sparse files, in formats 0.0, 0.1 and 1.0.
 #[derive(Debug, Default)]
 pub struct Sparse {
     /// `GNU.sparse.major`.
@@ -34,22 +34,22 @@ pub struct Sparse {
     pub minor: Vec<u8>,
     /// `GNU.sparse.name`.
     pub name: Vec<u8>,
-    /// `GNU.sparse.size`, else `GNU.sparse.realsize`.
+    /// `GNU.sparse.size`.
     pub size: Option<Vec<u8>>,
     /// `GNU.sparse.realsize`.
     pub real_size: Option<Vec<u8>>,
-    /// `GNU.sparse.map`, or the offsets and numbers of format 0.0 in turn, joined by commas, which go before it.
+    /// `GNU.sparse.map`, or the offsets and lengths of format 0.0 joined by commas, which take precedence.
     pub map: Vec<u8>,
-    /// `GNU.sparse.numblocks`, which formats 0.0 and 0.1 must have.
+    /// `GNU.sparse.numblocks`, required in formats 0.0 and 0.1.
     pub blocks: Vec<u8>,
     pairs: Vec<u8>,
     /// Whether the next record of format 0.0 must be a `numbytes`.
-    half: bool,
+    expects_length: bool,
 }
 
 const XATTR: &[u8] = b"SCHILY.xattr.";
 
-/// Reads the content of an `x` or `g` header.
+/// Parses the data of an `x` or `g` header.
 pub fn read(mut data: &[u8]) -> Result<Pax, TarFault> {
     let mut pax = Pax::default();
     while !data.is_empty() {
@@ -57,7 +57,7 @@ pub fn read(mut data: &[u8]) -> Result<Pax, TarFault> {
         take(&mut pax, record.key, record.value)?;
         data = record.rest;
     }
-    if pax.sparse.half {
+    if pax.sparse.expects_length {
         return Err(TarFault::Pax(": a sparse offset without its length"));
     }
     if !pax.sparse.pairs.is_empty() {
@@ -66,16 +66,16 @@ pub fn read(mut data: &[u8]) -> Result<Pax, TarFault> {
     Ok(pax)
 }
 
-/// One record, and what stands behind it.
+/// One record and the bytes after it.
 struct Record<'a> {
     key: &'a [u8],
     value: &'a [u8],
     rest: &'a [u8],
 }
 
-/// `LENGTH KEY=VALUE\n`, the length counting all of it.
+/// Parses `LENGTH KEY=VALUE\n`, where the length counts the whole record.
 fn record(data: &[u8]) -> Result<Record<'_>, TarFault> {
-    const BAD: TarFault = TarFault::Pax(": its length does not fit");
+    const BAD: TarFault = TarFault::Pax(": invalid length");
     let space = data.iter().take(20).position(|&b| b == b' ').ok_or(BAD)?;
     let length = decimal(&data[..space]).and_then(|n| usize::try_from(n).ok()).ok_or(BAD)?;
     if length < 5 || length > data.len() || length < space + 2 {
@@ -95,7 +95,7 @@ fn record(data: &[u8]) -> Result<Record<'_>, TarFault> {
 }
 
 fn take(pax: &mut Pax, key: &[u8], value: &[u8]) -> Result<(), TarFault> {
-    // An empty value takes back what an earlier record said.
+    // An empty value cancels an earlier record.
     let text = || Some(value.to_vec()).filter(|v| !v.is_empty());
     let int = |what| match value {
         b"" => Ok(None),
@@ -116,10 +116,10 @@ fn take(pax: &mut Pax, key: &[u8], value: &[u8]) -> Result<(), TarFault> {
         b"GNU.sparse.map" => pax.sparse.map = value.to_vec(),
         b"GNU.sparse.numblocks" => pax.sparse.blocks = value.to_vec(),
         b"GNU.sparse.offset" | b"GNU.sparse.numbytes" => {
-            if (key == b"GNU.sparse.numbytes") != pax.sparse.half || value.contains(&b',') {
-                return Err(TarFault::Pax(": sparse offsets and lengths out of turn"));
+            if (key == b"GNU.sparse.numbytes") != pax.sparse.expects_length || value.contains(&b',') {
+                return Err(TarFault::Pax(": sparse offsets and lengths out of order"));
             }
-            pax.sparse.half = !pax.sparse.half;
+            pax.sparse.expects_length = !pax.sparse.expects_length;
             if !pax.sparse.pairs.is_empty() {
                 pax.sparse.pairs.push(b',');
             }
@@ -137,7 +137,7 @@ fn take(pax: &mut Pax, key: &[u8], value: &[u8]) -> Result<(), TarFault> {
     Ok(())
 }
 
-/// More attributes than one file has on any system; only a few names matter anyway.
+/// Extended attributes kept per entry, more than any real file has.
 const XATTRS: usize = 256;
 
 /// A decimal number with an optional sign, at most 63 bits.
@@ -145,7 +145,7 @@ pub fn decimal(text: &[u8]) -> Option<i64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// `SECONDS[.FRACTION]`.
+/// Parses `SECONDS[.FRACTION]`.
 fn seconds(value: &[u8]) -> Result<i64, TarFault> {
     const BAD: TarFault = TarFault::Number("PAX mtime");
     let mut parts = value.splitn(2, |&b| b == b'.');
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_rule_not_lines() {
+    fn delimits_records_by_length() {
         let pax = read(b"27 comment=a\n13 size=99999\n").expect("one record");
         assert_eq!(pax.size, None);
         let pax = read(b"12 path=a\nb\n").expect("a newline in a path");
@@ -171,13 +171,13 @@ mod tests {
     }
 
     #[test]
-    fn pairs_of_format_0_0_go_before_a_map() {
+    fn prefers_sparse_pairs_to_a_map() {
         let pax = read(b"24 GNU.sparse.offset=10\n25 GNU.sparse.numbytes=5\n20 GNU.sparse.map=7\n").expect("records");
         assert_eq!(pax.sparse.map, b"10,5");
     }
 
     #[test]
-    fn malformed_records_are_refused() {
+    fn rejects_malformed_records() {
         for bad in [
             &b"9999 path=x\n"[..],
             b"0 path=x\n",

@@ -1,22 +1,23 @@
-//! Sparse files: old GNU, PAX 0.0, 0.1 and 1.0 (GNU tar manual, "Storing Sparse Files"), as Go's archive/tar reads them.
+//! Sparse files: old GNU, PAX 0.0, 0.1 and 1.0 (GNU tar manual, "Storing Sparse Files"), parsed as Go's archive/tar
+//! does.
 //!
-//! A map says where the stored bytes belong; the rest are holes, which cost nothing.
+//! A map gives the offset of each run of stored bytes; the gaps are holes, which are not expanded.
 
 use crate::limits;
 use crate::stream::fault::TarFault;
 use crate::stream::header::number;
 use crate::stream::pax::decimal;
 
-/// A piece of content: `len` stored bytes that belong at `offset`.
+/// A run of `len` stored bytes at `offset` of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
-    /// In the file.
+    /// Offset in the file, in bytes.
     pub offset: u64,
-    /// Bytes.
+    /// Length in bytes.
     pub len: u64,
 }
 
-/// Reads up to `count` pairs of twelve-byte fields of an old GNU header; stops at the first that is empty.
+/// Parses the pairs of twelve-byte fields of an old GNU header; stops at the first empty one.
 pub fn gnu_extents(area: &[u8], extents: &mut Vec<Extent>) -> Result<(), TarFault> {
     for pair in area.chunks_exact(24) {
         if pair[0] == 0 {
@@ -28,7 +29,7 @@ pub fn gnu_extents(area: &[u8], extents: &mut Vec<Extent>) -> Result<(), TarFaul
     Ok(())
 }
 
-/// Reads the map of PAX 0.0 and 0.1: numbers joined by commas.
+/// Parses the map of PAX 0.0 and 0.1: numbers separated by commas.
 pub fn pax_extents(map: &[u8]) -> Result<Vec<Extent>, TarFault> {
     let mut extents = Vec::new();
     let mut numbers = map.split(|&b| b == b',').filter(|text| !text.is_empty()).map(whole);
@@ -39,8 +40,8 @@ pub fn pax_extents(map: &[u8]) -> Result<Vec<Extent>, TarFault> {
     Ok(extents)
 }
 
-/// Reads the map of PAX 1.0 that stands before the content: the number of extents, then offset and length of each, a
-/// line for each number. `None`: more bytes are needed. The map fills whole blocks.
+/// Parses the map of PAX 1.0, which precedes the data: the number of extents, then the offset and length of each, one
+/// number per line. `None` if more bytes are needed. The map is padded to whole blocks.
 pub fn front_map(text: &[u8]) -> Result<Option<Vec<Extent>>, TarFault> {
     let mut lines =
         text.split_inclusive(|&b| b == b'\n').filter(|line| line.ends_with(b"\n")).map(|line| &line[..line.len() - 1]);
@@ -57,7 +58,7 @@ pub fn front_map(text: &[u8]) -> Result<Option<Vec<Extent>>, TarFault> {
     Ok(Some(extents))
 }
 
-/// In order, without overlap, inside the file.
+/// Checks that the extents are in order, don't overlap and lie inside the file.
 pub fn check(extents: &[Extent], size: u64) -> Result<(), TarFault> {
     let mut end = 0u64;
     for extent in extents {
@@ -87,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn maps_must_be_in_order_and_inside() {
+    fn rejects_maps_out_of_order_or_out_of_range() {
         let extent = |offset, len| Extent { offset, len };
         assert!(check(&[extent(0, 10), extent(10, 5)], 15).is_ok());
         assert_eq!(check(&[extent(5000, 512), extent(100, 512)], 6000), Err(TarFault::Sparse));

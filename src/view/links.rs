@@ -1,4 +1,4 @@
-//! Paths followed through symbolic links, inside the image only.
+//! Resolves paths through symbolic links, inside the image only.
 
 use crate::limits;
 use crate::model::layer_facts::Kind;
@@ -6,45 +6,45 @@ use crate::model::path::PathTable;
 use crate::view::NodeId;
 use crate::view::View;
 
-/// Where a path leads.
+/// The result of resolving a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resolved {
-    /// To something that is there.
+    /// It exists.
     Found(NodeId),
-    /// To nothing.
+    /// It doesn't exist.
     Missing,
-    /// Round in circles, or through more links than Linux follows.
+    /// It has a loop of links, or more links than Linux follows.
     Loop,
-    /// Through something that is no directory.
+    /// A component of it is not a directory.
     NotDirectory,
-    /// Nobody knows: the bound on following links was hit ([`limits::LINK_STEPS`]).
+    /// Unknown: the limit on resolving paths was hit ([`limits::LINK_STEPS`]).
     Exhausted,
 }
 
-/// Where a path leads for somebody who may not enter every directory.
+/// The result of resolving a path for a process that can't traverse every directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Followed {
-    /// Its end, or the directory that was refused.
+    /// The result, or the directory that can't be traversed.
     pub end: Result<Resolved, NodeId>,
-    /// The last symbolic link on the way.
+    /// The last symbolic link that was followed.
     pub link: Option<NodeId>,
 }
 
 impl View {
-    /// Follows a path from the root, with its links; `follow_last`: also one that stands last. `..` stays inside the
-    /// root, as it does for a process whose root this is (path_resolution(7)).
+    /// Resolves a path from the root. Follows symbolic links, including the last component's if `follow_last`. `..` in
+    /// the root stays there, as it does for a process with this root (path_resolution(7)).
     pub fn resolve(&self, path: &[u8], follow_last: bool) -> Resolved {
         self.follow(PathTable::ROOT, path, follow_last, |_| true).end.unwrap_or(Resolved::Missing)
     }
 
-    /// The same from any directory `from` (a path with a leading slash starts at the root all the same). `enter` says of each
-    /// directory whether a name may be looked up in it; the way ends where it says no.
+    /// Resolves a path from the directory `from`; an absolute path starts at the root. `may_traverse` decides for each
+    /// directory whether names in it may be looked up; the first one it refuses is returned as the error.
     pub fn follow(
         &self,
         from: NodeId,
         path: &[u8],
         follow_last: bool,
-        mut enter: impl FnMut(NodeId) -> bool,
+        mut may_traverse: impl FnMut(NodeId) -> bool,
     ) -> Followed {
         let mut todo: Vec<&[u8]> = path.rsplit(|&b| b == b'/').collect();
         let mut at = if path.starts_with(b"/") { PathTable::ROOT } else { from };
@@ -57,13 +57,13 @@ impl View {
             }
             let Some(here) = self.stat(at) else { return end(Ok(Resolved::Missing), link) };
             if here.kind != Kind::Dir {
-                // A trailing slash or dot asks for a directory too.
+                // A trailing slash or dot requires a directory too.
                 return end(Ok(Resolved::NotDirectory), link);
             }
             if name.is_empty() {
                 continue;
             }
-            if !enter(at) {
+            if !may_traverse(at) {
                 return end(Err(at), link);
             }
             match name {
@@ -76,7 +76,7 @@ impl View {
             }
             let child = self.paths.find_child(at, name).and_then(|child| Some((child, self.stat(child)?)));
             let Some((child, stat)) = child else { return end(Ok(Resolved::Missing), link) };
-            // A trailing slash or dot behind a link asks for what the link leads to.
+            // A trailing slash or dot after a link means its target.
             if stat.kind == Kind::Symlink && (follow_last || !todo.is_empty()) {
                 links += 1;
                 link = Some(child);

@@ -1,5 +1,5 @@
-//! Puts one layer on top of what the lower ones left: first what it takes away (`whiteouts`), then what it puts there
-//! (`place`), then what has become of what was there.
+//! Applies a layer to the view of the layers below it: first its whiteouts (`whiteouts`), then its entries (`place`),
+//! then it records which files became hidden.
 
 use crate::limits;
 use crate::model::fault::ImageFault;
@@ -26,10 +26,10 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Faults that are listed; the first few tell the story.
+/// How many faults are listed.
 const FAULTS_LISTED: usize = 50;
 
-/// Merges layers, the lowest first.
+/// Merges layers, from the bottom up.
 pub fn merge(layers: Vec<Arc<LayerFacts>>) -> View {
     let mut view = View {
         layers: Vec::new(),
@@ -39,7 +39,7 @@ pub fn merge(layers: Vec<Arc<LayerFacts>>) -> View {
         events: Vec::new(),
         hidden: Vec::new(),
         steps: Cell::new(limits::LINK_STEPS),
-        brought: HashMap::new(),
+        fetched: HashMap::new(),
         faults: Vec::new(),
         differences: Vec::new(),
     };
@@ -49,7 +49,7 @@ pub fn merge(layers: Vec<Arc<LayerFacts>>) -> View {
     let entries: u64 = layers.iter().map(|facts| facts.entries.len() as u64).sum();
     if entries > limits::IMAGE_ENTRIES {
         view.faults.push(ImageFault::Limit(format!(
-            "its layers have {entries} entries together, over the limit of {} (image entries)",
+            "its layers have {entries} entries in total, over the limit of {} (image entries)",
             limits::IMAGE_ENTRIES
         )));
         return view;
@@ -61,9 +61,9 @@ pub fn merge(layers: Vec<Arc<LayerFacts>>) -> View {
             own: vec![None; facts.paths.len()],
             known: vec![NONE; facts.paths.len()],
             facts: &facts,
-            lost: Vec::new(),
-            rescued: HashMap::new(),
-            aside: HashMap::new(),
+            lost_names: Vec::new(),
+            whited_out: HashMap::new(),
+            aufs_files: HashMap::new(),
         };
         if view.apply(&mut layer).is_err() {
             view.fault(index as u32, b"", "more paths than the limit (paths)");
@@ -77,35 +77,36 @@ pub fn merge(layers: Vec<Arc<LayerFacts>>) -> View {
 pub(super) struct Layer<'a> {
     pub(super) index: u32,
     pub(super) facts: &'a LayerFacts,
-    /// What kind of entry the layer has at each of its paths, if any, for the last one counts; and where the first stands.
+    /// For each of the layer's paths, the kind of its last entry and the index of its first; `None` if it has no entry.
     pub(super) own: Vec<Option<(Kind, u32)>>,
-    /// For each of the layer's paths the node of the same name in the view, once it has been looked up.
+    /// For each of the layer's paths, the node of the same path in the view once it has been looked up.
     pub(super) known: Vec<NodeId>,
-    /// Names that were taken from files.
-    pub(super) lost: Vec<Lost>,
-    /// Files that a whiteout of this layer took away: a hardlink of the same layer may still name them.
-    pub(super) rescued: HashMap<NodeId, u32>,
-    /// Files among AUFS metadata, which hardlinks may name: by the layer's path.
-    pub(super) aside: HashMap<PathId, u32>,
+    /// Names that files lost in this layer.
+    pub(super) lost_names: Vec<LostName>,
+    /// Files that a whiteout of this layer removed: a hardlink in the same layer may still refer to them.
+    pub(super) whited_out: HashMap<NodeId, u32>,
+    /// Files in AUFS metadata, which hardlinks may refer to, by their path in the layer.
+    pub(super) aufs_files: HashMap<PathId, u32>,
 }
 
-pub(super) struct Lost {
+/// A name that a file lost.
+pub(super) struct LostName {
     pub(super) inode: u32,
     pub(super) node: NodeId,
     pub(super) cause: Cause,
 }
 
-/// Why one entry cannot be placed.
-pub(super) enum Refusal {
-    /// Said of the entry; the walk goes on.
+/// Why an entry can't be placed.
+pub(super) enum PlaceError {
+    /// The entry is invalid; the others can still be placed.
     Unplaceable(String),
-    /// A bound.
+    /// A limit was hit.
     TooManyPaths,
 }
 
-impl From<TooManyPaths> for Refusal {
-    fn from(_: TooManyPaths) -> Refusal {
-        Refusal::TooManyPaths
+impl From<TooManyPaths> for PlaceError {
+    fn from(_: TooManyPaths) -> PlaceError {
+        PlaceError::TooManyPaths
     }
 }
 
@@ -121,7 +122,7 @@ impl View {
                 layer.own[entry.path as usize] = Some((entry.kind, first));
             }
         }
-        self.take_away(layer)?;
+        self.apply_whiteouts(layer)?;
         for (index, entry) in layer.facts.entries.iter().enumerate() {
             let index = index as u32;
             match entry.kind {
@@ -130,7 +131,7 @@ impl View {
                     if entry.content != NONE {
                         let inode = self.new_inode(layer.index, index, entry, PathTable::ROOT);
                         if let Some(before) =
-                            layer.aside.insert(entry.path, inode).filter(|&i| self.inodes[i as usize].names == 0)
+                            layer.aufs_files.insert(entry.path, inode).filter(|&i| self.inodes[i as usize].names == 0)
                         {
                             self.hide(layer.index, before, PathTable::ROOT, Cause::Unplaceable, Changed::default());
                         }
@@ -141,8 +142,8 @@ impl View {
             }
             match self.place(layer, index, entry) {
                 Ok(()) => {}
-                Err(Refusal::TooManyPaths) => return Err(TooManyPaths),
-                Err(Refusal::Unplaceable(why)) => {
+                Err(PlaceError::TooManyPaths) => return Err(TooManyPaths),
+                Err(PlaceError::Unplaceable(why)) => {
                     let path = layer.facts.paths.path(entry.path);
                     self.fault(layer.index, &path, &why);
                     if entry.kind == Kind::File {
@@ -152,13 +153,13 @@ impl View {
                 }
             }
         }
-        // AUFS metadata that nothing names is shipped and never seen.
-        for inode in layer.aside.values().copied().collect::<std::collections::BTreeSet<_>>() {
+        // AUFS metadata that no hardlink refers to ships but is never visible.
+        for inode in layer.aufs_files.values().copied().collect::<std::collections::BTreeSet<_>>() {
             if self.inodes[inode as usize].names == 0 {
                 self.hide(layer.index, inode, PathTable::ROOT, Cause::Unplaceable, Changed::default());
             }
         }
-        self.settle(layer);
+        self.record_hidden(layer);
         Ok(())
     }
 
@@ -179,7 +180,7 @@ impl View {
 
     // ---- nodes and inodes
 
-    /// Nodes for all paths that the table has.
+    /// Adds nodes for new paths in the table.
     fn grow(&mut self) {
         while self.nodes.len() < self.paths.len() {
             self.nodes.push(Node {
@@ -217,7 +218,7 @@ impl View {
     pub(super) fn new_inode(&mut self, layer: u32, index: u32, entry: &Entry, node: NodeId) -> u32 {
         self.inodes.push(Inode {
             kind: if entry.kind == Kind::Aufs { Kind::File } else { entry.kind },
-            // A link's own bits mean nothing; every system shows 0777.
+            // The mode of a symbolic link is ignored; Linux shows 0777.
             mode: if entry.kind == Kind::Symlink { 0o777 } else { entry.mode },
             uid: entry.uid,
             gid: entry.gid,
@@ -238,8 +239,8 @@ impl View {
         self.kind(node) == Some(Kind::Dir)
     }
 
-    /// Gives a file or directory the name of a node, at which nothing is.
-    pub(super) fn bind(&mut self, node: NodeId, inode: u32, layer: u32) {
+    /// Puts a file or directory at an empty node.
+    pub(super) fn attach(&mut self, node: NodeId, inode: u32, layer: u32) {
         let parent = self.paths.parent(node);
         self.inodes[inode as usize].names += u32::from(self.inodes[inode as usize].kind != Kind::Dir);
         self.nodes[node as usize].inode = inode;
@@ -248,26 +249,26 @@ impl View {
             self.nodes[node as usize].next_sibling = self.nodes[parent as usize].first_child;
             self.nodes[parent as usize].first_child = node;
         }
-        self.put(node, inode, layer);
+        self.record_event(node, inode, layer);
     }
 
-    /// Remembers that a layer put or touched what is at a node.
-    pub(super) fn put(&mut self, node: NodeId, inode: u32, layer: u32) {
+    /// Records that a layer created or changed what is at a node.
+    pub(super) fn record_event(&mut self, node: NodeId, inode: u32, layer: u32) {
         self.events.push(Event { layer, inode, previous: self.nodes[node as usize].last_event });
         let here = &mut self.nodes[node as usize];
         here.last_event = (self.events.len() - 1) as u32;
         here.put_by = layer;
     }
 
-    /// Takes away what is at a node, and everything below it. `cause_below` says why a child goes, given why its directory
-    /// goes.
+    /// Removes what is at a node and everything below it. `cause_below` returns why a child is removed, given why its
+    /// directory is removed; `removed` is called for each file.
     pub(super) fn remove(
         &mut self,
         top: NodeId,
         cause: Cause,
-        lost: &mut Vec<Lost>,
+        lost_names: &mut Vec<LostName>,
         mut cause_below: impl FnMut(NodeId, NodeId, Cause) -> Cause,
-        mut taken: impl FnMut(NodeId, u32),
+        mut removed: impl FnMut(NodeId, u32),
     ) {
         let mut todo = vec![(top, cause)];
         while let Some((node, cause)) = todo.pop() {
@@ -281,34 +282,34 @@ impl View {
                 }
             } else {
                 self.inodes[inode as usize].names -= 1;
-                taken(node, inode);
-                lost.push(Lost { inode, node, cause });
+                removed(node, inode);
+                lost_names.push(LostName { inode, node, cause });
             }
         }
     }
 
-    /// Empties a directory's list of children, so that what has gone is not met again; returns those that were there.
+    /// Empties a directory's list of children and returns those that exist.
     pub(super) fn take_children(&mut self, directory: NodeId) -> Vec<NodeId> {
-        let mut there = Vec::new();
+        let mut existing = Vec::new();
         let mut next = std::mem::replace(&mut self.nodes[directory as usize].first_child, NONE);
         while next != NONE {
             let here = &mut self.nodes[next as usize];
             here.listed = false;
             if here.inode != NONE {
-                there.push(next);
+                existing.push(next);
             }
             next = std::mem::replace(&mut here.next_sibling, NONE);
         }
-        there
+        existing
     }
 
-    // ---- what has become of what was there
+    // ---- hidden files
 
-    /// Files that lost their last name in this layer, and why.
-    fn settle(&mut self, layer: &mut Layer<'_>) {
-        let mut last: HashMap<u32, Lost> = HashMap::new();
+    /// Records the files that lost their last name in this layer, and why.
+    fn record_hidden(&mut self, layer: &mut Layer<'_>) {
+        let mut last: HashMap<u32, LostName> = HashMap::new();
         let mut order = Vec::new();
-        for lost in std::mem::take(&mut layer.lost) {
+        for lost in std::mem::take(&mut layer.lost_names) {
             let inode = &self.inodes[lost.inode as usize];
             if inode.kind != Kind::File || inode.names > 0 || inode.hidden {
                 continue;
@@ -318,7 +319,7 @@ impl View {
                     order.push(lost.inode);
                     last.insert(lost.inode, lost);
                 }
-                // Of several names the first one it had counts, else the smallest.
+                // Of several lost names, its first name is reported, or else the smallest.
                 Some(known) => {
                     let first = inode.node;
                     if known.node != first && (lost.node == first || self.path(lost.node) < self.path(known.node)) {
@@ -334,7 +335,7 @@ impl View {
         }
     }
 
-    fn cause(&self, layer: u32, lost: &Lost) -> (Cause, Changed) {
+    fn cause(&self, layer: u32, lost: &LostName) -> (Cause, Changed) {
         let here = &self.nodes[lost.node as usize];
         let Some(new) = self.inodes.get(here.inode as usize).filter(|_| here.put_by == layer) else {
             return (lost.cause, Changed::default());

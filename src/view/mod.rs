@@ -1,8 +1,8 @@
-//! The merged filesystem: what a container made from the image sees, and how each path came to be so.
+//! The merged filesystem: what a container created from the image sees, and which layers each path comes from.
 //!
-//! In: the facts of the layers, from the bottom up. Out: per path what is there now, who put it there, and what became
-//! of what was there before. The rules are image-spec's (layer.md): a layer's whiteouts and opaque markers speak of the
-//! layers below it, wherever they stand in its tar; then its entries are placed in their order. Not here: judging.
+//! In: the facts of the layers, from the bottom up. Out: for each path, what it is now, which layer it comes from, and
+//! what it was before. Follows the image specification (layer.md): a layer's whiteouts apply to the layers below it,
+//! whatever their order in the tar; then its entries are placed in order. Not here: judging.
 
 mod links;
 mod merge;
@@ -28,7 +28,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// A path that some layer has spoken of. It need not be there any more.
+/// A path that some layer mentions. It may no longer exist.
 pub type NodeId = PathId;
 
 /// The merged view of an image's layers.
@@ -39,57 +39,58 @@ pub struct View {
     inodes: Vec<Inode>,
     events: Vec<Event>,
     hidden: Vec<Hidden>,
-    /// Path components that may still be walked while links are followed.
+    /// How many path components may still be resolved.
     steps: Cell<u64>,
-    /// Files that a second reading brought, by layer and entry.
-    brought: HashMap<(usize, u32), Kept>,
-    /// Places where the layers do not fit together, as messages for people.
+    /// Content fetched by a second read, by layer and entry.
+    fetched: HashMap<(usize, u32), Kept>,
+    /// Why entries could not be placed.
     pub faults: Vec<ImageFault>,
-    /// Places that unpackers read differently; of very many only the first.
+    /// Entries that unpackers handle differently, up to a limit.
     pub differences: Vec<Difference>,
 }
 
-/// More of them tell nothing new.
+/// How many differences are listed.
 const DIFFERENCES_LISTED: usize = 1000;
 
-/// A place that unpackers read differently. The view follows the image specification.
+/// An entry that unpackers handle differently. The view follows the image specification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// Whose entry it is.
+    /// The layer of the entry.
     pub layer: usize,
     /// The entry's path.
     pub path: Vec<u8>,
-    /// How they differ.
+    /// How unpackers differ.
     pub kind: DifferenceKind,
 }
 
 /// How unpackers differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DifferenceKind {
-    /// The way to an entry leads through a symbolic link of a lower layer. It is followed here; overlay drivers unpack
-    /// each layer alone and put a directory in the link's place.
+    /// A symbolic link of a lower layer is part of the entry's path. The view follows it; overlay drivers unpack each
+    /// layer alone and put a directory in its place.
     ThroughLink,
-    /// A hardlink to a file of a lower layer. It shares that file here; overlay drivers refuse the layer.
+    /// A hardlink to a file of a lower layer. In the view they share that file; overlay drivers reject the layer.
     LowerHardlink,
-    /// A whiteout behind the layer's own entry of that name. The entry stays here; others delete it.
+    /// A whiteout after the layer's own entry of that name. The view keeps the entry; others delete it.
     LateWhiteout,
-    /// A whiteout and a directory of the same name. What lay below in the directory is gone here; overlay drivers show it.
+    /// A whiteout and a directory of the same name. The view hides the directory's lower content; overlay drivers show
+    /// it.
     WhiteoutAndDirectory,
-    /// An opaque marker for the root. Everything below is gone here; overlay drivers ignore it.
+    /// An opaque whiteout of the root. The view hides all lower layers; overlay drivers ignore it.
     OpaqueRoot,
-    /// The same path twice in one layer. The later entry counts here; docker refuses the layer.
+    /// The same path twice in one layer. The view uses the later entry; docker rejects the layer.
     Twice,
 }
 
-/// What stands at a path.
+/// The state of a path.
 struct Node {
-    /// `NONE` where nothing is there now.
+    /// `NONE` if the path doesn't exist now.
     inode: u32,
-    /// The layer that last put or touched what is there.
+    /// The layer that last created or changed it.
     put_by: u32,
     first_child: NodeId,
     next_sibling: NodeId,
-    /// Whether it is in its parent's list of children; what has gone may linger there.
+    /// Whether it is in its parent's list of children, where removed nodes may remain.
     listed: bool,
     last_event: u32,
 }
@@ -100,71 +101,71 @@ struct Inode {
     mode: u16,
     uid: u32,
     gid: u32,
-    /// The layer whose entry it is; for an implied directory the one that implied it.
+    /// The layer of its entry; for an implied directory, the layer that implied it.
     layer: u32,
     /// `NONE` for an implied directory.
     entry: u32,
-    /// Where it was placed first.
+    /// Its first name.
     node: NodeId,
     names: u32,
     hidden: bool,
 }
 
-/// Something that happened to a path.
+/// A layer's creation or change of a path.
 struct Event {
     layer: u32,
     inode: u32,
     previous: u32,
 }
 
-/// What is at a path.
+/// The metadata of a path.
 #[derive(Clone, Copy, Debug)]
 pub struct Stat<'a> {
-    /// What it is; a hardlink is the file it names.
+    /// What it is; for a hardlink, that of its target.
     pub kind: Kind,
-    /// 07777.
+    /// Permission bits, setuid, setgid and sticky (07777).
     pub mode: u16,
     /// Owner.
     pub uid: u32,
     /// Group.
     pub gid: u32,
-    /// Bytes, for files.
+    /// Size in bytes; 0 unless it is a file.
     pub size: u64,
-    /// Target of a symbolic link, `major:minor` of a device.
+    /// The target of a symbolic link, or `major:minor` of a device.
     pub text: &'a [u8],
-    /// The layer that shipped it; `None` for the root where no layer has an entry for it.
+    /// The layer that shipped it; `None` for the root if no layer has an entry for it.
     pub layer: Option<usize>,
-    /// No layer has an entry for it: a directory that paths below it imply.
+    /// Whether it is a directory without an entry, implied by paths below it.
     pub implied: bool,
-    /// Tells names of one file apart from equal files.
+    /// The same for all names of one file.
     pub inode: u32,
-    /// How many names the file has.
+    /// The number of names of the file.
     pub names: u32,
 }
 
-/// One of the things that a path has been.
+/// One version of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shipped {
-    /// By this layer.
+    /// The layer that shipped it.
     pub layer: usize,
-    /// Bytes, for files.
+    /// Size in bytes; 0 unless it is a file.
     pub size: u64,
-    /// Whether it is what is there now.
+    /// Whether it is the current version.
     pub visible: bool,
 }
 
 impl View {
-    /// Merges layers, the lowest first.
+    /// Merges layers, from the bottom up.
     pub fn new(layers: Vec<Arc<LayerFacts>>) -> View {
         merge::merge(layers)
     }
 
-    /// Whether the bound on following links was hit ([`crate::limits::LINK_STEPS`]): some path was then taken for a loop.
+    /// Whether the limit on resolving paths was hit ([`crate::limits::LINK_STEPS`]), so that some paths are unknown.
     pub fn is_exhausted(&self) -> bool {
         self.steps.get() == 0
     }
 
-    /// Takes one step of the bound; false if none is left.
+    /// Counts one step against the limit; false if it was hit.
     fn step(&self) -> bool {
         let left = self.steps.get();
         self.steps.set(left.saturating_sub(1));
@@ -176,19 +177,19 @@ impl View {
         &self.layers
     }
 
-    /// How many paths the layers have spoken of: what a walk looks at.
-    pub fn places(&self) -> usize {
+    /// The number of paths that the layers mention, and so of nodes that [`View::walk`] visits.
+    pub fn node_count(&self) -> usize {
         self.nodes.len()
     }
 
-    /// Everything that is there, the root included, in no order that means anything.
+    /// All existing nodes, including the root, in no particular order.
     pub fn walk(&self) -> impl Iterator<Item = (NodeId, Stat<'_>)> {
         (0..self.nodes.len() as NodeId).filter_map(|node| Some((node, self.stat(node)?)))
     }
 
-    /// Everything that is there, sorted by the bytes of its path.
+    /// All existing nodes, sorted by the bytes of their paths.
     pub fn sorted(&self) -> Vec<NodeId> {
-        // A directory stands at its own name, what lies in it at that name and a slash: `a`, `a-b`, `a/c`.
+        // A directory sorts by its name, its content by that name with a slash: `a`, `a-b`, `a/c`.
         let mut out = vec![PathTable::ROOT];
         let mut todo = vec![(PathTable::ROOT, true)];
         while let Some((node, inside)) = todo.pop() {
@@ -210,7 +211,7 @@ impl View {
         out
     }
 
-    /// What is at a node; `None` where nothing is.
+    /// The metadata of a node, or `None` if it doesn't exist.
     pub fn stat(&self, node: NodeId) -> Option<Stat<'_>> {
         let index = self.nodes.get(node as usize)?.inode;
         let inode = self.inodes.get(index as usize)?;
@@ -240,22 +241,22 @@ impl View {
         self.paths.name(node)
     }
 
-    /// The directory a node lies in.
+    /// The parent directory of a node.
     pub fn parent(&self, node: NodeId) -> NodeId {
         self.paths.parent(node)
     }
 
-    /// The node at exactly this path, if something is there. No link is followed.
+    /// The node at this path, if it exists. Follows no links.
     pub fn at(&self, path: &[u8]) -> Option<NodeId> {
         self.paths.find(path).filter(|&node| self.nodes[node as usize].inode != NONE)
     }
 
-    /// What is in a directory under this name.
+    /// The child of a directory with this name, if it exists.
     pub fn child(&self, directory: NodeId, name: &[u8]) -> Option<NodeId> {
         self.paths.find_child(directory, name).filter(|&node| self.nodes[node as usize].inode != NONE)
     }
 
-    /// What is in a directory now, in no order that means anything.
+    /// The existing children of a directory, in no particular order.
     pub fn children(&self, directory: NodeId) -> impl Iterator<Item = NodeId> {
         let mut next = self.nodes[directory as usize].first_child;
         std::iter::from_fn(move || {
@@ -270,8 +271,8 @@ impl View {
         })
     }
 
-    /// Everything that any layer shipped at a node's path, the lowest layer first. A layer that only touched a directory
-    /// counts.
+    /// All versions of a path that layers shipped, from the bottom up. A layer that only changed a directory's
+    /// attributes counts.
     pub fn shipped(&self, node: NodeId) -> Vec<Shipped> {
         let here = &self.nodes[node as usize];
         let mut out = Vec::new();
@@ -289,7 +290,7 @@ impl View {
         out
     }
 
-    /// The versions of a file that the layers shipped, the lowest first, with their content where it was kept.
+    /// All versions of a file that layers shipped, from the bottom up, with their content if it was kept.
     pub fn versions(&self, node: NodeId) -> Vec<(usize, Option<&Kept>)> {
         let mut out = Vec::new();
         let mut at = self.nodes[node as usize].last_event;
@@ -297,44 +298,43 @@ impl View {
             let inode = &self.inodes[event.inode as usize];
             let layer = inode.layer as usize;
             let kept = self.layers.get(layer).and_then(|facts| facts.kept.get(&inode.entry));
-            out.push((event.layer as usize, kept.or_else(|| self.brought.get(&(layer, inode.entry)))));
+            out.push((event.layer as usize, kept.or_else(|| self.fetched.get(&(layer, inode.entry)))));
             at = event.previous;
         }
         out.reverse();
         out
     }
 
-    /// The whole content of a file, if it was kept.
+    /// The kept content of a file, if any.
     pub fn content(&self, node: NodeId) -> Option<&Kept> {
         let (layer, entry) = self.entry_at(node)?;
-        self.layers[layer].kept.get(&entry).or_else(|| self.brought.get(&(layer, entry)))
+        self.layers[layer].kept.get(&entry).or_else(|| self.fetched.get(&(layer, entry)))
     }
 
-    /// What the first bytes of a regular file say about executing it; `None` for one that is neither a script with a `#!`
-    /// line nor an ELF file.
+    /// The head of a regular file, or `None` if it is neither a script with a `#!` line nor an ELF file.
     pub fn head(&self, node: NodeId) -> Option<&Head> {
         let (layer, entry) = self.entry_at(node)?;
         self.layers[layer].heads.get(&entry)
     }
 
-    /// Hands in a file that a second reading kept.
-    pub fn bring(&mut self, layer: usize, entry: u32, kept: Kept) {
-        self.brought.insert((layer, entry), kept);
+    /// Adds content that a second read kept.
+    pub fn add_content(&mut self, layer: usize, entry: u32, kept: Kept) {
+        self.fetched.insert((layer, entry), kept);
     }
 
-    /// Which layer's entry a node's content is.
+    /// The layer and index of the entry that a node comes from.
     pub fn entry_at(&self, node: NodeId) -> Option<(usize, u32)> {
         let inode = self.inodes.get(self.nodes.get(node as usize)?.inode as usize)?;
         (inode.entry != NONE).then_some((inode.layer as usize, inode.entry))
     }
 
-    /// SHA-256 of a file's content, where the pass took it.
+    /// SHA-256 of a file's content, if it was computed.
     pub fn content_digest(&self, node: NodeId) -> Option<[u8; 32]> {
         let (layer, entry) = self.entry_at(node)?;
         self.layers[layer].content_digest(&self.layers[layer].entries[entry as usize])
     }
 
-    /// Extended attributes of what is at a node.
+    /// The extended attributes of a node.
     pub fn xattrs(&self, node: NodeId) -> &[Xattr] {
         self.entry_at(node).and_then(|(layer, entry)| self.layers[layer].xattrs.get(&entry)).map_or(&[], |list| list)
     }

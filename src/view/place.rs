@@ -1,4 +1,4 @@
-//! Puts an entry of a layer where it belongs.
+//! Places a layer's entries in the view.
 
 use crate::limits;
 use crate::model::layer_facts::Entry;
@@ -13,34 +13,34 @@ use crate::view::NodeId;
 use crate::view::Resolved;
 use crate::view::View;
 use crate::view::merge::Layer;
-use crate::view::merge::Refusal;
+use crate::view::merge::PlaceError;
 use crate::view::waste::Cause;
 
 impl View {
-    /// Puts one entry into the view.
-    pub(super) fn place(&mut self, layer: &mut Layer<'_>, index: u32, entry: &Entry) -> Result<(), Refusal> {
+    /// Places one entry.
+    pub(super) fn place(&mut self, layer: &mut Layer<'_>, index: u32, entry: &Entry) -> Result<(), PlaceError> {
         if entry.path == PathTable::ROOT {
             if entry.kind != Kind::Dir {
-                return Err(Refusal::Unplaceable("an entry for the root that is not a directory".to_string()));
+                return Err(PlaceError::Unplaceable("an entry for the root that is not a directory".to_string()));
             }
             let root = self.nodes[PathTable::ROOT as usize].inode;
-            self.touch(root, layer.index, index, entry);
-            self.put(PathTable::ROOT, root, layer.index);
+            self.update_directory(root, layer.index, index, entry);
+            self.record_event(PathTable::ROOT, root, layer.index);
             return Ok(());
         }
         let directory = self.directory_for(layer, entry.path)?;
         let node = self.make_child(directory, layer.facts.paths.name(entry.path))?;
-        let there = self.nodes[node as usize].inode;
+        let existing = self.nodes[node as usize].inode;
         if entry.kind == Kind::Dir {
             if self.is_directory(node) {
-                self.touch(there, layer.index, index, entry);
-                self.put(node, there, layer.index);
+                self.update_directory(existing, layer.index, index, entry);
+                self.record_event(node, existing, layer.index);
                 return Ok(());
             }
             self.replace(layer, node);
             let inode = self.new_inode(layer.index, index, entry, node);
             self.inodes[inode as usize].names = 1;
-            self.bind(node, inode, layer.index);
+            self.attach(node, inode, layer.index);
             return Ok(());
         }
         if entry.kind == Kind::Hardlink {
@@ -51,20 +51,20 @@ impl View {
             self.replace(layer, node);
             let target = &mut self.inodes[inode as usize];
             if target.kind != Kind::Symlink && target.entry != NONE {
-                // Runtimes set the link entry's mode and owner on the file that both names share.
+                // Runtimes apply the hardlink entry's mode and owner to the shared file.
                 (target.mode, target.uid, target.gid) = (entry.mode, entry.uid, entry.gid);
             }
-            self.bind(node, inode, layer.index);
+            self.attach(node, inode, layer.index);
             return Ok(());
         }
         self.replace(layer, node);
         let inode = self.new_inode(layer.index, index, entry, node);
-        self.bind(node, inode, layer.index);
+        self.attach(node, inode, layer.index);
         Ok(())
     }
 
-    /// A directory's entry over a directory: new attributes, the same children.
-    fn touch(&mut self, inode: u32, layer: u32, index: u32, entry: &Entry) {
+    /// Applies an entry for an existing directory: new attributes, same children.
+    fn update_directory(&mut self, inode: u32, layer: u32, index: u32, entry: &Entry) {
         let inode = &mut self.inodes[inode as usize];
         (inode.mode, inode.uid, inode.gid) = (entry.mode, entry.uid, entry.gid);
         (inode.layer, inode.entry) = (layer, index);
@@ -72,15 +72,16 @@ impl View {
 
     fn replace(&mut self, layer: &mut Layer<'_>, node: NodeId) {
         if self.nodes[node as usize].inode != NONE {
-            self.remove(node, Cause::Replaced, &mut layer.lost, |_, _, _| Cause::TypeChange, |_, _| {});
+            self.remove(node, Cause::Replaced, &mut layer.lost_names, |_, _, _| Cause::TypeChange, |_, _| {});
         }
     }
 
-    /// What a hardlink names: a file of this layer or of one below. The last component's link is not followed (link(2)).
-    fn link_target(&self, layer: &Layer<'_>, entry: &Entry, node: NodeId) -> Result<u32, Refusal> {
+    /// The file that a hardlink refers to, in this layer or below. A symbolic link as last component isn't followed
+    /// (link(2)).
+    fn link_target(&self, layer: &Layer<'_>, entry: &Entry, node: NodeId) -> Result<u32, PlaceError> {
         let (target, _) = path::clean(layer.facts.text(entry));
-        let unplaceable = |why: &str| Err(Refusal::Unplaceable(format!("{why} (/{})", shown_bytes(&target))));
-        if let Some(&inode) = layer.facts.paths.find(&target).and_then(|path| layer.aside.get(&path)) {
+        let unplaceable = |why: &str| Err(PlaceError::Unplaceable(format!("{why} (/{})", shown_bytes(&target))));
+        if let Some(&inode) = layer.facts.paths.find(&target).and_then(|path| layer.aufs_files.get(&path)) {
             return Ok(inode);
         }
         let inode = match self.resolve(&target, false) {
@@ -90,10 +91,10 @@ impl View {
                 .paths
                 .find(&target)
                 .filter(|&other| other != node)
-                .and_then(|other| layer.rescued.get(&other))
+                .and_then(|other| layer.whited_out.get(&other))
             {
                 Some(&inode) => inode,
-                None => return unplaceable("a hardlink to nothing"),
+                None => return unplaceable("a hardlink to a missing file"),
             },
         };
         if self.inodes[inode as usize].kind == Kind::Dir {
@@ -102,10 +103,10 @@ impl View {
         Ok(inode)
     }
 
-    /// The directory that an entry goes into: links on the way followed inside the image, missing directories made.
-    fn directory_for(&mut self, layer: &mut Layer<'_>, path: PathId) -> Result<NodeId, Refusal> {
+    /// The directory to place an entry in. Follows links inside the image and creates missing directories.
+    fn directory_for(&mut self, layer: &mut Layer<'_>, path: PathId) -> Result<NodeId, PlaceError> {
         let parent = layer.facts.paths.parent(path);
-        // What is there has only directories above it, so a directory at the same name is the one.
+        // Existing nodes have only directories above them, so a directory at the same path needs no resolving.
         if let Some(node) = self.same_name(layer, parent)
             && self.is_directory(node)
         {
@@ -117,7 +118,9 @@ impl View {
         let mut links = 0;
         while let Some(name) = todo.pop() {
             if !self.step() {
-                return Err(Refusal::Unplaceable("more links to follow than the limit (link steps)".to_string()));
+                return Err(PlaceError::Unplaceable(
+                    "more path components to resolve than the limit (link steps)".to_string(),
+                ));
             }
             match &name[..] {
                 b"" | b"." => continue,
@@ -131,14 +134,14 @@ impl View {
             match self.kind(child) {
                 None => {
                     let inode = self.new_directory(layer.index, child);
-                    self.bind(child, inode, layer.index);
+                    self.attach(child, inode, layer.index);
                     at = child;
                 }
                 Some(Kind::Dir) => at = child,
                 Some(Kind::Symlink) => {
                     links += 1;
                     if links > limits::SYMLINKS {
-                        return Err(Refusal::Unplaceable("a loop of symbolic links on the way to it".to_string()));
+                        return Err(PlaceError::Unplaceable("its path has a loop of symbolic links".to_string()));
                     }
                     if self.nodes[child as usize].put_by != layer.index {
                         self.differ(layer, path, DifferenceKind::ThroughLink);
@@ -151,19 +154,19 @@ impl View {
                 }
                 Some(_) => {
                     let place = shown_bytes(&self.path(child));
-                    return Err(Refusal::Unplaceable(format!("/{place} on the way to it is not a directory")));
+                    return Err(PlaceError::Unplaceable(format!("/{place} is not a directory")));
                 }
             }
         }
         Ok(at)
     }
 
-    /// The node of the same name in the view, if any path has been there.
+    /// The node of the same path in the view, if there is one.
     fn same_name(&self, layer: &mut Layer<'_>, path: PathId) -> Option<NodeId> {
         if path == PathTable::ROOT {
             return Some(PathTable::ROOT);
         }
-        // Upwards to the nearest path whose node is known, then down again.
+        // Find the nearest ancestor whose node is known, then descend from it.
         let mut chain = Vec::new();
         let mut at = path;
         while at != PathTable::ROOT && layer.known[at as usize] == NONE {

@@ -1,29 +1,29 @@
-//! Bytes that were shipped and can no longer be seen, by cause.
+//! Files that ship but are hidden, by cause.
 
 use crate::view::NodeId;
 use crate::view::View;
 
-/// Why a file can no longer be seen.
+/// Why a file is hidden.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
-    /// The layer has the same content there again, with another mode, owner, time or attribute.
+    /// The layer has the same content at its path again, with a different mode, owner, time or attribute.
     MetadataOnly,
-    /// The layer has other content there.
+    /// The layer has different content at its path.
     Replaced,
-    /// The layer has something there that is no file, or made a directory above it something else.
+    /// The layer replaced it with something other than a file, or replaced a directory above it.
     TypeChange,
-    /// A whiteout of exactly this path.
+    /// A whiteout of its path.
     Deleted,
-    /// An opaque marker on a directory above it.
+    /// An opaque whiteout on a directory above it.
     Opaque,
     /// A whiteout of a directory above it.
     AncestorDeleted,
-    /// It could not be placed at all.
+    /// Its entry could not be placed.
     Unplaceable,
 }
 
 impl Cause {
-    /// In the order of reports.
+    /// All causes, in the order of reports.
     pub const ALL: [Cause; 7] = [
         Cause::MetadataOnly,
         Cause::Replaced,
@@ -44,36 +44,36 @@ pub struct Changed {
     pub owner: bool,
 }
 
-/// A file that can no longer be seen.
+/// A hidden file.
 #[derive(Clone, Copy, Debug)]
 pub struct Hidden {
-    /// The path that was taken from it last.
+    /// The last name that it lost.
     pub node: NodeId,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
     /// The layer that shipped it.
     pub layer: usize,
     /// The layer that hid it.
     pub by: usize,
-    /// How.
+    /// Why.
     pub cause: Cause,
-    /// For [`Cause::MetadataOnly`].
+    /// What changed, for [`Cause::MetadataOnly`].
     pub changed: Changed,
 }
 
 impl View {
-    /// Every regular file that was shipped and can no longer be seen, in the order in which they were hidden.
+    /// The hidden regular files, in the order in which they were hidden.
     pub fn hidden(&self) -> &[Hidden] {
         &self.hidden
     }
 
-    /// Bytes of the regular files that can be seen, each file once however many names it has.
+    /// Total size of the visible regular files, in bytes. A file with several names counts once.
     pub fn visible_bytes(&self) -> u64 {
         let shipped: u64 = self.layers.iter().map(|layer| layer.sizes.regular).sum();
         shipped.saturating_sub(self.wasted_bytes())
     }
 
-    /// Bytes of the regular files that can no longer be seen.
+    /// Total size of the hidden regular files, in bytes.
     pub fn wasted_bytes(&self) -> u64 {
         self.hidden.iter().map(|hidden| hidden.size).sum()
     }

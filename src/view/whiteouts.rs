@@ -1,8 +1,8 @@
-//! Whiteouts: how a layer says that something is gone.
+//! Whiteouts: how a layer removes files of the layers below it.
 //!
-//! `.wh.NAME` hides NAME below; `.wh..wh..opq` hides every lower sibling. Both reach only down: entries of the same layer
-//! stay, wherever they stand in its tar (image-spec, layer.md, "Whiteouts", "Opaque Whiteout"). Not here: counting what was
-//! hidden (`waste`).
+//! `.wh.NAME` hides NAME; `.wh..wh..opq` hides all siblings. Both apply to lower layers only: entries of the same layer
+//! stay, whatever their order in its tar (image-spec, layer.md, "Whiteouts", "Opaque Whiteout"). Not here: recording
+//! hidden files (`merge`).
 
 use crate::model::layer_facts::Kind;
 use crate::model::path;
@@ -18,12 +18,12 @@ use crate::view::waste::Cause;
 use std::collections::HashSet;
 
 impl View {
-    /// Whiteouts and opaque markers, on what the lower layers left.
-    pub(super) fn take_away(&mut self, layer: &mut Layer<'_>) -> Result<(), TooManyPaths> {
+    /// Applies whiteouts and opaque whiteouts to the lower layers.
+    pub(super) fn apply_whiteouts(&mut self, layer: &mut Layer<'_>) -> Result<(), TooManyPaths> {
         if layer.facts.counts.whiteouts + layer.facts.counts.opaque == 0 {
             return Ok(());
         }
-        let mut gone: HashSet<NodeId> = HashSet::new();
+        let mut deleted: HashSet<NodeId> = HashSet::new();
         let mut opaque: HashSet<NodeId> = HashSet::new();
         let mut order = Vec::new();
         for (index, entry) in layer.facts.entries.iter().enumerate() {
@@ -51,7 +51,7 @@ impl View {
                         .lower_directory(layer, directory)
                         .and_then(|directory| self.paths.find_child(directory, name));
                     if let Some(node) = hidden
-                        && gone.insert(node)
+                        && deleted.insert(node)
                     {
                         order.push((node, false));
                     }
@@ -59,19 +59,19 @@ impl View {
                 _ => {}
             }
         }
-        let rescue = layer.facts.counts.hardlink > 0;
+        let has_hardlinks = layer.facts.counts.hardlink > 0;
         for (node, is_opaque) in order {
-            let tops: Vec<(NodeId, Cause)> = match is_opaque {
-                true => self
-                    .take_children(node)
+            let tops: Vec<(NodeId, Cause)> = if is_opaque {
+                self.take_children(node)
                     .into_iter()
-                    .map(|child| (child, if gone.contains(&child) { Cause::Deleted } else { Cause::Opaque }))
-                    .collect(),
-                false => vec![(node, Cause::Deleted)],
+                    .map(|child| (child, if deleted.contains(&child) { Cause::Deleted } else { Cause::Opaque }))
+                    .collect()
+            } else {
+                vec![(node, Cause::Deleted)]
             };
             for (top, cause) in tops {
                 let below = |directory: NodeId, child: NodeId, inherited: Cause| {
-                    if gone.contains(&child) {
+                    if deleted.contains(&child) {
                         Cause::Deleted
                     } else if opaque.contains(&directory) {
                         Cause::Opaque
@@ -81,20 +81,20 @@ impl View {
                         inherited
                     }
                 };
-                let rescued = &mut layer.rescued;
-                let taken = |node, inode| {
-                    if rescue {
-                        rescued.insert(node, inode);
+                let whited_out = &mut layer.whited_out;
+                let removed = |node, inode| {
+                    if has_hardlinks {
+                        whited_out.insert(node, inode);
                     }
                 };
-                self.remove(top, cause, &mut layer.lost, below, taken);
+                self.remove(top, cause, &mut layer.lost_names, below, removed);
             }
         }
         Ok(())
     }
 
-    /// The directory of the lower layers that a marker speaks of. A link on the way is followed only where this layer puts
-    /// nothing there itself.
+    /// The directory of the lower layers that a whiteout applies to. A symbolic link in its path is followed only if
+    /// this layer has no entry for it.
     fn lower_directory(&mut self, layer: &Layer<'_>, path: PathId) -> Option<NodeId> {
         let mut chain = Vec::new();
         let mut at = path;
@@ -110,10 +110,7 @@ impl View {
                 Kind::Symlink if layer.own[step as usize].is_none() => {
                     self.differ(layer, path, DifferenceKind::ThroughLink);
                     let target = self.stat(child)?.text.to_vec();
-                    let target = match target.starts_with(b"/") {
-                        true => target,
-                        false => path::join(&self.path(node), &target),
-                    };
+                    let target = if target.starts_with(b"/") { target } else { path::join(&self.path(node), &target) };
                     match self.resolve(&target, true) {
                         Resolved::Found(found) if self.is_directory(found) => node = found,
                         _ => return None,

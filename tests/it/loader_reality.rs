@@ -8,8 +8,8 @@ use crate::corpus;
 use crate::loader::Told;
 use crate::support;
 use crate::support::Desk;
+use plimsoll::collect::CollectOptions;
 use plimsoll::collect::Collector;
-use plimsoll::collect::Wants;
 use plimsoll::examine;
 use plimsoll::facts::Facts;
 use plimsoll::facts::access::Capabilities;
@@ -23,7 +23,7 @@ use plimsoll::model::layer_facts::Kind;
 use plimsoll::model::layer_facts::LayerFacts;
 use plimsoll::model::program::Elf;
 use plimsoll::model::program::Head;
-use plimsoll::stream::frames::Framer;
+use plimsoll::stream::tar::TarReader;
 use plimsoll::view::NodeId;
 use plimsoll::view::Resolved;
 use plimsoll::view::View;
@@ -46,8 +46,8 @@ fn layer(directory: &Path) -> LayerFacts {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let wants = Wants::default();
-    let (mut framer, mut collector) = (Framer::default(), Collector::new(&wants));
+    let wants = CollectOptions::default();
+    let (mut reader, mut collector) = (TarReader::default(), Collector::new(&wants));
     let mut pipe = tar.stdout.take().unwrap();
     let mut buffer = vec![0; 128 << 10];
     loop {
@@ -55,9 +55,9 @@ fn layer(directory: &Path) -> LayerFacts {
         if count == 0 {
             break;
         }
-        framer.push(&buffer[..count], &mut collector).unwrap();
+        reader.push(&buffer[..count], &mut collector).unwrap();
     }
-    framer.finish().unwrap();
+    reader.finish().unwrap();
     tar.wait().unwrap();
     let collected = collector.finish();
     let digest = Digest::parse(&format!("sha256:{}", "00".repeat(32))).unwrap();
@@ -76,7 +76,7 @@ fn layer(directory: &Path) -> LayerFacts {
         heads: collected.heads,
         xattrs: collected.xattrs,
         malformed: collected.malformed,
-        odd: collected.odd,
+        reader_differences: collected.reader_differences,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::support::Desk;
 use crate::support::Ran;
 use crate::support::Run;
 use crate::tarball;
-use plimsoll::collect::Wants;
+use plimsoll::collect::CollectOptions;
 use plimsoll::limits;
 use plimsoll::model::digest::Algorithm;
 use plimsoll::pass::Request;
@@ -32,14 +32,14 @@ fn unjudged(text: &str, word: &str) {
 fn what_only_overlayfs_obeys() {
     let base = "config user=1000\nlayer COPY a /\n f 0644 0:0 etc/a \"a\"\nlayer COPY b /\n";
     let redirect = "6576696c"; // "evil"
-    unjudged(&format!("{base} d 0755 0:0 etc\n x trusted.overlay.redirect={redirect}\n"), "only overlayfs may set");
-    unjudged(&format!("{base} d 0755 0:0 etc\n x trusted.overlay.opaque=79\n"), "only overlayfs may set");
+    unjudged(&format!("{base} d 0755 0:0 etc\n x trusted.overlay.redirect={redirect}\n"), "reserved for overlayfs");
+    unjudged(&format!("{base} d 0755 0:0 etc\n x trusted.overlay.opaque=79\n"), "reserved for overlayfs");
     unjudged(&format!("{base} c 0644 0:0 etc/a 0:0\n"), "character device 0:0");
 }
 
 #[test]
 fn names_that_aufs_never_wrote() {
-    unjudged("config user=1000\nlayer COPY a /\n f 4755 0:0 .wh..wh.x/su \"x\"\n", "unpackers read differently");
+    unjudged("config user=1000\nlayer COPY a /\n f 4755 0:0 .wh..wh.x/su \"x\"\n", "unpackers handle differently");
 }
 
 #[test]
@@ -89,8 +89,8 @@ fn a_layer_that_is_listed_too_often() {
     let request = Request {
         blob_algorithm: Algorithm::Sha256,
         diff_algorithm: Algorithm::Sha256,
-        wants: Wants::default(),
-        split: false,
+        collect: CollectOptions::default(),
+        two_threads: false,
     };
     let facts = Arc::new(plimsoll::pass::read(&Blob::new(Arc::new(file), 0, tar.len() as u64), &request).unwrap());
     let often = limits::IMAGE_ENTRIES as usize / 1000 + 1;

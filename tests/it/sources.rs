@@ -262,7 +262,7 @@ fn a_digest_picks_a_manifest_or_a_config() {
     }
     let nobody = format!("oci:{directory}@sha256:{}", "0".repeat(64));
     let ran = audit(&nobody, &[]).exits(2);
-    assert!(ran.err().contains("it holds app:1.0, other:2.0"), "{}", ran.told());
+    assert!(ran.err().contains("the input has app:1.0, other:2.0"), "{}", ran.told());
     audit(&format!("oci:{directory}@sha256:00"), &[]).exits(2);
 }
 

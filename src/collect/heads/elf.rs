@@ -1,10 +1,10 @@
-//! An ELF file read as its kernel and its loader read it: header, program headers, `PT_INTERP`, dynamic section, versions.
+//! Parses ELF files as the kernel and the loader do: header, program headers, `PT_INTERP`, dynamic section, versions.
 //!
-//! System V ABI, chapters 4 and 5; LSB Core, "Symbol Versioning"; Linux, fs/binfmt_elf.c. Section headers are not looked
-//! at, for neither looks at them, and they stand at the file's end. Not here: holding bytes (`held`).
+//! System V ABI, chapters 4 and 5; LSB Core, "Symbol Versioning"; Linux, fs/binfmt_elf.c. Section headers are ignored:
+//! neither reads them, and they are at the end of the file. Not here: buffering bytes (`buffer`).
 
-use crate::collect::heads::held::Held;
-use crate::collect::heads::held::Ready;
+use crate::collect::heads::buffer::Availability;
+use crate::collect::heads::buffer::FileBuffer;
 use crate::limits;
 use crate::model::program::Dynamic;
 use crate::model::program::Elf;
@@ -20,36 +20,36 @@ use object::read::elf::Dyn;
 use object::read::elf::FileHeader;
 use object::read::elf::ProgramHeader;
 
-/// `PT_INTERP` may be so long (PATH_MAX; fs/binfmt_elf.c refuses longer ones).
+/// The longest `PT_INTERP` (PATH_MAX; fs/binfmt_elf.c rejects longer ones), in bytes.
 const INTERPRETER_BYTES: u64 = 4096;
-/// A loader maps whole pages, so that a segment may end behind the file in its last page.
+/// Loaders map whole pages, so a segment may extend past the end of the file within its last page.
 const PAGE: u64 = 4096;
-/// What a name costs beside its bytes.
+/// Memory of a name besides its bytes.
 const NAME_COST: usize = 48;
 
-/// Reads what is held; `None` while more is waited for.
-pub fn read(held: &mut Held) -> Option<Head> {
+/// Parses the file, or returns `None` if it needs bytes that are still to come.
+pub fn read(buffer: &mut FileBuffer) -> Option<Head> {
     const IDENT: u64 = 16;
-    if held.size() < IDENT {
-        return Some(Head::BrokenElf("its header is cut off"));
+    if buffer.size() < IDENT {
+        return Some(Head::BrokenElf("its header is truncated"));
     }
-    if held.ask(0, IDENT) == Ready::Later {
+    if buffer.request(0, IDENT) == Availability::Pending {
         return None;
     }
-    let ident = held.bytes(0, IDENT);
+    let ident = buffer.bytes(0, IDENT);
     let endian = match ident.get(5) {
         Some(1) => Endianness::Little,
         Some(2) => Endianness::Big,
         _ => return Some(Head::BrokenElf("its byte order is neither little nor big")),
     };
     match ident.get(4) {
-        Some(1) => file::<elf::FileHeader32<Endianness>>(held, endian),
-        Some(2) => file::<elf::FileHeader64<Endianness>>(held, endian),
+        Some(1) => file::<elf::FileHeader32<Endianness>>(buffer, endian),
+        Some(2) => file::<elf::FileHeader64<Endianness>>(buffer, endian),
         _ => Some(Head::BrokenElf("its class is neither 32 nor 64 bits")),
     }
 }
 
-/// The bytes that the names of a dynamic section take, and what stands around them.
+/// The memory that the names of a dynamic section take, in bytes.
 pub fn bytes(linking: &Linking) -> usize {
     let name = |name: &[u8]| NAME_COST + name.len();
     let one = |text: &Option<Box<[u8]>>| text.as_ref().map_or(0, |text| name(text));
@@ -62,25 +62,25 @@ pub fn bytes(linking: &Linking) -> usize {
     sum
 }
 
-/// A range of the file.
+/// A range of bytes, in the file or in memory.
 #[derive(Clone, Copy)]
 struct Range {
     start: u64,
     len: u64,
 }
 
-/// What the program headers say.
+/// The segments that loading needs.
 #[derive(Default)]
 struct Segments {
     interpreter: Option<Range>,
-    /// An address.
+    /// `PT_DYNAMIC`, as a range of addresses.
     dynamic: Option<Range>,
-    /// Addresses, and where each begins in the file.
+    /// `PT_LOAD`: a range of addresses and its offset in the file.
     loads: Vec<(Range, u64)>,
 }
 
 impl Segments {
-    /// The range of the file that a loader finds at an address, `len` bytes at most.
+    /// The range of the file that is mapped at an address, at most `len` bytes.
     fn at(&self, address: u64, len: u64) -> Option<Range> {
         self.loads.iter().find_map(|(memory, start)| {
             let into = address.checked_sub(memory.start).filter(|&into| into < memory.len)?;
@@ -89,24 +89,24 @@ impl Segments {
     }
 }
 
-fn file<H: FileHeader<Endian = Endianness>>(held: &mut Held, endian: Endianness) -> Option<Head> {
+fn file<H: FileHeader<Endian = Endianness>>(buffer: &mut FileBuffer, endian: Endianness) -> Option<Head> {
     let broken = |why| Some(Head::BrokenElf(why));
     let unread = |why| Some(Head::Unread(why));
     let header_len = size_of::<H>() as u64;
-    if held.size() < header_len {
-        return broken("its header is cut off");
+    if buffer.size() < header_len {
+        return broken("its header is truncated");
     }
-    if held.ask(0, header_len) == Ready::Later {
+    if buffer.request(0, header_len) == Availability::Pending {
         return None;
     }
-    let header: H = pod(held.bytes(0, header_len), 0)?;
+    let header: H = pod(buffer.bytes(0, header_len), 0)?;
     let kind = header.e_type(endian);
     let program_len = size_of::<H::ProgramHeader>() as u64;
     let count = u64::from(header.e_phnum(endian));
     let table = Range { start: header.e_phoff(endian).into(), len: count * program_len };
-    // Object files have no program headers, and need none.
-    let runs = kind == elf::ET_EXEC || kind == elf::ET_DYN;
-    if count == 0 && runs {
+    // Object files have no program headers.
+    let is_loadable = kind == elf::ET_EXEC || kind == elf::ET_DYN;
+    if count == 0 && is_loadable {
         return broken("it has no program headers");
     }
     if count > 0 && u64::from(header.e_phentsize(endian)) != program_len {
@@ -115,26 +115,26 @@ fn file<H: FileHeader<Endian = Endianness>>(held: &mut Held, endian: Endianness)
     if table.len > limits::ELF_TABLE_BYTES {
         return broken("it has more program headers than Linux reads");
     }
-    if !inside(table, held.size()) {
-        return broken("its program headers lie outside of the file");
+    if !inside(table, buffer.size()) {
+        return broken("its program headers are outside the file");
     }
-    match held.ask(table.start, table.len) {
-        Ready::Later => return None,
-        Ready::Gone => return unread("its program headers lie where this reading had passed"),
-        Ready::Yes => {}
+    match buffer.request(table.start, table.len) {
+        Availability::Pending => return None,
+        Availability::Passed => return unread("its program headers can't be read in a single pass"),
+        Availability::Buffered => {}
     }
-    let segments = match segments::<H>(held.bytes(table.start, table.len), endian, held.size()) {
+    let segments = match segments::<H>(buffer.bytes(table.start, table.len), endian, buffer.size()) {
         Ok(segments) => segments,
         Err(why) => return broken(why),
     };
-    // Both are asked for before either is waited for: they may come in any order.
-    let interpreter = segments.interpreter.map(|range| (range, held.ask(range.start, range.len)));
-    let dynamic = linking::<H>(held, endian, &segments);
+    // Request both before waiting for either: they may come in any order.
+    let interpreter = segments.interpreter.map(|range| (range, buffer.request(range.start, range.len)));
+    let dynamic = linking::<H>(buffer, endian, &segments);
     let interpreter = match interpreter {
         None => None,
-        Some((_, Ready::Later)) => return None,
-        Some((_, Ready::Gone)) => return unread("its PT_INTERP lies where this reading had passed"),
-        Some((range, Ready::Yes)) => match held.bytes(range.start, range.len).split_last() {
+        Some((_, Availability::Pending)) => return None,
+        Some((_, Availability::Passed)) => return unread("its PT_INTERP can't be read in a single pass"),
+        Some((range, Availability::Buffered)) => match buffer.bytes(range.start, range.len).split_last() {
             Some((0, path)) => Some(until_nul(path).into()),
             _ => return broken("its PT_INTERP does not end in a NUL"),
         },
@@ -149,7 +149,8 @@ fn file<H: FileHeader<Endian = Endianness>>(held: &mut Held, endian: Endianness)
     })))
 }
 
-/// The first `PT_INTERP` counts (fs/binfmt_elf.c), and the last `PT_DYNAMIC` (glibc and musl, which both overwrite).
+/// Parses the program headers. The first `PT_INTERP` wins (fs/binfmt_elf.c), and the last `PT_DYNAMIC` (glibc and
+/// musl).
 fn segments<H: FileHeader<Endian = Endianness>>(
     table: &[u8],
     endian: Endianness,
@@ -167,13 +168,13 @@ fn segments<H: FileHeader<Endian = Endianness>>(
                     return Err("its PT_INTERP is empty or longer than a path can be");
                 }
                 if !inside(range, size) {
-                    return Err("its PT_INTERP lies outside of the file");
+                    return Err("its PT_INTERP is outside the file");
                 }
                 out.interpreter = Some(range);
             }
             elf::PT_LOAD => {
                 if len > 0 && !inside(range, size.checked_next_multiple_of(PAGE).unwrap_or(size)) {
-                    return Err("a segment lies outside of the file");
+                    return Err("a segment is outside the file");
                 }
                 out.loads.push((Range { start: address, len: len.min(size.saturating_sub(start)) }, start));
             }
@@ -184,7 +185,7 @@ fn segments<H: FileHeader<Endian = Endianness>>(
     Ok(out)
 }
 
-/// What a dynamic section says as it stands: offsets into the string table, addresses, numbers.
+/// The raw values of a dynamic section: offsets into the string table, addresses, numbers.
 #[derive(Default)]
 struct Tags {
     needed: Vec<u64>,
@@ -200,7 +201,8 @@ struct Tags {
     defines_count: Option<u64>,
 }
 
-/// The last of a tag counts, but for `DT_NEEDED` (glibc, `elf_get_dynamic_info`; musl, `decode_vec`).
+/// Parses the tags. The last one of each wins, except for `DT_NEEDED` (glibc, `elf_get_dynamic_info`; musl,
+/// `decode_vec`).
 fn tags<D: Dyn<Endian = Endianness>>(section: &[u8], endian: Endianness) -> Tags {
     let mut out = Tags::default();
     for at in (0..section.len()).step_by(size_of::<D>()) {
@@ -225,9 +227,9 @@ fn tags<D: Dyn<Endian = Endianness>>(section: &[u8], endian: Endianness) -> Tags
     out
 }
 
-/// The dynamic section; `None` while more is waited for.
+/// Parses the dynamic section, or returns `None` if it needs bytes that are still to come.
 fn linking<H: FileHeader<Endian = Endianness>>(
-    held: &mut Held,
+    buffer: &mut FileBuffer,
     endian: Endianness,
     segments: &Segments,
 ) -> Option<Dynamic> {
@@ -237,45 +239,47 @@ fn linking<H: FileHeader<Endian = Endianness>>(
     if dynamic.len > limits::ELF_TABLE_BYTES {
         return unread("its dynamic section is larger than the limit (ELF table)");
     }
-    // Loaders find it by its address, as all that it points to.
+    // Loaders find it, and everything it refers to, by address.
     let Some(section) = segments.at(dynamic.start, dynamic.len) else {
-        return broken("its dynamic section lies in no segment");
+        return broken("its dynamic section is not in a segment");
     };
-    match held.ask(section.start, section.len) {
-        Ready::Later => return None,
-        Ready::Gone => return unread("its dynamic section lies where this reading had passed"),
-        Ready::Yes => {}
+    match buffer.request(section.start, section.len) {
+        Availability::Pending => return None,
+        Availability::Passed => return unread("its dynamic section can't be read in a single pass"),
+        Availability::Buffered => {}
     }
-    let tags = tags::<H::Dyn>(held.bytes(section.start, section.len), endian);
+    let tags = tags::<H::Dyn>(buffer.bytes(section.start, section.len), endian);
     let (Some(address), Some(len)) = (tags.strings, tags.strings_len) else {
-        return broken("its dynamic section names no string table");
+        return broken("its dynamic section has no string table");
     };
     let Some(strings) = segments.at(address, len.min(limits::ELF_STRINGS_BYTES)) else {
-        return broken("its string table lies in no segment");
+        return broken("its string table is not in a segment");
     };
-    // A table's length is not told: from its beginning to the bound, or to the end of its segment.
+    // The length of a table is unknown: it is read up to the limit or the end of its segment.
     let mut table = |address: u64| {
         let range = segments.at(address, limits::ELF_TABLE_BYTES)?;
-        Some((range, held.ask(range.start, range.len)))
+        Some((range, buffer.request(range.start, range.len)))
     };
     let needs = tags.needs.map(&mut table);
     let defines = tags.defines.map(&mut table);
-    let waits = |table: &Option<Option<(Range, Ready)>>| matches!(table, Some(Some((_, Ready::Later))));
-    // What has passed of a long table may be enough.
-    if held.ask(strings.start, strings.len) == Ready::Later || waits(&needs) || waits(&defines) {
+    let is_pending =
+        |table: &Option<Option<(Range, Availability)>>| matches!(table, Some(Some((_, Availability::Pending))));
+    // The buffered part of a long table may be enough.
+    if buffer.request(strings.start, strings.len) == Availability::Pending || is_pending(&needs) || is_pending(&defines)
+    {
         return None;
     }
-    let held = &*held;
-    let table = held.bytes(strings.start, strings.len);
+    let buffer = &*buffer;
+    let table = buffer.bytes(strings.start, strings.len);
     let is_whole = table.len() as u64 == strings.len && len <= limits::ELF_STRINGS_BYTES;
     let mut names = Names { table, is_whole, left: limits::HEAD_BYTES };
     let mut linking = match names.linking(&tags) {
         Ok(linking) => linking,
         Err(why) => return Some(why),
     };
-    let bytes = |table: Option<Option<(Range, Ready)>>| match table {
+    let bytes = |table: Option<Option<(Range, Availability)>>| match table {
         None => Some(None),
-        Some(Some((range, _))) => Some(Some(held.bytes(range.start, range.len))),
+        Some(Some((range, _))) => Some(Some(buffer.bytes(range.start, range.len))),
         Some(None) => None,
     };
     linking.versions = (|| {
@@ -292,26 +296,25 @@ fn linking<H: FileHeader<Endian = Endianness>>(
     Some(Dynamic::Read(Box::new(linking)))
 }
 
-/// A string table, and how many bytes of names may still be taken from it.
+/// A string table, and how much memory its names may still take.
 struct Names<'a> {
     table: &'a [u8],
-    /// Nothing of it had passed, and it is not longer than what is read.
+    /// Whether all of the table was buffered, within the limit.
     is_whole: bool,
     left: usize,
 }
 
 impl Names<'_> {
-    /// The names that the tags point to; what the section counts as where one cannot be had.
+    /// The names that the tags refer to. The error is the state of the whole section.
     fn linking(&mut self, tags: &Tags) -> Result<Linking, Dynamic> {
-        let full = |name: Box<[u8]>| match name.is_empty() {
-            true => Err(Dynamic::Broken("a name in its dynamic section is empty")),
-            false => Ok(name),
+        let non_empty = |name: Box<[u8]>| {
+            if name.is_empty() { Err(Dynamic::Broken("a name in its dynamic section is empty")) } else { Ok(name) }
         };
-        let needed = tags.needed.iter().map(|&at| self.name(at).and_then(full)).collect::<Result<Vec<_>, _>>()?;
+        let needed = tags.needed.iter().map(|&at| self.name(at).and_then(non_empty)).collect::<Result<Vec<_>, _>>()?;
         let mut one = |at: Option<u64>| at.map(|at| self.name(at)).transpose();
         Ok(Linking {
             needed,
-            soname: one(tags.soname)?.map(full).transpose()?,
+            soname: one(tags.soname)?.map(non_empty).transpose()?,
             rpath: one(tags.rpath)?,
             runpath: one(tags.runpath)?,
             no_default: tags.flags_1 & elf::DF_1_NODEFLIB.0 != 0,
@@ -321,9 +324,10 @@ impl Names<'_> {
 
     /// The name at an offset, without its NUL.
     fn name(&mut self, at: u64) -> Result<Box<[u8]>, Dynamic> {
-        let outside = match self.is_whole {
-            true => Dynamic::Broken("a name in its dynamic section lies outside of the string table"),
-            false => Dynamic::Unread("its string table is larger than the limit (ELF strings, head front)"),
+        let outside = if self.is_whole {
+            Dynamic::Broken("a name in its dynamic section is outside the string table")
+        } else {
+            Dynamic::Unread("its string table is larger than the limit (ELF strings, head front)")
         };
         let Some(rest) = usize::try_from(at).ok().and_then(|at| self.table.get(at..)) else { return Err(outside) };
         let name = until_nul(&rest[..rest.len().min(self.left)]);
@@ -338,12 +342,12 @@ impl Names<'_> {
         Ok(name.into())
     }
 
-    /// A version's name, which must hash to what stands beside it: a table that was overwritten gives none.
+    /// A version's name. `None` if it doesn't match its hash, as in a table that was overwritten.
     fn version(&mut self, at: u32, hash: u32) -> Option<Box<[u8]>> {
         self.name(at.into()).ok().filter(|name| !name.is_empty() && elf::hash(name) == hash)
     }
 
-    /// `DT_VERNEED`.
+    /// Parses `DT_VERNEED`.
     fn needs(&mut self, table: &[u8], count: u64, endian: Endianness) -> Option<Vec<VersionNeed>> {
         let mut out = Vec::new();
         let mut at = 0;
@@ -367,7 +371,7 @@ impl Names<'_> {
         Some(out)
     }
 
-    /// `DT_VERDEF`. The first name of a definition is its own, the others are those it inherits from.
+    /// Parses `DT_VERDEF`. The first name of a definition is its own; the others are its parents.
     fn defines(&mut self, table: &[u8], count: u64, endian: Endianness) -> Option<Vec<Box<[u8]>>> {
         let mut out = Vec::new();
         let mut at = 0;
@@ -387,7 +391,7 @@ impl Names<'_> {
     }
 }
 
-/// Where the next entry of a version table stands; `left` follow. The chain must end where the count does.
+/// The offset of the next entry of a version table; `left` entries follow. The chain must end when the count does.
 fn next(at: usize, step: u32, left: u64) -> Option<usize> {
     if (step == 0) != (left == 0) {
         return None;
@@ -403,7 +407,7 @@ fn until_nul(bytes: &[u8]) -> &[u8] {
     bytes.iter().position(|&b| b == 0).map_or(bytes, |end| &bytes[..end])
 }
 
-/// A structure at an offset; `None` where it does not fit.
+/// A structure at an offset, or `None` if it doesn't fit.
 fn pod<T: Pod>(bytes: &[u8], at: usize) -> Option<T> {
     pod::from_bytes::<T>(bytes.get(at..)?).ok().map(|(value, _)| *value)
 }

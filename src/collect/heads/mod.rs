@@ -1,111 +1,112 @@
-//! The heads of regular files: what a kernel would look at before it runs them.
+//! The heads of regular files: the parts that a kernel reads to execute them.
 //!
-//! In: the content of each regular file as it passes. Out: [`Head`]s of scripts and ELF files. A file is read once and
-//! forwards only: bytes are held while they may still matter (`held`), and looked at when they are complete (`elf`),
-//! at places that hang on the file alone and not on how it was cut into pieces. Not here: what a head means in an image
+//! In: the content of each regular file, streamed. Out: the [`Head`]s of scripts and ELF files. Each file is read once,
+//! forward only: bytes that may be needed are buffered (`buffer`) and parsed when complete (`elf`), at offsets that
+//! depend on the file alone, not on the size of the pieces. Not here: whether the program can run in an image
 //! (`facts`).
 
+mod buffer;
 mod elf;
-mod held;
 #[cfg(test)]
 mod tests;
 
 use crate::collect::Budget;
-use crate::collect::heads::held::Held;
-use crate::collect::heads::held::Ready;
+use crate::collect::heads::buffer::Availability;
+use crate::collect::heads::buffer::FileBuffer;
 use crate::limits;
 use crate::model::program::Dynamic;
 use crate::model::program::Head;
 use crate::model::program::SCRIPT_HEAD_BYTES;
 use std::collections::BTreeMap;
 
-/// What an entry of [`Heads`] costs beside its names.
+/// Memory of an entry of [`Heads`] besides its names, in bytes.
 const HEAD_COST: usize = 256;
 
-/// The heads of a layer's files, and the one that is being read.
+/// The heads of a layer's files, and the state of the file being read.
 pub struct Heads {
     budget: Budget,
     heads: BTreeMap<u32, Head>,
-    held: Held,
-    /// The file that is being read; none once its head is known, or known to be nothing.
+    buffer: FileBuffer,
+    /// The entry being read; `None` once its head is known or it is known to have none.
     reading: Option<u32>,
-    /// Bytes of the heads so far.
+    /// Memory of the heads so far, in bytes.
     total: u64,
-    /// Zeros of holes written down so far.
-    holes: u64,
+    /// Bytes of holes that were buffered so far.
+    hole_bytes: u64,
 }
 
 impl Heads {
-    /// For a layer of which so much may be kept.
+    /// Reads the heads of one layer within a budget.
     pub fn new(budget: Budget) -> Heads {
-        Heads { budget, heads: BTreeMap::new(), held: Held::default(), reading: None, total: 0, holes: 0 }
+        Heads { budget, heads: BTreeMap::new(), buffer: FileBuffer::default(), reading: None, total: 0, hole_bytes: 0 }
     }
 
-    /// A regular file of `size` bytes begins.
+    /// Starts a regular file of `size` bytes.
     pub fn begin(&mut self, entry: u32, size: u64) {
         self.reading = Some(entry);
-        self.held.begin(size);
-        self.look();
+        self.buffer.begin(size);
+        self.parse();
     }
 
-    /// The next bytes.
+    /// Adds bytes.
     pub fn data(&mut self, mut bytes: &[u8]) {
         while self.reading.is_some() && !bytes.is_empty() {
-            let step = self.held.left().min(bytes.len() as u64);
+            let step = self.buffer.until_next().min(bytes.len() as u64);
             let (now, later) = bytes.split_at(step as usize);
-            self.held.data(now);
+            self.buffer.data(now);
             bytes = later;
             self.step();
         }
     }
 
-    /// Zeros that are not stored.
+    /// Adds a hole of zeros.
     pub fn hole(&mut self, mut zeros: u64) {
         while self.reading.is_some() && zeros > 0 {
-            let step = self.held.left().min(zeros);
-            if self.holes.saturating_add(step) > limits::HEAD_HOLE_BYTES {
-                return self
-                    .done(Some(Head::Unread("its layer's programs have larger holes than the limit (head hole)")));
+            let step = self.buffer.until_next().min(zeros);
+            if self.hole_bytes.saturating_add(step) > limits::HEAD_HOLE_BYTES {
+                return self.done(Some(Head::Unread(
+                    "the programs of its layer have larger holes than the limit (head hole)",
+                )));
             }
-            self.holes += self.held.zeros(step);
+            self.hole_bytes += self.buffer.zeros(step);
             zeros -= step;
             self.step();
         }
     }
 
-    /// The file is complete.
+    /// Ends the file.
     pub fn end(&mut self) {
         self.reading = None;
     }
 
-    /// All heads.
+    /// The heads, by entry.
     pub fn finish(self) -> BTreeMap<u32, Head> {
         self.heads
     }
 
     fn step(&mut self) {
-        if self.held.left() == 0 {
-            self.look();
+        if self.buffer.until_next() == 0 {
+            self.parse();
         }
     }
 
-    /// Looks at what is held: the head is then known, or bytes are waited for.
-    fn look(&mut self) {
-        self.held.wait_anew();
-        let size = self.held.size();
+    /// Parses what is buffered, unless more bytes are needed.
+    fn parse(&mut self) {
+        self.buffer.clear_pending();
+        let size = self.buffer.size();
         let magic = size.min(4);
-        if self.held.ask(0, magic) == Ready::Later {
+        if self.buffer.request(0, magic) == Availability::Pending {
             return;
         }
-        let head = match self.held.bytes(0, magic) {
+        let head = match self.buffer.bytes(0, magic) {
             [b'#', b'!', ..] => {
                 let len = size.min(SCRIPT_HEAD_BYTES as u64);
-                match self.held.ask(0, len) {
-                    Ready::Later => return,
-                    _ => Some(Head::Script(self.held.bytes(0, len).into())),
+                match self.buffer.request(0, len) {
+                    Availability::Pending => return,
+                    _ => Some(Head::Script(self.buffer.bytes(0, len).into())),
                 }
             }
-            b"\x7fELF" => match elf::read(&mut self.held) {
+            b"\x7fELF" => match elf::read(&mut self.buffer) {
                 None => return,
                 head => head,
             },
@@ -117,16 +118,17 @@ impl Heads {
     fn done(&mut self, head: Option<Head>) {
         let (Some(entry), Some(head)) = (self.reading.take(), head) else { return };
         let cost = (HEAD_COST + bytes(&head)) as u64;
-        let head = match self.total + cost <= self.budget.heads {
-            true => head,
-            false => Head::Unread("its layer has more programs than the limit (heads)"),
+        let head = if self.total + cost <= self.budget.heads {
+            head
+        } else {
+            Head::Unread("its layer has more programs than the limit (heads)")
         };
         self.total = (self.total + cost).min(self.budget.heads);
         self.heads.insert(entry, head);
     }
 }
 
-/// The bytes that a head's names take.
+/// The memory that a head's names take, in bytes.
 fn bytes(head: &Head) -> usize {
     match head {
         Head::Script(line) => line.len(),

@@ -1,4 +1,4 @@
-//! Heads of made files: whole and in pieces, sound and broken.
+//! Heads of generated files, read at once and in pieces, valid and broken.
 
 #[path = "../../../tests/it/elf.rs"]
 mod elf;
@@ -10,7 +10,7 @@ use crate::collect::heads::tests::elf::Layout;
 use crate::model::program::Linking;
 use proptest::prelude::*;
 
-/// The head of a file that comes in pieces of so many bytes.
+/// The head of a file that is read in pieces of the given size.
 fn in_pieces(file: &[u8], piece: usize) -> Option<Head> {
     let mut heads = Heads::new(Budget::default());
     heads.begin(0, file.len() as u64);
@@ -26,14 +26,14 @@ fn whole(file: &[u8]) -> Option<Head> {
 fn dynamic(file: &[u8]) -> Dynamic {
     match whole(file) {
         Some(Head::Elf(elf)) => elf.dynamic,
-        other => panic!("no ELF file: {other:?}"),
+        other => panic!("not an ELF file: {other:?}"),
     }
 }
 
 fn linking(file: &[u8]) -> Linking {
     match dynamic(file) {
         Dynamic::Read(linking) => *linking,
-        other => panic!("not read: {other:?}"),
+        other => panic!("not parsed: {other:?}"),
     }
 }
 
@@ -52,7 +52,7 @@ fn names(list: &[Box<[u8]>]) -> Vec<String> {
 }
 
 #[test]
-fn a_program_is_read_in_every_class_and_byte_order() {
+fn parses_every_class_and_byte_order() {
     for (is_64, is_big_endian) in [(true, false), (true, true), (false, false), (false, true)] {
         for layout in [Layout::Linked, Layout::Patched] {
             let file = Elf { is_64, is_big_endian, layout, filling: 100_000, no_default: true, ..full() }.bytes();
@@ -74,7 +74,7 @@ fn a_program_is_read_in_every_class_and_byte_order() {
 }
 
 #[test]
-fn what_lies_behind_the_front_is_read_where_it_was_announced() {
+fn parses_tables_after_the_front() {
     let filling = limits::HEAD_FRONT_BYTES + 12_345;
     let near = whole(&full().bytes());
     for layout in [Layout::Linked, Layout::Patched] {
@@ -82,7 +82,7 @@ fn what_lies_behind_the_front_is_read_where_it_was_announced() {
         assert_eq!(whole(&file), near, "{layout:?}");
         assert_eq!(in_pieces(&file, 128 << 10), near, "{layout:?}");
     }
-    // Across the edge of the front.
+    // Across the end of the front.
     for before in 0..64 {
         let file = Elf { layout: Layout::Patched, filling: limits::HEAD_FRONT_BYTES - 8 * before, ..full() }.bytes();
         assert_eq!(whole(&file), near, "{before}");
@@ -91,8 +91,8 @@ fn what_lies_behind_the_front_is_read_where_it_was_announced() {
 }
 
 #[test]
-fn what_had_passed_is_not_made_up() {
-    // The strings lie behind the front, and the dynamic section that names them behind the strings.
+fn leaves_tables_unread_that_had_passed() {
+    // The strings follow the front, and the dynamic section that refers to them follows the strings.
     let mut file = Elf { layout: Layout::Patched, filling: limits::HEAD_FRONT_BYTES, ..full() }.bytes();
     let (at, len) = (64 + 2 * 56 + 16, 16 * 14);
     let section = u64::from_le_bytes(file[at..at + 8].try_into().expect("8 bytes")) - 0x40_0000;
@@ -107,7 +107,7 @@ fn what_had_passed_is_not_made_up() {
 }
 
 #[test]
-fn scripts_and_other_files() {
+fn finds_scripts_among_other_files() {
     assert_eq!(whole(b"#!/bin/sh\nexit\n"), Some(Head::Script((*b"#!/bin/sh\nexit\n").into())));
     assert_eq!(whole(b"#!"), Some(Head::Script((*b"#!").into())));
     let long = [&b"#!"[..], &[b'a'; 1000]].concat();
@@ -116,21 +116,21 @@ fn scripts_and_other_files() {
     for nothing in [&b""[..], b"#", b"\x7fEL", b"text", b" #!/bin/sh"] {
         assert_eq!(whole(nothing), None, "{nothing:?}");
     }
-    assert_eq!(whole(b"\x7fELF"), Some(Head::BrokenElf("its header is cut off")));
+    assert_eq!(whole(b"\x7fELF"), Some(Head::BrokenElf("its header is truncated")));
 }
 
 #[test]
-fn a_program_without_a_dynamic_section_is_static() {
+fn treats_a_program_without_dynamic_section_as_static() {
     assert_eq!(dynamic(&elf::static_program().bytes()), Dynamic::None);
 }
 
 #[test]
-fn a_file_that_is_cut_off_is_broken_or_not_read() {
+fn reports_truncated_files_as_broken() {
     let file = Elf { filling: 20_000, ..full() }.bytes();
     for len in (4..file.len()).step_by(7) {
         let head = whole(&file[..len]);
         let broken = matches!(head, Some(Head::BrokenElf(_)));
-        // In its last page a segment may end behind the file.
+        // A segment may extend past the end of the file within the last page.
         let has_broken_section = matches!(&head, Some(Head::Elf(elf)) if matches!(elf.dynamic, Dynamic::Broken(_)));
         let page = len.div_ceil(4096) == file.len().div_ceil(4096);
         assert!(broken || page, "{len}: {head:?}");
@@ -139,13 +139,13 @@ fn a_file_that_is_cut_off_is_broken_or_not_read() {
 }
 
 #[test]
-fn strings_of_zeros_are_no_names() {
+fn rejects_empty_names_and_wrong_version_hashes() {
     let file = full().bytes();
     let at = file.windows(10).position(|part| part == b"liba.so.1\0").expect("it is there");
     let mut blank = file.clone();
     blank[at..at + 9].fill(0);
     assert_eq!(dynamic(&blank), Dynamic::Broken("a name in its dynamic section is empty"));
-    // A version whose name is not the one that was hashed.
+    // A version whose name doesn't match its hash.
     let at = file.windows(10).position(|part| part == b"GLIBC_2.38").expect("it is there");
     let mut blank = file.clone();
     blank[at..at + 10].fill(0);
@@ -160,9 +160,9 @@ fn strings_of_zeros_are_no_names() {
 }
 
 #[test]
-fn numbers_from_hell() {
+fn survives_extreme_values() {
     let file = full().bytes();
-    // Every word of the headers, the dynamic section and the version tables, at its worst.
+    // Overwrite each word of the headers, the dynamic section and the version tables.
     for at in (4..file.len().min(2048)).step_by(2) {
         for value in [[0xff; 8], [0; 8], [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]] {
             for len in [1, 2, 4, 8] {
@@ -178,7 +178,7 @@ fn numbers_from_hell() {
 }
 
 #[test]
-fn a_sparse_file_is_read_with_its_holes() {
+fn reads_holes_as_zeros() {
     let file = Elf { layout: Layout::Patched, filling: 10 << 20, ..full() }.bytes();
     let (start, end) = (4096, 4096 + (9 << 20));
     let mut zeroed = file.clone();
@@ -193,11 +193,11 @@ fn a_sparse_file_is_read_with_its_holes() {
     }
     let heads = heads.finish();
     assert_eq!(heads.get(&0), whole(&zeroed).as_ref());
-    assert!(matches!(heads.get(&19), Some(Head::Unread(_))), "holes have a bound");
+    assert!(matches!(heads.get(&19), Some(Head::Unread(_))), "holes have a limit");
 }
 
 #[test]
-fn names_of_a_layer_have_a_bound() {
+fn limits_the_names_of_a_layer() {
     let names: Vec<String> = (0..300).map(|n| format!("lib{n}-{}.so", "x".repeat(1000))).collect();
     let file = elf::library("", &names.iter().map(String::as_str).collect::<Vec<_>>()).bytes();
     let mut heads = Heads::new(Budget::default());
@@ -214,7 +214,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn pieces_do_not_matter(
+    fn result_is_independent_of_piece_size(
         piece in 1usize..5000,
         filling in 0usize..40_000,
         patched in any::<bool>(),

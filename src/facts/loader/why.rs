@@ -55,7 +55,7 @@ pub fn nowhere(
 fn elsewhere(linker: &Linker<'_, '_>, name: &[u8]) -> Option<NodeId> {
     let view = linker.process.view;
     // An explanation must not use up the whole work limit.
-    linker.process.facts.spend(view.places()).ok()?;
+    linker.process.facts.spend(view.node_count()).ok()?;
     let program = linker.objects[PROGRAM].elf;
     let is_library = |node: NodeId| matches!(view.head(node), Some(Head::Elf(elf)) if fits(program, elf));
     view.walk()

@@ -1,13 +1,13 @@
-//! What a secret looks like, and how it is kept out of every output.
+//! Detects and redacts secrets.
 //!
-//! Three ways tell a secret: a provider's form (`forms`), a password inside a URL (`forms`), and a name that says
-//! "secret" before a value that can be one (`name`, `pair`). [`Redactor`] and [`redact_text`] put a mark in a secret's place
-//! (`redact`). No function here hands out a character of a secret beyond the provider's public prefix.
+//! A secret is detected in three ways: by a provider's token format (`formats`), as a password in a URL (`formats`), or
+//! by a name that suggests a secret and a value that can be one (`name`, `pair`). [`Redactor`] and [`redact_text`]
+//! replace secrets with a placeholder (`redact`). No function here returns a character of a secret beyond the
+//! provider's public prefix.
 //!
-//! In: text. Out: where secrets stand, and of what kind. Not here: reading files or layers. Every scan is linear in its
-//! text.
+//! In: text. Out: the ranges and kinds of secrets. Not here: reading files or layers. Every scan takes linear time.
 
-mod forms;
+mod formats;
 mod name;
 mod pair;
 mod redact;
@@ -19,14 +19,14 @@ pub use redact::redact_text;
 use std::fmt;
 use std::ops::Range;
 
-/// What may be said of a secret: its kind, its provider's public prefix, its length.
+/// A description of a secret that is safe to display.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Secret {
-    /// In human words: `GitHub token`, `password in a URL`.
+    /// The kind of secret: `GitHub token`, `password in a URL`.
     pub kind: &'static str,
-    /// What every secret of this kind begins with, such as `ghp_`; empty where there is no such thing.
+    /// The public prefix of all secrets of this kind, such as `ghp_`; empty if there is none.
     pub prefix: &'static str,
-    /// In characters, prefix included.
+    /// Length in characters, including the prefix.
     pub length: usize,
 }
 
@@ -40,17 +40,17 @@ impl fmt::Display for Secret {
     }
 }
 
-/// A secret and the bytes of the text that it takes up.
+/// A secret found in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spotted {
-    /// What it is.
+pub struct FoundSecret {
+    /// Its description.
     pub secret: Secret,
-    /// Where it stands; on character boundaries.
+    /// Its range of bytes in the text, on character boundaries.
     pub range: Range<usize>,
 }
 
-/// A secret at a range of a text.
-fn spotted(text: &str, kind: &'static str, prefix: &'static str, range: Range<usize>) -> Spotted {
+/// Describes the secret at a range of a text.
+fn found_secret(text: &str, kind: &'static str, prefix: &'static str, range: Range<usize>) -> FoundSecret {
     let length = text.get(range.clone()).map_or(0, |part| part.chars().count());
-    Spotted { secret: Secret { kind, prefix, length }, range }
+    FoundSecret { secret: Secret { kind, prefix, length }, range }
 }

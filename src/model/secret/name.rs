@@ -1,25 +1,26 @@
-//! What a name says about its value.
+//! Classifies the names of variables, labels and options.
 //!
-//! Names are judged by their whole words (`DB_PASSWORD`, `dbPassword`, `db.password`), so `COMPASS_HOME` and
-//! `TOKENIZERS_PARALLELISM` say nothing. Not here: values (`pair`).
+//! Names are judged by whole words (`DB_PASSWORD`, `dbPassword`, `db.password`), so `COMPASS_HOME` and
+//! `TOKENIZERS_PARALLELISM` don't match. Not here: values (`pair`).
 
-/// How clearly a name says "secret".
+/// What a name suggests about its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Says {
-    /// It does not.
-    Nothing,
-    /// Perhaps: only a value that looks random counts.
-    Perhaps,
-    /// It does.
+pub enum NameHint {
+    /// Not a secret.
+    None,
+    /// Possibly a secret, if the value looks random.
+    Possible,
+    /// A secret.
     Secret,
-    /// It says "password", which may also be a number.
+    /// A password, which may also be a number.
     Password,
 }
 
-/// Bytes of a name that are looked at; its end says most.
+/// How many bytes at the end of a name are classified.
 const NAME_BYTES: usize = 256;
-/// The words of a name in capitals, split at anything but letters and digits, and where `camelCase` has its humps.
-/// Digits at a word's end do not count (`PASSWORD2`).
+
+/// The words of a name in upper case, split at `camelCase` humps and at all characters except letters and digits.
+/// Digits at the end of a word are dropped (`PASSWORD2`).
 pub fn words(name: &str) -> Vec<String> {
     let bytes = name.as_bytes();
     let bytes = &bytes[bytes.len().saturating_sub(NAME_BYTES)..];
@@ -48,7 +49,7 @@ pub fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// Names with these words are public: `NEXT_PUBLIC_…`, `PUBLIC_KEY`.
+/// Words of names whose values are public: `NEXT_PUBLIC_…`, `PUBLIC_KEY`.
 pub const PUBLIC_WORDS: &[&str] = &["PUBLIC", "PUBLISHABLE", "PUB"];
 
 const PASSWORD_WORDS: &[&str] = &["PASSWORD", "PASSWD", "PASSPHRASE", "PASSWORDS", "PASS", "PWD", "PASSWRD"];
@@ -73,15 +74,15 @@ const SECRET_WORDS: &[&str] = &[
     "SIGNINGKEY",
 ];
 
-/// What turns `KEY` into a secret.
+/// Words before `KEY` that make it a secret.
 const SECRET_KEYS: &[&str] = &["API", "PRIVATE", "ACCESS", "SECRET", "ENCRYPTION", "SIGNING", "MASTER", "AUTH", "HMAC"];
 
-/// What may turn `KEY` into a secret.
-const PERHAPS_KEYS: &[&str] =
+/// Words before `KEY` that may make it a secret.
+const POSSIBLE_KEYS: &[&str] =
     &["APP", "SSH", "DEPLOY", "LICENSE", "ACCOUNT", "STORAGE", "SESSION", "COOKIE", "JWT", "CRYPTO"];
 
-/// Where a name ends so, its value is about a secret, not the secret.
-const ABOUT: &[&str] = &[
+/// Last words of names whose values describe a secret but are not one.
+const DESCRIPTIVE_WORDS: &[&str] = &[
     "FILE",
     "FILES",
     "FILENAME",
@@ -210,30 +211,30 @@ const ABOUT: &[&str] = &[
     "PROTOCOL",
 ];
 
-/// What a name's words say.
-pub fn says(words: &[String]) -> Says {
-    let Some(last) = words.last() else { return Says::Nothing };
+/// Classifies a name by its words.
+pub fn hint(words: &[String]) -> NameHint {
+    let Some(last) = words.last() else { return NameHint::None };
     let holds = |list: &[&str], word: &str| list.contains(&word);
-    if holds(ABOUT, last)
+    if holds(DESCRIPTIVE_WORDS, last)
         || words.iter().any(|word| holds(PUBLIC_WORDS, word))
         || words.iter().any(|word| matches!(word.as_str(), "CHECKSUM" | "FINGERPRINT"))
     {
-        return Says::Nothing;
+        return NameHint::None;
     }
     let is_password =
         |word: &String| holds(PASSWORD_WORDS, word) || word.ends_with("PASSWORD") || word.ends_with("PASSWD");
-    // The shell's own PWD and OLDPWD are paths.
+    // The shell's PWD is a path.
     if words.iter().any(is_password) && !(words.len() == 1 && last == "PWD") {
-        return Says::Password;
+        return NameHint::Password;
     }
     let key_of = |list: &[&str]| {
         words.windows(2).any(|pair| holds(list, &pair[0]) && matches!(pair[1].as_str(), "KEY" | "KEYS"))
     };
     if words.iter().any(|word| holds(SECRET_WORDS, word)) || key_of(SECRET_KEYS) {
-        return Says::Secret;
+        return NameHint::Secret;
     }
-    if matches!(last.as_str(), "AUTH" | "TOKENS" | "JWT" | "SALT" | "APPKEY") || key_of(PERHAPS_KEYS) {
-        return Says::Perhaps;
+    if matches!(last.as_str(), "AUTH" | "TOKENS" | "JWT" | "SALT" | "APPKEY") || key_of(POSSIBLE_KEYS) {
+        return NameHint::Possible;
     }
-    Says::Nothing
+    NameHint::None
 }

@@ -1,34 +1,34 @@
-//! A name that says "secret", and a value that can be one.
+//! Detects secrets in name-value pairs.
 //!
-//! Values that are evidently something else are let go: switches, numbers, paths, addresses, references to variables,
-//! placeholders, public keys. Not here: what a name says (`name`), finding pairs in a text (`redact`).
+//! Values that are clearly something else don't count: switches, numbers, paths, URLs, references to variables,
+//! placeholders, public keys. Not here: classifying names (`name`), finding pairs in a text (`redact`).
 
-use crate::model::secret::Spotted;
-use crate::model::secret::forms;
+use crate::model::secret::FoundSecret;
+use crate::model::secret::formats;
+use crate::model::secret::found_secret;
+use crate::model::secret::name::NameHint;
 use crate::model::secret::name::PUBLIC_WORDS;
-use crate::model::secret::name::Says;
-use crate::model::secret::name::says;
+use crate::model::secret::name::hint;
 use crate::model::secret::name::words;
-use crate::model::secret::spotted;
 
-/// What kind a value is called that only its name gives away.
+/// The kind of a secret that is detected only by its name.
 pub const NAMED: &str = "value of a variable that names a secret";
 
-/// The secret in a variable or label, if its value holds one. The range is that of the secret inside `value`.
-pub fn in_pair(name: &str, value: &str) -> Option<Spotted> {
+/// The first secret in the value of a variable or label. Its range is in `value`.
+pub fn in_pair(name: &str, value: &str) -> Option<FoundSecret> {
     all_in_pair(name, value).into_iter().next()
 }
 
-/// All secrets in the value of a variable or label.
-pub fn all_in_pair(name: &str, value: &str) -> Vec<Spotted> {
+/// All secrets in the value of a variable or label. Their ranges are in `value`.
+pub fn all_in_pair(name: &str, value: &str) -> Vec<FoundSecret> {
     let words = words(name);
-    let mut found = forms::find_all(value);
+    let mut found = formats::find_all(value);
     if words.iter().any(|word| PUBLIC_WORDS.contains(&word.as_str())) {
-        found.retain(|spot| spot.secret.kind != forms::JWT && spot.secret.kind != forms::GOOGLE_KEY);
+        found.retain(|one| one.secret.kind != formats::JWT && one.secret.kind != formats::GOOGLE_KEY);
         return found;
     }
-    if found.is_empty() && value_can_be_secret(says(&words), value) {
-        found.push(spotted(value, NAMED, "", unquoted(value)));
+    if found.is_empty() && value_can_be_secret(hint(&words), value) {
+        found.push(found_secret(value, NAMED, "", unquoted(value)));
     }
     if found.is_empty() {
         found.extend(in_settings(value));
@@ -36,8 +36,8 @@ pub fn all_in_pair(name: &str, value: &str) -> Vec<Spotted> {
     found
 }
 
-/// A password inside a connection string: `Server=db;Password=…`, `jdbc:…?user=a&password=…`, `host=db password=…`.
-fn in_settings(value: &str) -> Vec<Spotted> {
+/// The passwords in a connection string: `Server=db;Password=…`, `jdbc:…?user=a&password=…`, `host=db password=…`.
+fn in_settings(value: &str) -> Vec<FoundSecret> {
     let mut found = Vec::new();
     let listed = value.contains([';', '&']) || value.contains('?');
     let is_dsn = value.split_whitespace().next().is_some_and(|first| first.contains('='));
@@ -48,10 +48,10 @@ fn in_settings(value: &str) -> Vec<Spotted> {
     let mut start = 0;
     for part in value.split(ends) {
         if let Some((name, inner)) = part.split_once('=')
-            && value_can_be_secret(says(&words(name.trim())), inner)
+            && value_can_be_secret(hint(&words(name.trim())), inner)
         {
             let from = start + name.len() + 1;
-            found.push(spotted(value, "password in a connection string", "", from..from + inner.len()));
+            found.push(found_secret(value, "password in a connection string", "", from..from + inner.len()));
         }
         start += part.len();
         start += value[start..].chars().next().map_or(0, char::len_utf8);
@@ -59,11 +59,11 @@ fn in_settings(value: &str) -> Vec<Spotted> {
     found
 }
 
-/// Bytes of a value that tell whether it is a placeholder, a reference, a word.
+/// How many bytes of a value are checked for placeholders, references and other patterns.
 const VALUE_BYTES: usize = 512;
 
-/// Whether a value under such a name is to be held a secret.
-pub fn value_can_be_secret(says: Says, value: &str) -> bool {
+/// Whether a value counts as a secret, given what its name suggests.
+pub fn value_can_be_secret(hint: NameHint, value: &str) -> bool {
     let value = &value[unquoted(value)];
     let plausible = value.len() >= 4
         && !is_switch(value)
@@ -74,14 +74,14 @@ pub fn value_can_be_secret(says: Says, value: &str) -> bool {
         && !is_placeholder(value)
         && !is_public(value)
         && head(value).split_whitespace().count() <= 4;
-    match says {
-        Says::Nothing => false,
-        Says::Perhaps => plausible && looks_random(value),
-        Says::Secret | Says::Password => plausible,
+    match hint {
+        NameHint::None => false,
+        NameHint::Possible => plausible && looks_random(value),
+        NameHint::Secret | NameHint::Password => plausible,
     }
 }
 
-/// The value without blanks and one pair of quotes around it.
+/// The range of a value without surrounding whitespace and one pair of quotes.
 fn unquoted(value: &str) -> std::ops::Range<usize> {
     let start = value.len() - value.trim_start().len();
     let end = start + value.trim().len();
@@ -150,7 +150,7 @@ fn is_switch(value: &str) -> bool {
     value.len() <= 16 && SWITCHES.contains(&value.to_ascii_lowercase().as_str())
 }
 
-/// Numbers, durations, versions: `30`, `1.5`, `15m`, `v1.2.3-rc1`, `0.21.4-r0`.
+/// Whether a value is a number, duration or version: `30`, `1.5`, `15m`, `v1.2.3-rc1`, `0.21.4-r0`.
 fn is_number(value: &str) -> bool {
     let text = value.strip_prefix('v').unwrap_or(value);
     if value.len() > 24 || !text.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.') {
@@ -166,7 +166,7 @@ fn is_number(value: &str) -> bool {
     only_digits || is_duration || is_version
 }
 
-/// Absolute, relative and Windows paths. A base64 text may begin with `/` too; what looks random is no path.
+/// Whether a value is an absolute, relative or Windows path. Random text is not: base64 may start with `/` too.
 fn is_path(value: &str) -> bool {
     let windows = value.as_bytes();
     if windows.len() > 2 && windows[0].is_ascii_alphabetic() && windows[1] == b':' && windows[2] == b'\\' {
@@ -179,7 +179,7 @@ fn is_path(value: &str) -> bool {
     !value.ends_with('=') && !value.contains('+') && !value.split('/').any(|part| part.len() >= 20 && is_mixed(part))
 }
 
-/// Lower case, upper case and digits together.
+/// Whether a text has lower-case letters, upper-case letters and digits.
 fn is_mixed(text: &str) -> bool {
     let has = |test: fn(&u8) -> bool| text.as_bytes().iter().any(test);
     has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_digit)
@@ -191,7 +191,8 @@ fn looks_random(value: &str) -> bool {
     value.len() >= 16 && has(u8::is_ascii_alphabetic) && has(u8::is_ascii_digit) && !value.contains(' ')
 }
 
-/// `$VAR`, `${VAR}`, `$(command)`, `{{ template }}`, `%VAR%`, `<angle>`, and addresses in a secret store.
+/// Whether a value is a reference: `$VAR`, `${VAR}`, `$(command)`, `{{ template }}`, `%VAR%`, `<name>`, or an address
+/// in a secret store.
 pub fn is_reference(value: &str) -> bool {
     let value = head(value);
     let variable = value.strip_prefix('$').is_some_and(|rest| {
@@ -207,15 +208,15 @@ pub fn is_reference(value: &str) -> bool {
         || stores.iter().any(|store| value.starts_with(store))
 }
 
-/// Keys that are meant to be seen.
+/// Whether a value is a public key or certificate.
 fn is_public(value: &str) -> bool {
     let starts =
         ["ssh-rsa ", "ssh-ed25519 ", "ecdsa-sha2-", "-----BEGIN PUBLIC", "-----BEGIN CERT", "-----BEGIN RSA PUBLIC"];
-    // A header of a private key without a body was looked at by its form.
+    // A private key is detected by its format; a header without a body is not a secret.
     value.starts_with("-----BEGIN ") || starts.iter().any(|start| value.starts_with(start))
 }
 
-/// Words that stand for a value, and the samples that providers print in their documentation.
+/// Whether a value is a placeholder, or a sample from a provider's documentation.
 pub fn is_placeholder(value: &str) -> bool {
     const SAMPLES: &[&str] = &[
         "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
@@ -288,7 +289,7 @@ pub fn is_placeholder(value: &str) -> bool {
     let lower = value.to_ascii_lowercase();
     let letters: String = lower.chars().filter(|c| c.is_alphanumeric()).collect();
     if letters.is_empty() || WHOLE.contains(&letters.as_str()) {
-        // `***`, `...`: nothing to read; a value of other signs alone may be a password.
+        // `***` and `...` are placeholders; other symbols may be a password.
         return !letters.is_empty() || value.chars().all(|c| matches!(c, '*' | '.' | '-' | '_' | '?' | '#'));
     }
     let first = letters.chars().next();

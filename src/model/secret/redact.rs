@@ -1,18 +1,17 @@
-//! Secrets taken out of texts before anyone sees them: history lines, variables, labels, commands.
+//! Redacts secrets in text: history, variables, labels, commands.
 //!
-//! [`redact_text`] knows no image: it strikes what has a secret's form, and values whose name, option or header says
-//! "secret". [`Redactor`] also strikes every literal occurrence of the values that one image is known to hold. Both would
-//! rather strike a character too many than leave one.
+//! [`redact_text`] redacts secrets with a known format, and values whose name, option or header suggests a secret.
+//! [`Redactor`] also redacts all literal occurrences of one image's known secrets. In doubt, both redact too much.
 
 use crate::limits;
+use crate::model::secret::FoundSecret;
 use crate::model::secret::Secret;
-use crate::model::secret::Spotted;
-use crate::model::secret::forms;
+use crate::model::secret::formats;
 use crate::model::secret::name;
-use crate::model::secret::name::Says;
+use crate::model::secret::name::NameHint;
 use crate::model::secret::pair;
 
-use crate::model::secret::spotted;
+use crate::model::secret::found_secret;
 use aho_corasick::AhoCorasick;
 use aho_corasick::MatchKind;
 use regex::Regex;
@@ -20,34 +19,35 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::LazyLock;
 
-/// The text with a mark in each secret's place: `[redacted: GitHub token ghp_…, 40 characters]`.
+/// Replaces each secret in a text: `[redacted: GitHub token ghp_…, 40 characters]`.
 pub fn redact_text(text: &str) -> String {
-    render(text, scan(text))
+    replace(text, scan(text))
 }
 
-/// Redacts the texts of one image: all that [`redact_text`] does, and every literal occurrence of the image's secrets.
+/// Redacts the texts of one image: everything that [`redact_text`] does, and all literal occurrences of its secrets.
 #[derive(Default)]
 pub struct Redactor {
-    /// The known values, and the automaton of their heads; pattern numbers are indexes into `values`.
+    /// The known secrets, longest first.
     values: Vec<(String, Secret)>,
+    /// Finds the first bytes of each value; pattern numbers are indexes into `values`.
     heads: Option<AhoCorasick>,
 }
 
 impl Redactor {
-    /// From names and values that may hold secrets: variables, labels, build arguments.
+    /// A redactor for the secrets in these names and values: variables, labels, build arguments.
     pub fn new<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Redactor {
         let mut known: BTreeMap<String, Secret> = BTreeMap::new();
         for (name, value) in pairs {
-            for spot in pair::all_in_pair(name, value) {
-                let part = &value[spot.range];
+            for found in pair::all_in_pair(name, value) {
+                let part = &value[found.range];
                 if part.len() < limits::REDACTED_MIN_BYTES {
                     continue;
                 }
-                // A builder that prints Go's `%q` escapes quotes and backslashes.
+                // Builders that print with Go's `%q` escape quotes and backslashes.
                 if part.contains(['"', '\\']) {
-                    known.entry(part.replace('\\', "\\\\").replace('"', "\\\"")).or_insert(spot.secret);
+                    known.entry(part.replace('\\', "\\\\").replace('"', "\\\"")).or_insert(found.secret);
                 }
-                known.entry(part.to_string()).or_insert(spot.secret);
+                known.entry(part.to_string()).or_insert(found.secret);
             }
         }
         let mut values: Vec<(String, Secret)> = known.into_iter().collect();
@@ -61,24 +61,24 @@ impl Redactor {
         Redactor { values, heads }
     }
 
-    /// The text with a mark in each secret's place.
+    /// Replaces each secret in a text.
     pub fn redact(&self, text: &str) -> String {
-        let mut spots = scan(text);
-        spots.extend(self.literal(text));
-        render(text, spots)
+        let mut found = scan(text);
+        found.extend(self.literal(text));
+        replace(text, found)
     }
 
-    /// A sentence of this program's own with a mark in each secret's place: what has a secret's form, and the values that
-    /// this image is known to hold. Its words are not read as names of secrets, as [`Redactor::redact`] would.
+    /// Redacts a sentence written by plimsoll: secrets with a known format, and known values. Unlike
+    /// [`Redactor::redact`], it doesn't treat words of the sentence as names of secrets.
     pub fn redact_sentence(&self, text: &str) -> String {
-        let mut spots = forms::find_all(text);
-        spots.extend(self.literal(text));
-        render(text, spots)
+        let mut found = formats::find_all(text);
+        found.extend(self.literal(text));
+        replace(text, found)
     }
 
-    fn literal(&self, text: &str) -> Vec<Spotted> {
+    fn literal(&self, text: &str) -> Vec<FoundSecret> {
         let Some(heads) = &self.heads else { return Vec::new() };
-        let mut found: Vec<Spotted> = Vec::new();
+        let mut found: Vec<FoundSecret> = Vec::new();
         for hit in heads.find_iter(text.as_bytes()) {
             if let Some(last) = found.last_mut().filter(|last| hit.start() < last.range.end) {
                 let mut end = hit.end().max(last.range.end);
@@ -93,7 +93,7 @@ impl Redactor {
             let same = rest.take_while(|(a, b)| a == b).count();
             let mut end = hit.end() + same;
             if end - hit.start() < value.len() {
-                // Another value may share this head: nothing of it may be left standing.
+                // Another value may share this head, so redact up to the next whitespace.
                 end += text.as_bytes()[end..].iter().take_while(|b| !b.is_ascii_whitespace()).count();
             }
             while !text.is_char_boundary(end) {
@@ -103,14 +103,14 @@ impl Redactor {
             while !text.is_char_boundary(start) {
                 start -= 1;
             }
-            found.push(Spotted { secret: *secret, range: start..end });
+            found.push(FoundSecret { secret: *secret, range: start..end });
         }
         found
     }
 }
 
 impl fmt::Debug for Redactor {
-    /// Says how many secrets it knows, and nothing of them.
+    /// Shows only the number of known secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Redactor({} values)", self.values.len())
     }
@@ -120,26 +120,26 @@ fn head(value: &str) -> &[u8] {
     &value.as_bytes()[..value.len().min(limits::REDACTED_HEAD_BYTES)]
 }
 
-/// Marks in the places of the spots. Of spots that overlap the first is named, and all are struck.
-fn render(text: &str, mut spots: Vec<Spotted>) -> String {
-    if spots.is_empty() {
+/// Replaces secrets in a text. Overlapping ones are replaced together and described by the first.
+fn replace(text: &str, mut found: Vec<FoundSecret>) -> String {
+    if found.is_empty() {
         return text.to_string();
     }
-    // Named forms before mere names where both begin together.
-    spots.sort_by_key(|spot| (spot.range.start, spot.secret.prefix.is_empty(), spot.range.end));
+    // Prefer secrets with a known prefix among those with the same start.
+    found.sort_by_key(|one| (one.range.start, one.secret.prefix.is_empty(), one.range.end));
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
-    let mut spots = spots.into_iter().peekable();
-    while let Some(spot) = spots.next() {
-        let mut end = spot.range.end;
-        let mut secret = spot.secret;
-        while let Some(next) = spots.next_if(|next| next.range.start < end) {
+    let mut found = found.into_iter().peekable();
+    while let Some(first) = found.next() {
+        let mut end = first.range.end;
+        let mut secret = first.secret;
+        while let Some(next) = found.next_if(|next| next.range.start < end) {
             end = end.max(next.range.end);
             if secret.prefix.is_empty() && !next.secret.prefix.is_empty() {
                 secret = next.secret;
             }
         }
-        out.push_str(&text[at..spot.range.start]);
+        out.push_str(&text[at..first.range.start]);
         out.push_str(&format!("[redacted: {secret}]"));
         at = end;
     }
@@ -147,26 +147,26 @@ fn render(text: &str, mut spots: Vec<Spotted>) -> String {
     out
 }
 
-/// All that may be a secret in free text; spots may overlap.
-fn scan(text: &str) -> Vec<Spotted> {
-    let mut spots = forms::find_all(text);
-    let mut words = Words { text, quotes_until: [usize::MAX; 2], run: 0..0 };
-    spots.extend(assignments(text, &mut words));
-    spots.extend(options(text, &mut words));
-    spots.extend(commands(text, &mut words));
-    spots.extend(legacy_instruction(text));
-    spots
+/// All possible secrets in free text; they may overlap.
+fn scan(text: &str) -> Vec<FoundSecret> {
+    let mut found = formats::find_all(text);
+    let mut values = ValueReader { text, quotes_until: [usize::MAX; 2], run: 0..0 };
+    found.extend(assignments(text, &mut values));
+    found.extend(options(text, &mut values));
+    found.extend(commands(text, &mut values));
+    found.extend(legacy_instruction(text));
+    found
 }
 
-/// A name before `=` or `:`.
+/// The longest name before a value, in bytes.
 const NAME_BYTES_MAX: usize = 128;
 
 fn name_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"_.-".contains(&b)
 }
 
-/// `NAME=value`, `NAME = value`, `name: value`, `"name": "value"`.
-fn assignments(text: &str, words: &mut Words<'_>) -> Vec<Spotted> {
+/// Finds `NAME=value`, `NAME = value`, `name: value` and `"name": "value"`.
+fn assignments(text: &str, values: &mut ValueReader<'_>) -> Vec<FoundSecret> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
     let mut at = 0;
@@ -178,8 +178,8 @@ fn assignments(text: &str, words: &mut Words<'_>) -> Vec<Spotted> {
             name_end -= 1;
         }
         let name_length = bytes[..name_end].iter().rev().take(NAME_BYTES_MAX).take_while(|&&b| name_byte(b)).count();
-        let says = name::says(&name::words(&text[name_end - name_length..name_end]));
-        if name_length == 0 || says == Says::Nothing {
+        let hint = name::hint(&name::words(&text[name_end - name_length..name_end]));
+        if name_length == 0 || hint == NameHint::None {
             continue;
         }
         let spaced = bytes[sign] == b':' || name_end < sign && b" :".contains(&bytes[sign - 1]);
@@ -187,17 +187,17 @@ fn assignments(text: &str, words: &mut Words<'_>) -> Vec<Spotted> {
         while spaced && bytes.get(start) == Some(&b' ') {
             start += 1;
         }
-        let (value, end) = words.value(start);
-        if strikes(says, &text[value.clone()]) {
-            found.push(spotted(text, pair::NAMED, "", value));
+        let (value, end) = values.read(start);
+        if must_redact(hint, &text[value.clone()]) {
+            found.push(found_secret(text, pair::NAMED, "", value));
             at = end.max(at);
         }
     }
     found
 }
 
-/// `--token value`, `-password value`, `"--token", "value"`.
-fn options(text: &str, words: &mut Words<'_>) -> Vec<Spotted> {
+/// Finds `--token value`, `-password value` and `"--token", "value"`.
+fn options(text: &str, values: &mut ValueReader<'_>) -> Vec<FoundSecret> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
     let mut at = 0;
@@ -212,18 +212,18 @@ fn options(text: &str, words: &mut Words<'_>) -> Vec<Spotted> {
         if !starts_word || name == name_end || !gap.contains(&b' ') {
             continue;
         }
-        let says = name::says(&name::words(&text[name..name_end]));
+        let hint = name::hint(&name::words(&text[name..name_end]));
         let mut start = name_end + gap.len();
-        // The quote before the value belongs to the value.
+        // The quote before the value is part of the value.
         if gap.last().is_some_and(|b| b"\"'".contains(b)) && gap.len() > 1 {
             start -= if gap.ends_with(b"\\\"") { 2 } else { 1 };
         }
-        if says == Says::Nothing || bytes.get(start) == Some(&b'-') {
+        if hint == NameHint::None || bytes.get(start) == Some(&b'-') {
             continue;
         }
-        let (value, end) = words.value(start);
-        if !text[value.clone()].starts_with('-') && strikes(says, &text[value.clone()]) {
-            found.push(spotted(text, "value of an option that names a secret", "", value));
+        let (value, end) = values.read(start);
+        if !text[value.clone()].starts_with('-') && must_redact(hint, &text[value.clone()]) {
+            found.push(found_secret(text, "value of an option that names a secret", "", value));
             at = end.max(at);
         }
     }
@@ -235,7 +235,7 @@ static AUTHORIZATION: LazyLock<Regex> = LazyLock::new(|| {
         .expect("the pattern is fixed")
 });
 
-/// Commands whose password has no name: `sshpass -p x`, `docker login … -p x`, `mysql … -px`, netrc's `password x`.
+/// Commands with an unnamed password: `sshpass -p x`, `docker login … -p x`, `mysql … -px`, netrc's `password x`.
 static COMMANDS: LazyLock<Regex> = LazyLock::new(|| {
     let pattern = r"(?-u)\bsshpass {1,4}-p {0,4}|\blogin {1,4}[ -~]{0,160}?[ ]-p {0,4}|\bmysql(?:dump|admin)? [ -~]{0,160}?[ ]-p|\blogin[ \t\n]{1,4}[!-~]{1,64}[ \t\n]{1,4}password[ \t\n]{1,4}";
     Regex::new(pattern).expect("the pattern is fixed")
@@ -245,69 +245,69 @@ static CURL_USER: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"(?-u)[ "'](?:-u|--user|--proxy-user)(?: {1,4}|=|",? ")?"#).expect("the pattern is fixed")
 });
 
-fn commands(text: &str, words: &mut Words<'_>) -> Vec<Spotted> {
+fn commands(text: &str, values: &mut ValueReader<'_>) -> Vec<FoundSecret> {
     let mut found = Vec::new();
     for hit in AUTHORIZATION.find_iter(text) {
         let rest = &text.as_bytes()[hit.end()..];
         let length = rest.iter().take_while(|&&b| b.is_ascii_alphanumeric() || b"._~+/=-:".contains(&b)).count();
         let value = hit.end()..hit.end() + length;
         if length >= 4 && !pair::is_placeholder(&text[value.clone()]) {
-            found.push(spotted(text, "authorization header", "", value));
+            found.push(found_secret(text, "authorization header", "", value));
         }
     }
     for hit in COMMANDS.find_iter(text) {
-        let (value, _) = words.value(hit.end());
-        if strikes(Says::Password, &text[value.clone()]) {
-            found.push(spotted(text, "password in a command", "", value));
+        let (value, _) = values.read(hit.end());
+        if must_redact(NameHint::Password, &text[value.clone()]) {
+            found.push(found_secret(text, "password in a command", "", value));
         }
     }
     if ["curl", "wget", "http"].iter().any(|program| text.contains(program)) {
         for hit in CURL_USER.find_iter(text) {
-            let (value, _) = words.value(hit.end());
+            let (value, _) = values.read(hit.end());
             if let Some((user, password)) = text[value.clone()].split_once(':')
                 && password != user
-                && strikes(Says::Password, password)
+                && must_redact(NameHint::Password, password)
             {
                 let from = value.start + user.len() + 1;
-                found.push(spotted(text, "password in a command", "", from..value.end));
+                found.push(found_secret(text, "password in a command", "", from..value.end));
             }
         }
     }
     found
 }
 
-/// `ENV NAME value` and `LABEL name value`, the old form: the rest of the line is the value.
-fn legacy_instruction(text: &str) -> Option<Spotted> {
+/// Finds the legacy `ENV NAME value` and `LABEL name value`, where the rest of the line is the value.
+fn legacy_instruction(text: &str) -> Option<FoundSecret> {
     let rest = text.split_once("#(nop) ").map_or(text, |(_, rest)| rest).trim_start();
     let rest = ["ENV ", "LABEL ", "env ", "label "].iter().find_map(|keyword| rest.strip_prefix(keyword))?.trim_start();
     let (name, value) = rest.split_once(|c: char| c.is_whitespace())?;
     let value = value.trim_start();
     let value = value.strip_suffix(" # buildkit").unwrap_or(value).trim_end();
-    if name.contains('=') || !strikes(name::says(&name::words(name)), value) {
+    if name.contains('=') || !must_redact(name::hint(&name::words(name)), value) {
         return None;
     }
     let from = value.as_ptr() as usize - text.as_ptr() as usize;
-    Some(spotted(text, pair::NAMED, "", from..from + value.len()))
+    Some(found_secret(text, pair::NAMED, "", from..from + value.len()))
 }
 
-/// A value under such a name is struck out. Numbers under a password's name too: what is shown is never worth a PIN.
-fn strikes(says: Says, value: &str) -> bool {
-    pair::value_can_be_secret(says, value)
-        || says == Says::Password && value.len() >= 4 && value.bytes().all(|b| b.is_ascii_digit())
+/// Whether to redact a value, given what its name suggests. Unlike in findings, a number may be a password (a PIN).
+fn must_redact(hint: NameHint, value: &str) -> bool {
+    pair::value_can_be_secret(hint, value)
+        || hint == NameHint::Password && value.len() >= 4 && value.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Reads values as shells, JSON and builders write them.
-struct Words<'a> {
+/// Reads values as written in shells, JSON and history.
+struct ValueReader<'a> {
     text: &'a str,
-    /// From here on there is no closing `"` or `'` any more: a search that failed is not made again.
+    /// Offsets after which there is no closing `"` or `'`, so that a failed search is not repeated.
     quotes_until: [usize; 2],
-    /// The unquoted value read last: one that begins inside it ends with it.
+    /// The last unquoted value: one that starts inside it ends with it.
     run: std::ops::Range<usize>,
 }
 
-impl Words<'_> {
-    /// The value at a place, and where it ends with its quotes.
-    fn value(&mut self, start: usize) -> (std::ops::Range<usize>, usize) {
+impl ValueReader<'_> {
+    /// The range of the value at an offset, and its end including quotes.
+    fn read(&mut self, start: usize) -> (std::ops::Range<usize>, usize) {
         let bytes = self.text.as_bytes();
         if bytes[start.min(bytes.len())..].starts_with(b"\\\"")
             && let Some(length) = self.text[start + 2..].find("\\\"").filter(|&n| n <= limits::REDACTED_ESCAPED_BYTES)
@@ -327,7 +327,7 @@ impl Words<'_> {
         (start.min(end)..end, end)
     }
 
-    /// Where an unquoted value ends: at white space outside of quoted parts, or where a quote around it closes.
+    /// The end of an unquoted value: at whitespace outside quoted parts, or at the closing quote around it.
     fn unquoted(&mut self, start: usize) -> usize {
         if self.run.contains(&start) {
             return self.run.end;
@@ -352,7 +352,7 @@ impl Words<'_> {
         while !self.text.is_char_boundary(end) {
             end += 1;
         }
-        // What ends a command is no part of its last word.
+        // Punctuation after a value is not part of it.
         end -= bytes[start..end].iter().rev().take_while(|b| b";,)]}".contains(b)).count();
         self.run = start..end;
         end

@@ -1,4 +1,4 @@
-//! What must be found, what must not, and that nothing of a secret is left standing.
+//! Secrets that must be detected, values that must not, and redaction.
 
 use crate::model::secret::Redactor;
 use crate::model::secret::in_pair;
@@ -7,11 +7,11 @@ use crate::model::secret::redact_text;
 const GITHUB: &str = "ghp_yMSi3sec1NKL4vTT6YSXeMZgpRH59kMZtgWa";
 
 fn kind(name: &str, value: &str) -> Option<(&'static str, &'static str, usize)> {
-    in_pair(name, value).map(|spot| (spot.secret.kind, spot.secret.prefix, spot.secret.length))
+    in_pair(name, value).map(|found| (found.secret.kind, found.secret.prefix, found.secret.length))
 }
 
 #[test]
-fn names_that_only_look_like_secrets_say_nothing() {
+fn ignores_names_and_values_that_only_resemble_secrets() {
     for (name, value) in [
         ("ACCESS_LOG", "/dev/stdout"),
         ("KEYCLOAK_HOST", "auth.internal"),
@@ -56,7 +56,7 @@ fn names_that_only_look_like_secrets_say_nothing() {
 }
 
 #[test]
-fn secrets_are_found_with_kind_prefix_and_length() {
+fn finds_secrets_with_kind_prefix_and_length() {
     let named = "value of a variable that names a secret";
     assert_eq!(kind("DB_PASSWORD", "hunter2hunter2"), Some((named, "", 14)));
     assert_eq!(kind("DB_PASSWORD", "abc=topsecretrest"), Some((named, "", 17)));
@@ -72,8 +72,8 @@ fn secrets_are_found_with_kind_prefix_and_length() {
     assert_eq!(kind("OPENAI_API_KEY", openai), Some(("OpenAI key", "sk-proj-", openai.len())));
     assert_eq!(kind("NEXT_PUBLIC_X", openai).map(|found| found.0), Some("OpenAI key"));
     let url = "postgres://app:Sup3rS3cret@db.prod.internal:5432/app";
-    let spot = in_pair("DATABASE_URL", url).expect("a password in a URL");
-    assert_eq!((spot.secret.kind, &url[spot.range]), ("password in a URL", "Sup3rS3cret"));
+    let found = in_pair("DATABASE_URL", url).expect("a password in a URL");
+    assert_eq!((found.secret.kind, &url[found.range]), ("password in a URL", "Sup3rS3cret"));
     let odd = "redis://:ab/c+d==@cache:6379/0";
     assert_eq!(&odd[in_pair("REDIS_URL", odd).expect("found").range], "ab/c+d==");
     let dsn = "Server=db;User=app;Password=hunter2x;";
@@ -87,7 +87,7 @@ fn secrets_are_found_with_kind_prefix_and_length() {
 }
 
 #[test]
-fn no_part_of_a_secret_is_left_in_a_text() {
+fn redacts_whole_secrets() {
     for (text, secret, rest) in [
         ("|2 GITHUB_TOKEN=abcdef123 OTHER=x /bin/sh -c make", "abcdef123", "OTHER=x /bin/sh -c make"),
         ("ENV ACCESS_LOG=x DB_PASSWORD=realone1234", "realone1234", "ENV ACCESS_LOG=x DB_PASSWORD="),
@@ -123,7 +123,7 @@ fn no_part_of_a_secret_is_left_in_a_text() {
 }
 
 #[test]
-fn texts_without_secrets_stay_as_they_are() {
+fn leaves_text_without_secrets_unchanged() {
     for text in [
         "RUN apk add libsecret=0.21.4-r0 keyutils=1.6.3-r3",
         "ENV PATH=/usr/local/bin:/usr/bin PYTHON_VERSION=3.13.5",
@@ -142,7 +142,7 @@ fn texts_without_secrets_stay_as_they_are() {
 }
 
 #[test]
-fn known_values_are_struck_wherever_they_stand() {
+fn redacts_known_values_everywhere() {
     let long = "q7".repeat(60);
     let other = format!("{}zz", "q7".repeat(40));
     let redactor = Redactor::new([
@@ -165,8 +165,8 @@ fn known_values_are_struck_wherever_they_stand() {
 }
 
 #[test]
-fn time_is_linear_in_hostile_texts() {
-    // A scan that costs the square of this takes minutes.
+fn redacts_hostile_text_in_linear_time() {
+    // A quadratic scan of this size takes minutes.
     const BYTES: usize = 256 << 10;
     for part in [
         "eyJ-AKIA0123456789ABCDEF-",
@@ -211,7 +211,7 @@ fn time_is_linear_in_hostile_texts() {
 
 proptest::proptest! {
     #[test]
-    fn any_text_can_be_redacted(parts in proptest::collection::vec(proptest::prop_oneof![
+    fn redacts_any_text_without_panic(parts in proptest::collection::vec(proptest::prop_oneof![
         "TOKEN|PASSWORD|ü|\\\\|\"|'|=|:| |--token|-u a:b|://|a@|ghp_|eyJ|-----BEGIN |PRIVATE KEY-----|;|curl|\n",
         ".{0,4}",
     ], 0..40)) {

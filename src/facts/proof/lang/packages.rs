@@ -377,7 +377,7 @@ impl Asked {
             let modules_count = matches!(self.manager, Manager::Npm | Manager::Pnpm);
             there(b"package.json") || modules_count && there(b"node_modules")
         };
-        node::upwards(cwd).take(limits::FOLDERS_UP).find(|directory| is_it(directory)).unwrap_or(own).to_vec()
+        node::upwards(cwd).take(limits::PARENT_DIRECTORIES).find(|directory| is_it(directory)).unwrap_or(own).to_vec()
     }
 
     fn has_other_form(&self, process: &ProcessContext<'_>, directory: &[u8]) -> bool {
@@ -459,7 +459,7 @@ fn is_later_yarn(process: &ProcessContext<'_>, directory: &[u8], package: &Value
     let files = [".yarnrc.yml", ".pnp.cjs"];
     is_named
         || node::upwards(directory)
-            .take(limits::FOLDERS_UP)
+            .take(limits::PARENT_DIRECTORIES)
             .any(|directory| files.iter().any(|name| is_file(process, &[directory, b"/", name.as_bytes()].concat())))
 }
 

@@ -110,7 +110,7 @@ fn is_harmless(code: &[u8]) -> bool {
 /// The module in any site-packages directory; the first by path.
 fn elsewhere(process: &ProcessContext<'_>, name: &str) -> Option<NodeId> {
     // An explanation must not use up the whole work limit.
-    process.facts.spend(process.view.places()).ok()?;
+    process.facts.spend(process.view.node_count()).ok()?;
     let file = format!("{name}.py");
     let is_it = |node: NodeId, kind| match kind {
         Kind::Dir => process.view.name(node) == name.as_bytes(),

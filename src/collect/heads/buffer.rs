@@ -1,18 +1,18 @@
-//! What is held of a file while it streams past: its front, and ranges that lie ahead and were asked for.
+//! Buffers parts of a streamed file: its front, and requested ranges that are still to come.
 //!
-//! In: the file's bytes in order, and ranges that somebody wants. Out: those ranges, as far as they had not passed when
-//! they were asked for. Not here: which ranges matter.
+//! In: the file's bytes in order, and requests for ranges. Out: those ranges, unless they had passed before the
+//! request. Not here: deciding which ranges to request.
 
 use crate::limits;
 
-/// The bytes held of one file.
+/// The buffered parts of one file.
 #[derive(Default)]
-pub struct Held {
+pub struct FileBuffer {
     size: u64,
     at: u64,
     front: Vec<u8>,
     windows: Vec<Window>,
-    /// The first place where a range that was asked for is complete.
+    /// Where the first pending range ends.
     until: Option<u64>,
 }
 
@@ -23,80 +23,80 @@ struct Window {
     bytes: Vec<u8>,
 }
 
-/// What has become of a range.
+/// Whether a range can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ready {
-    /// It is held.
-    Yes,
-    /// It is still to come, and will be held.
-    Later,
-    /// Part of it has passed and was not held.
-    Gone,
+pub enum Availability {
+    /// It is buffered.
+    Buffered,
+    /// Part of it is still to come and will be buffered.
+    Pending,
+    /// Part of it has passed and was not buffered.
+    Passed,
 }
 
-impl Held {
-    /// A file of `size` bytes begins.
+impl FileBuffer {
+    /// Starts a file of `size` bytes.
     pub fn begin(&mut self, size: u64) {
         (self.size, self.at, self.until) = (size, 0, None);
         self.front.clear();
         self.windows.clear();
     }
 
-    /// The file's bytes, all told.
+    /// Size of the file, in bytes.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// Bytes that may still pass before a range is complete that was asked for.
-    pub fn left(&self) -> u64 {
+    /// Bytes to read until the first pending range is complete, or until the end of the file.
+    pub fn until_next(&self) -> u64 {
         self.until.unwrap_or(self.size).saturating_sub(self.at)
     }
 
-    /// Forgets what was waited for, not what is held.
-    pub fn wait_anew(&mut self) {
+    /// Forgets which ranges are pending. Their bytes stay buffered.
+    pub fn clear_pending(&mut self) {
         self.until = None;
     }
 
-    /// Asks for a range inside the file.
-    pub fn ask(&mut self, start: u64, len: u64) -> Ready {
-        let Some(end) = start.checked_add(len).filter(|&end| end <= self.size) else { return Ready::Gone };
+    /// Requests a range inside the file.
+    pub fn request(&mut self, start: u64, len: u64) -> Availability {
+        let Some(end) = start.checked_add(len).filter(|&end| end <= self.size) else { return Availability::Passed };
         if end <= self.front.len() as u64 {
-            return Ready::Yes;
+            return Availability::Buffered;
         }
         if !self.windows.iter().any(|window| window.start == start && window.end == end) {
-            // The front is whole up to here, or it is full and this lies behind it.
+            // Either the front is complete up to here, or it is full and the range starts after it.
             let passed = self.at.saturating_sub(start);
             let in_front = self.in_front(start);
             if passed > in_front.len() as u64 {
-                return Ready::Gone;
+                return Availability::Passed;
             }
             if end > limits::HEAD_FRONT_BYTES as u64 {
                 self.windows.push(Window { start, end, bytes: in_front.to_vec() });
             }
         }
         if self.at >= end {
-            return Ready::Yes;
+            return Availability::Buffered;
         }
         self.until = Some(self.until.map_or(end, |until| until.min(end)));
-        Ready::Later
+        Availability::Pending
     }
 
-    /// What is held of a range, from its start on.
+    /// The buffered part of a range, from its start.
     pub fn bytes(&self, start: u64, len: u64) -> &[u8] {
         let window = self.windows.iter().find(|window| window.start == start && window.end - start >= len);
-        let held = match window {
+        let buffered = match window {
             Some(window) => &window.bytes[..],
             None => self.in_front(start),
         };
-        &held[..held.len().min(usize::try_from(len).unwrap_or(usize::MAX))]
+        &buffered[..buffered.len().min(usize::try_from(len).unwrap_or(usize::MAX))]
     }
 
-    /// The front from here on.
+    /// The front from an offset on.
     fn in_front(&self, start: u64) -> &[u8] {
         usize::try_from(start).ok().and_then(|start| self.front.get(start..)).unwrap_or_default()
     }
 
-    /// The file's next bytes.
+    /// Adds bytes.
     pub fn data(&mut self, bytes: &[u8]) {
         let room = limits::HEAD_FRONT_BYTES - self.front.len();
         if self.at == self.front.len() as u64 {
@@ -113,7 +113,7 @@ impl Held {
         self.at = next;
     }
 
-    /// So many zeros, and returns how many of them had to be written down.
+    /// Adds `count` zeros. Returns how many of them were buffered.
     pub fn zeros(&mut self, count: u64) -> u64 {
         let next = self.at + count;
         let mut written = 0;

@@ -1,9 +1,9 @@
-//! Cuts a tar that streams past into entries.
+//! Splits a streamed tar into entries.
 //!
-//! Bytes are pushed in pieces of any size; a [`Sink`] gets each entry's header, its content and its end. Every byte is
-//! accounted for. Where readers differ, this one follows Go's archive/tar, for docker, containerd and podman unpack with
-//! it: whatever they see is seen here. A body that a type has no use for (links, directories, devices) has no bytes, whatever
-//! the header's size says.
+//! Bytes are pushed in pieces of any size; a [`Sink`] receives each entry's header, data and end. Every byte is
+//! accounted for. Where readers differ, this one follows Go's archive/tar, which docker, containerd and podman unpack
+//! layers with. Entries of types without data (links, directories, devices) have none, whatever size their header
+//! gives.
 
 use crate::limits;
 use crate::stream::fault::Fault;
@@ -17,14 +17,14 @@ use crate::stream::pax::Pax;
 use crate::stream::sparse;
 use crate::stream::sparse::Extent;
 
-/// One entry's header, extension headers applied.
+/// One entry's header with its extension headers applied.
 #[derive(Debug)]
 pub struct Header {
     /// The name as the archive spells it.
     pub name: Vec<u8>,
     /// Target of a link, as the archive spells it.
     pub link: Vec<u8>,
-    /// The type byte; NUL has become `0` or `5`, GNU's `S` has become `0`.
+    /// The type byte, where NUL became `0` or `5` and GNU's `S` became `0`.
     pub flag: u8,
     /// As stored; only 07777 of it are permissions.
     pub mode: i64,
@@ -34,9 +34,9 @@ pub struct Header {
     pub gid: i64,
     /// Seconds since 1970.
     pub mtime: i64,
-    /// Bytes of content, with the holes of a sparse file.
+    /// Size of the data in bytes, including the holes of a sparse file.
     pub size: u64,
-    /// Bytes stored in the tar for it, a sparse map among them.
+    /// Bytes stored in the tar for it, including a sparse map.
     pub stored: u64,
     /// Whether it is a sparse file.
     pub sparse: bool,
@@ -44,114 +44,115 @@ pub struct Header {
     pub device: (i64, i64),
     /// Extended attributes.
     pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Bytes of its header and extension headers.
+    /// Size of its header and extension headers, in bytes.
     pub header_bytes: u64,
-    /// Where its content begins, in bytes from the tar's start.
+    /// Offset of its data in the tar, in bytes.
     pub content_at: u64,
-    /// A global extension header stood before it.
-    pub behind_global: bool,
+    /// Whether a global extension header precedes it.
+    pub after_global: bool,
 }
 
-/// Takes the entries of a tar. An error ends the walk.
+/// Receives the entries of a tar. An error stops the reader.
 pub trait Sink {
-    /// A header. Content follows for the types that have it.
+    /// An entry begins. Data follows for the types that have it.
     fn entry(&mut self, header: Header) -> Result<(), Fault>;
-    /// The next bytes of the entry's content.
+    /// The next bytes of the entry's data.
     fn data(&mut self, bytes: &[u8]);
-    /// So many zeros that are not stored.
+    /// A hole of so many zero bytes, which are not stored.
     fn hole(&mut self, bytes: u64);
-    /// The entry's content is complete.
+    /// The entry's data is complete.
     fn end(&mut self);
 }
 
-/// Where the bytes went that belong to no entry's content. In bytes.
+/// Bytes of a tar outside its entries' headers and data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rest {
-    /// Zeros that round content up to whole blocks.
+pub struct Overhead {
+    /// Zeros that pad data to whole blocks.
     pub padding: u64,
-    /// Everything behind the last entry.
+    /// Everything after the last entry.
     pub trailing: u64,
-    /// Part of `trailing`: from the first block that is not zeros.
+    /// The part of `trailing` that starts at the first nonzero block.
     pub after_end: u64,
 }
 
 enum State {
-    /// Before a header, `block` half filled.
+    /// Before or inside a header.
     Header,
-    /// Inside an extension header's content; then padding.
+    /// Inside an extension header's data, which padding follows.
     Extension { flag: u8, left: u64, padding: u64 },
-    /// Before a further block of an old GNU sparse map.
+    /// Before another block of an old GNU sparse map.
     GnuSparse,
-    /// Before the content of a PAX 1.0 sparse file: its map.
+    /// Inside the map that precedes the data of a PAX 1.0 sparse file.
     FrontMap,
-    /// Inside content.
-    Body,
-    /// Zeros behind content or an extension header.
+    /// Inside an entry's data.
+    Data,
+    /// Padding after data or an extension header.
     Padding { left: u64, of_header: bool },
-    /// Behind one zero block.
+    /// After one zero block.
     Zero,
-    /// Behind the end.
+    /// After the end-of-archive blocks.
     End,
 }
 
-/// The walk over one tar.
-pub struct Framer {
+/// Reads one tar.
+pub struct TarReader {
     state: State,
-    /// Collects what is not yet complete: a header, an extension header, a map.
-    held: Vec<u8>,
-    /// Bytes taken so far.
+    /// An incomplete header, extension header or map.
+    partial: Vec<u8>,
+    /// Bytes read so far.
     at: u64,
     pax: Option<Pax>,
     long_name: Option<Vec<u8>>,
     long_link: Option<Vec<u8>>,
-    behind_global: bool,
+    after_global: bool,
     header_bytes: u64,
-    /// The entry whose sparse map is not complete.
+    /// The entry whose sparse map is incomplete.
     pending: Option<Box<Header>>,
     extents: Vec<Extent>,
     next_extent: usize,
-    /// Stored bytes of the body that are left, and bytes of the file that have been told.
+    /// Stored bytes of the entry that are left to read.
     left: u64,
-    told: u64,
+    /// Bytes of the file passed to the sink, holes included; while a map is read, its lines.
+    emitted: u64,
     size: u64,
     padding: u64,
     sparse: bool,
-    rest: Rest,
-    /// Bytes behind the end in a block that is not complete.
+    overhead: Overhead,
+    /// Bytes of an incomplete block after the end-of-archive blocks.
     tail: u64,
 }
 
-impl Default for Framer {
-    fn default() -> Framer {
-        Framer {
+impl Default for TarReader {
+    fn default() -> TarReader {
+        TarReader {
             state: State::Header,
-            held: Vec::new(),
+            partial: Vec::new(),
             at: 0,
             pax: None,
             long_name: None,
             long_link: None,
-            behind_global: false,
+            after_global: false,
             header_bytes: 0,
             pending: None,
             extents: Vec::new(),
             next_extent: 0,
             left: 0,
-            told: 0,
+            emitted: 0,
             size: 0,
             padding: 0,
             sparse: false,
-            rest: Rest::default(),
+            overhead: Overhead::default(),
             tail: 0,
         }
     }
 }
 
-impl Framer {
-    /// Takes the next bytes of the tar.
+impl TarReader {
+    /// Reads the next bytes of the tar.
     pub fn push(&mut self, mut bytes: &[u8], sink: &mut impl Sink) -> Result<(), Fault> {
         while !bytes.is_empty() {
             let step = match self.state {
-                State::Body => self.body(bytes, sink),
+                State::Data => self.data(bytes, sink),
                 State::Padding { left, of_header } => {
                     let step = left.min(bytes.len() as u64);
                     self.state =
@@ -164,7 +165,7 @@ impl Framer {
                 State::FrontMap => self.front_map(bytes, sink),
                 State::Zero => self.second_block(bytes),
                 State::End => {
-                    self.behind_end(bytes);
+                    self.after_end(bytes);
                     Ok(&bytes[bytes.len()..])
                 }
             };
@@ -173,90 +174,93 @@ impl Framer {
                     self.at += (bytes.len() - rest.len()) as u64;
                     bytes = rest;
                 }
-                Err(Step::Tar(what)) => return Err(self.fault(what)),
-                Err(Step::Fault(fault)) => return Err(fault),
+                Err(StepError::Tar(what)) => return Err(self.fault(what)),
+                Err(StepError::Fault(fault)) => return Err(fault),
             }
         }
         Ok(())
     }
 
-    /// Bytes that may be stepped over without being pushed: the rest of an entry's content and its padding.
+    /// How many bytes may be skipped instead of pushed: the rest of an entry's data and its padding.
     pub fn skippable(&self) -> u64 {
         match self.state {
-            State::Body => self.left + self.padding,
+            State::Data => self.left + self.padding,
             State::Padding { left, .. } => left,
             _ => 0,
         }
     }
 
-    /// Steps over [`Framer::skippable`] bytes; the sink is told the entry's end and none of its content.
+    /// Skips [`TarReader::skippable`] bytes. The sink receives the entry's end but none of its data.
     pub fn skip(&mut self, sink: &mut impl Sink) {
         self.at += self.skippable();
-        if matches!(self.state, State::Body) {
-            self.rest.padding += self.padding;
+        if matches!(self.state, State::Data) {
+            self.overhead.padding += self.padding;
             sink.end();
         }
         self.state = State::Header;
     }
 
-    /// Whether the bytes so far end inside the zeros that round an entry up: a tar that ends here was cut off.
+    /// Whether the bytes so far end inside an entry's padding: a tar that ends here is truncated.
     pub fn in_padding(&self) -> bool {
         matches!(self.state, State::Padding { .. })
     }
 
-    /// Whether the end-of-archive blocks have been seen.
+    /// Whether the end-of-archive blocks have been read.
     pub fn at_end(&self) -> bool {
         matches!(self.state, State::End)
     }
 
-    /// The tar's end. An entry cut off is an error; missing end blocks and missing padding are not (umoci writes no end
-    /// blocks).
-    pub fn finish(mut self) -> Result<Rest, Fault> {
+    /// Ends the tar. A truncated entry is an error; missing end-of-archive blocks (umoci writes none) and missing
+    /// padding are not.
+    pub fn finish(mut self) -> Result<Overhead, Fault> {
         match self.state {
-            State::Header if self.held.is_empty() => {
-                self.rest.trailing = self.header_bytes;
+            State::Header if self.partial.is_empty() => {
+                self.overhead.trailing = self.header_bytes;
             }
             State::Padding { left, of_header } => {
-                match of_header {
-                    true => self.header_bytes -= left,
-                    false => self.rest.padding -= left,
+                if of_header {
+                    self.header_bytes -= left;
+                } else {
+                    self.overhead.padding -= left;
                 }
-                self.rest.trailing = self.header_bytes;
+                self.overhead.trailing = self.header_bytes;
             }
             State::Zero => {
-                if !self.held.is_empty() {
-                    return Err(self.fault(TarFault::CutHeader));
+                if !self.partial.is_empty() {
+                    return Err(self.fault(TarFault::TruncatedHeader));
                 }
-                self.rest.trailing = self.header_bytes + BLOCK as u64;
+                self.overhead.trailing = self.header_bytes + BLOCK as u64;
             }
             State::End => {}
-            State::Header | State::Extension { .. } | State::GnuSparse => return Err(self.fault(TarFault::CutHeader)),
-            State::FrontMap | State::Body => return Err(self.fault(TarFault::CutBody)),
+            State::Header | State::Extension { .. } | State::GnuSparse => {
+                return Err(self.fault(TarFault::TruncatedHeader));
+            }
+            State::FrontMap | State::Data => return Err(self.fault(TarFault::TruncatedData)),
         }
-        Ok(self.rest)
+        Ok(self.overhead)
     }
 
     fn fault(&self, what: TarFault) -> Fault {
         Fault::Tar { at: self.at, what }
     }
 
-    /// Collects a whole block; `None` while it is not complete.
+    /// Collects a block; `None` while it is incomplete.
     fn block<'b>(&mut self, bytes: &'b [u8]) -> (Option<[u8; BLOCK]>, &'b [u8]) {
-        if self.held.is_empty()
+        if self.partial.is_empty()
             && let Some((block, rest)) = bytes.split_first_chunk::<BLOCK>()
         {
             return (Some(*block), rest);
         }
-        let step = (BLOCK - self.held.len()).min(bytes.len());
-        self.held.extend_from_slice(&bytes[..step]);
-        let block = <[u8; BLOCK]>::try_from(&self.held[..]).ok();
+        let step = (BLOCK - self.partial.len()).min(bytes.len());
+        self.partial.extend_from_slice(&bytes[..step]);
+        let block = <[u8; BLOCK]>::try_from(&self.partial[..]).ok();
         if block.is_some() {
-            self.held.clear();
+            self.partial.clear();
         }
         (block, &bytes[step..])
     }
 
-    fn header<'b>(&mut self, bytes: &'b [u8], sink: &mut impl Sink) -> Result<&'b [u8], Step> {
+    fn header<'b>(&mut self, bytes: &'b [u8], sink: &mut impl Sink) -> Result<&'b [u8], StepError> {
         let (Some(block), rest) = self.block(bytes) else { return Ok(&[]) };
         if block.iter().all(|&b| b == 0) {
             self.state = State::Zero;
@@ -277,15 +281,15 @@ impl Framer {
             }
             return Ok(rest);
         }
-        // `at` is only moved on when this step is done.
+        // `at` advances only after this step.
         let content_at = self.at + (bytes.len() - rest.len()) as u64;
         self.entry(&block, fields, content_at, sink)?;
         Ok(rest)
     }
 
-    fn extension<'b>(&mut self, bytes: &'b [u8], flag: u8, left: u64, padding: u64) -> Result<&'b [u8], Step> {
+    fn extension<'b>(&mut self, bytes: &'b [u8], flag: u8, left: u64, padding: u64) -> Result<&'b [u8], StepError> {
         let step = left.min(bytes.len() as u64);
-        self.held.extend_from_slice(&bytes[..step as usize]);
+        self.partial.extend_from_slice(&bytes[..step as usize]);
         if step < left {
             self.state = State::Extension { flag, left: left - step, padding };
         } else {
@@ -296,17 +300,17 @@ impl Framer {
 
     fn extension_done(&mut self, flag: u8, padding: u64) -> Result<(), TarFault> {
         match flag {
-            b'x' => self.pax = Some(pax::read(&self.held)?),
-            // Go hands a global header out as an entry of its own: it changes nothing, and what stood before it is over.
+            b'x' => self.pax = Some(pax::read(&self.partial)?),
+            // Go returns a global header as an entry: it applies to nothing and discards preceding extension headers.
             b'g' => {
-                pax::read(&self.held)?;
+                pax::read(&self.partial)?;
                 (self.pax, self.long_name, self.long_link) = (None, None, None);
-                self.behind_global = true;
+                self.after_global = true;
             }
-            b'L' => self.long_name = Some(header::text(&self.held)),
-            _ => self.long_link = Some(header::text(&self.held)),
+            b'L' => self.long_name = Some(header::text(&self.partial)),
+            _ => self.long_link = Some(header::text(&self.partial)),
         }
-        self.held.clear();
+        self.partial.clear();
         self.state = if padding == 0 { State::Header } else { State::Padding { left: padding, of_header: true } };
         Ok(())
     }
@@ -317,7 +321,7 @@ impl Framer {
         fields: Fields,
         content_at: u64,
         sink: &mut impl Sink,
-    ) -> Result<(), Step> {
+    ) -> Result<(), StepError> {
         let pax = self.pax.take().unwrap_or_default();
         let name = self.long_name.take().filter(|name| !name.is_empty()).or(pax.path).unwrap_or(fields.name);
         let link = self.long_link.take().filter(|link| !link.is_empty()).or(pax.linkpath).unwrap_or(fields.link);
@@ -348,7 +352,7 @@ impl Framer {
             xattrs: pax.xattrs,
             header_bytes: std::mem::take(&mut self.header_bytes),
             content_at,
-            behind_global: std::mem::take(&mut self.behind_global),
+            after_global: std::mem::take(&mut self.after_global),
         });
         self.extents.clear();
         if flag == b'S' {
@@ -372,7 +376,7 @@ impl Framer {
                 header.size = pax::decimal(&text).and_then(|n| u64::try_from(n).ok()).ok_or(TarFault::Sparse)?;
             }
             header.sparse = true;
-            // Only regular files have content, so only they can be sparse.
+            // Only regular files have data, so only they can be sparse.
             if matches!(flag, b'1'..=b'6') {
                 return Err(TarFault::Sparse.into());
             }
@@ -383,7 +387,7 @@ impl Framer {
                         return Err(TarFault::Sparse.into());
                     }
                 }
-                SparseFormat::InFront => {
+                SparseFormat::BeforeData => {
                     self.left = stored;
                     self.pending = Some(header);
                     self.state = State::FrontMap;
@@ -394,7 +398,7 @@ impl Framer {
         self.begin(*header, stored, sink)
     }
 
-    fn gnu_sparse<'b>(&mut self, bytes: &'b [u8], sink: &mut impl Sink) -> Result<&'b [u8], Step> {
+    fn gnu_sparse<'b>(&mut self, bytes: &'b [u8], sink: &mut impl Sink) -> Result<&'b [u8], StepError> {
         let (Some(block), rest) = self.block(bytes) else { return Ok(&[]) };
         sparse::gnu_extents(&block[..504], &mut self.extents)?;
         let Some(mut header) = self.pending.take() else { return Err(TarFault::Sparse.into()) };
@@ -409,138 +413,139 @@ impl Framer {
         Ok(rest)
     }
 
-    fn front_map<'b>(&mut self, bytes: &'b [u8], sink: &mut impl Sink) -> Result<&'b [u8], Step> {
-        // The map fills whole blocks, so it is looked at whenever one is complete.
-        let want = BLOCK - self.held.len() % BLOCK;
+    fn front_map<'b>(&mut self, bytes: &'b [u8], sink: &mut impl Sink) -> Result<&'b [u8], StepError> {
+        // The map is padded to whole blocks, so it is checked whenever a block is complete.
+        let want = BLOCK - self.partial.len() % BLOCK;
         let step = want.min(bytes.len());
-        if self.held.len() as u64 + step as u64 > self.left.next_multiple_of(BLOCK as u64) || self.left == 0 {
+        if self.partial.len() as u64 + step as u64 > self.left.next_multiple_of(BLOCK as u64) || self.left == 0 {
             return Err(TarFault::Sparse.into());
         }
-        self.held.extend_from_slice(&bytes[..step]);
+        self.partial.extend_from_slice(&bytes[..step]);
         if step < want {
             return Ok(&bytes[step..]);
         }
-        // Reading the map anew at each block would be quadratic: only when it can be complete.
+        // Parsing the map at each block would be quadratic, so it is parsed once it can be complete.
         let lines = |text: &[u8]| text.iter().filter(|&&b| b == b'\n').count();
-        let announced = self.held.split(|&b| b == b'\n').next().and_then(pax::decimal).unwrap_or(-1);
+        let announced = self.partial.split(|&b| b == b'\n').next().and_then(pax::decimal).unwrap_or(-1);
         let wanted = usize::try_from(announced).unwrap_or(0).min(limits::SPARSE_EXTENTS).saturating_mul(2) + 1;
-        self.told += lines(&self.held[self.held.len() - BLOCK..]) as u64;
-        if self.held.contains(&b'\n') && self.told as usize >= wanted || announced > limits::SPARSE_EXTENTS as i64 {
-            let Some(extents) = sparse::front_map(&self.held)? else { return Err(TarFault::Sparse.into()) };
+        self.emitted += lines(&self.partial[self.partial.len() - BLOCK..]) as u64;
+        if self.partial.contains(&b'\n') && self.emitted as usize >= wanted || announced > limits::SPARSE_EXTENTS as i64
+        {
+            let Some(extents) = sparse::front_map(&self.partial)? else { return Err(TarFault::Sparse.into()) };
             self.extents = extents;
             let Some(header) = self.pending.take() else { return Err(TarFault::Sparse.into()) };
-            let map = self.held.len() as u64;
-            self.held.clear();
+            let map = self.partial.len() as u64;
+            self.partial.clear();
             let stored = header.stored.checked_sub(map).ok_or(TarFault::Sparse)?;
             self.begin(*header, stored, sink)?;
-        } else if self.held.len() as u64 > limits::EXTENSION_BYTES * 8 {
+        } else if self.partial.len() as u64 > limits::EXTENSION_BYTES * 8 {
             return Err(TarFault::SparseTooLarge.into());
         }
         Ok(&bytes[step..])
     }
 
-    /// The header is complete; `stored` bytes of content follow.
-    fn begin(&mut self, header: Header, stored: u64, sink: &mut impl Sink) -> Result<(), Step> {
+    /// Starts an entry whose `stored` bytes of data follow.
+    fn begin(&mut self, header: Header, stored: u64, sink: &mut impl Sink) -> Result<(), StepError> {
         if header.sparse {
             sparse::check(&self.extents, header.size)?;
-            // Stored bytes that the map does not mention are an error to Go as well.
+            // Go rejects stored bytes that the map doesn't cover as well.
             if self.extents.iter().map(|extent| extent.len).sum::<u64>() != stored {
                 return Err(TarFault::Sparse.into());
             }
         }
-        (self.left, self.told, self.size, self.next_extent) = (stored, 0, header.size, 0);
+        (self.left, self.emitted, self.size, self.next_extent) = (stored, 0, header.size, 0);
         self.padding = padding(header.stored);
         self.sparse = header.sparse;
-        sink.entry(header).map_err(Step::Fault)?;
-        self.state = State::Body;
+        sink.entry(header).map_err(StepError::Fault)?;
+        self.state = State::Data;
         if self.left == 0 {
-            self.body_done(sink);
+            self.data_done(sink);
         }
         Ok(())
     }
 
-    fn body<'b>(&mut self, bytes: &'b [u8], sink: &mut impl Sink) -> Result<&'b [u8], Step> {
+    fn data<'b>(&mut self, bytes: &'b [u8], sink: &mut impl Sink) -> Result<&'b [u8], StepError> {
         let step = self.left.min(bytes.len() as u64) as usize;
-        let (body, rest) = bytes.split_at(step);
+        let (data, rest) = bytes.split_at(step);
         self.left -= step as u64;
         if self.sparse {
-            self.sparse_body(body, sink);
+            self.sparse_data(data, sink);
         } else {
-            sink.data(body);
+            sink.data(data);
         }
         if self.left == 0 {
-            self.body_done(sink);
+            self.data_done(sink);
         }
         Ok(rest)
     }
 
-    fn sparse_body(&mut self, mut body: &[u8], sink: &mut impl Sink) {
-        while !body.is_empty() {
+    fn sparse_data(&mut self, mut data: &[u8], sink: &mut impl Sink) {
+        while !data.is_empty() {
             let Some(extent) = self.extents.get(self.next_extent).copied() else {
-                return; // stored bytes that the map does not mention are nobody's
+                return;
             };
-            if self.told < extent.offset {
-                sink.hole(extent.offset - self.told);
-                self.told = extent.offset;
+            if self.emitted < extent.offset {
+                sink.hole(extent.offset - self.emitted);
+                self.emitted = extent.offset;
             }
-            let want = extent.offset + extent.len - self.told;
-            let step = want.min(body.len() as u64);
-            sink.data(&body[..step as usize]);
-            self.told += step;
-            body = &body[step as usize..];
+            let want = extent.offset + extent.len - self.emitted;
+            let step = want.min(data.len() as u64);
+            sink.data(&data[..step as usize]);
+            self.emitted += step;
+            data = &data[step as usize..];
             if step == want {
                 self.next_extent += 1;
             }
         }
     }
 
-    fn body_done(&mut self, sink: &mut impl Sink) {
-        if self.sparse && self.told < self.size {
-            sink.hole(self.size - self.told);
+    fn data_done(&mut self, sink: &mut impl Sink) {
+        if self.sparse && self.emitted < self.size {
+            sink.hole(self.size - self.emitted);
         }
         sink.end();
-        self.told = 0;
-        self.rest.padding += self.padding;
+        self.emitted = 0;
+        self.overhead.padding += self.padding;
         self.state =
             if self.padding == 0 { State::Header } else { State::Padding { left: self.padding, of_header: false } };
     }
 
-    fn second_block<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], Step> {
+    fn second_block<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], StepError> {
         let (Some(block), rest) = self.block(bytes) else { return Ok(&[]) };
         if block.iter().any(|&b| b != 0) {
             return Err(TarFault::LoneZeroBlock.into());
         }
-        self.rest.trailing = self.header_bytes + 2 * BLOCK as u64;
+        self.overhead.trailing = self.header_bytes + 2 * BLOCK as u64;
         self.state = State::End;
         Ok(rest)
     }
 
-    fn behind_end(&mut self, bytes: &[u8]) {
-        self.rest.trailing += bytes.len() as u64;
-        if self.rest.after_end > 0 {
-            self.rest.after_end += bytes.len() as u64;
+    fn after_end(&mut self, bytes: &[u8]) {
+        self.overhead.trailing += bytes.len() as u64;
+        if self.overhead.after_end > 0 {
+            self.overhead.after_end += bytes.len() as u64;
             return;
         }
-        // The first block that is not zeros; blocks are counted from the end-of-archive blocks on.
+        // From the first nonzero block on; blocks are counted from the end-of-archive blocks.
         match bytes.iter().position(|&byte| byte != 0) {
             None => self.tail = (self.tail + bytes.len() as u64) % BLOCK as u64,
             Some(at) => {
                 let in_block = (self.tail + at as u64) % BLOCK as u64;
-                self.rest.after_end = in_block + (bytes.len() - at) as u64;
+                self.overhead.after_end = in_block + (bytes.len() - at) as u64;
             }
         }
     }
 }
 
-/// What a step may end with: a fault of the tar, placed by the framer, or one of the sink.
-enum Step {
+/// A failed step: a fault in the tar, whose offset the reader adds, or a fault from the sink.
+enum StepError {
     Tar(TarFault),
     Fault(Fault),
 }
 
-impl From<TarFault> for Step {
-    fn from(what: TarFault) -> Step {
-        Step::Tar(what)
+impl From<TarFault> for StepError {
+    fn from(what: TarFault) -> StepError {
+        StepError::Tar(what)
     }
 }
 
@@ -550,13 +555,13 @@ fn padding(size: u64) -> u64 {
 
 enum SparseFormat {
     InHeader,
-    InFront,
+    BeforeData,
 }
 
 fn sparse_format(keys: &pax::Sparse) -> Option<SparseFormat> {
     match (&keys.major[..], &keys.minor[..]) {
         (b"0", b"0" | b"1") => Some(SparseFormat::InHeader),
-        (b"1", b"0") => Some(SparseFormat::InFront),
+        (b"1", b"0") => Some(SparseFormat::BeforeData),
         (b"", b"") if !keys.map.is_empty() => Some(SparseFormat::InHeader),
         _ => None,
     }
