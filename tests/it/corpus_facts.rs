@@ -43,8 +43,8 @@ fn same(ours: Value, theirs: &Value) -> bool {
 }
 
 #[test]
-fn configs_are_the_oracles() {
-    let Some(directory) = support::outside("PLIMSOLL_CORPUS", "configs_are_the_oracles") else { return };
+fn configs_match_the_oracle() {
+    let Some(directory) = support::external_dir("PLIMSOLL_CORPUS", "configs_match_the_oracle") else { return };
     for specimen in corpus::specimens(&directory) {
         let image = candidate(&specimen).image;
         let (run, truth) = (&image.config.run, &specimen.truth["config"]);
@@ -153,8 +153,8 @@ fn ownership(facts: &Facts<'_>) -> String {
 }
 
 #[test]
-fn layers_waste_and_packages_are_the_oracles() {
-    let Some(directory) = support::outside("PLIMSOLL_CORPUS", "layers_waste_and_packages_are_the_oracles") else {
+fn layers_waste_and_packages_match_the_oracle() {
+    let Some(directory) = support::external_dir("PLIMSOLL_CORPUS", "layers_waste_and_packages_match_the_oracle") else {
         return;
     };
     for specimen in corpus::specimens(&directory) {

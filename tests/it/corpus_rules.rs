@@ -4,7 +4,7 @@
 use crate::corpus;
 use crate::corpus::Specimen;
 use crate::support;
-use crate::support::Desk;
+use crate::support::ScratchDir;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -12,8 +12,8 @@ type Paths = BTreeSet<String>;
 
 /// The places of a rule's findings, the rule alone being on.
 fn found(specimen: &Specimen, extends: &str, rule: &str) -> Paths {
-    let desk = Desk::new();
-    let policy = desk.policy(extends, &format!("{rule} = \"note\""));
+    let scratch = ScratchDir::new();
+    let policy = scratch.policy(extends, &format!("{rule} = \"note\""));
     let image = specimen.audit(&["--policy", &policy]);
     support::findings(&image, rule).into_iter().flat_map(support::paths).collect()
 }
@@ -27,7 +27,7 @@ fn listed(facts: &Value, key: &str, keep: impl Fn(&Value) -> bool) -> (Paths, bo
 
 /// Runs a check on every image and gathers what it says.
 fn each(test: &str, check: impl Fn(&Specimen) -> Vec<String>) {
-    let Some(corpus) = support::outside("PLIMSOLL_CORPUS", test) else { return };
+    let Some(corpus) = support::external_dir("PLIMSOLL_CORPUS", test) else { return };
     let mut wrong = Vec::new();
     for specimen in corpus::specimens(&corpus) {
         wrong.extend(check(&specimen).into_iter().map(|problem| format!("{}: {problem}", specimen.name)));
@@ -45,8 +45,8 @@ fn between(found: &Paths, must: &Paths, may: Option<&Paths>) -> Vec<String> {
 }
 
 #[test]
-fn world_writable_paths_are_the_oracles() {
-    each("world_writable_paths_are_the_oracles", |specimen| {
+fn world_writable_paths_match_the_oracle() {
+    each("world_writable_paths_match_the_oracle", |specimen| {
         let facts = &specimen.truth["findings_facts"];
         let (files, all_files) = listed(facts, "world_writable_files", |_| true);
         let (directories, all_directories) = listed(facts, "world_writable_dirs", |_| true);
@@ -56,8 +56,8 @@ fn world_writable_paths_are_the_oracles() {
 }
 
 #[test]
-fn setuid_programs_are_the_oracles() {
-    each("setuid_programs_are_the_oracles", |specimen| {
+fn setuid_programs_match_the_oracle() {
+    each("setuid_programs_match_the_oracle", |specimen| {
         let facts = &specimen.truth["findings_facts"];
         // What a package owns is silent unless a later layer touched it, which the oracle does not say.
         let (unowned, _) = listed(facts, "setuid", |item| item["packages"].as_array().unwrap().is_empty());
@@ -78,8 +78,8 @@ fn only_release_files(specimen: &Specimen, directory: &str) -> bool {
 }
 
 #[test]
-fn package_caches_are_the_oracles() {
-    each("package_caches_are_the_oracles", |specimen| {
+fn package_caches_match_the_oracle() {
+    each("package_caches_match_the_oracle", |specimen| {
         let facts = &specimen.truth["findings_facts"];
         let is_cache = |item: &Value| {
             let kind = item["kind"].as_str().unwrap();
@@ -102,8 +102,8 @@ fn package_caches_are_the_oracles() {
 }
 
 #[test]
-fn files_of_the_build_context_are_the_oracles() {
-    each("files_of_the_build_context_are_the_oracles", |specimen| {
+fn files_of_the_build_context_match_the_oracle() {
+    each("files_of_the_build_context_match_the_oracle", |specimen| {
         let workdir = specimen.truth["config"]["WorkingDir"].as_str().unwrap_or("/").trim_matches('/').to_string();
         if workdir.is_empty() {
             return Vec::new();
@@ -126,13 +126,13 @@ fn files_of_the_build_context_are_the_oracles() {
 }
 
 #[test]
-fn build_tools_are_the_oracles() {
-    each("build_tools_are_the_oracles", |specimen| {
+fn build_tools_match_the_oracle() {
+    each("build_tools_match_the_oracle", |specimen| {
         let tools = &specimen.truth["findings_facts"]["build_tools"];
         let names =
             |key: &str| -> Vec<&str> { tools[key].as_array().unwrap().iter().filter_map(Value::as_str).collect() };
-        let desk = Desk::new();
-        let image = specimen.audit(&["--policy", &desk.policy("", "build-tools-left = \"note\"")]);
+        let scratch = ScratchDir::new();
+        let image = specimen.audit(&["--policy", &scratch.policy("", "build-tools-left = \"note\"")]);
         let findings = support::findings(&image, "build-tools-left");
         let nothing = names("files").is_empty() && names("packages").is_empty();
         let mut out = Vec::new();
@@ -148,15 +148,15 @@ fn build_tools_are_the_oracles() {
 }
 
 #[test]
-fn users_are_the_oracles() {
-    each("users_are_the_oracles", |specimen| {
+fn users_match_the_oracle() {
+    each("users_match_the_oracle", |specimen| {
         let user = &specimen.truth["accounts"]["user"];
-        let desk = Desk::new();
-        let image = specimen.audit(&["--policy", &desk.policy("", "root-user = \"note\"\nunknown-user = \"note\"")]);
+        let scratch = ScratchDir::new();
+        let image = specimen.audit(&["--policy", &scratch.policy("", "root-user = \"note\"\nunknown-user = \"note\"")]);
         let says = |rule: &str| !support::findings(&image, rule).is_empty();
         let mut out = Vec::new();
         if says("root-user") != (user["uid"] == 0) || says("unknown-user") == user["error"].is_null() {
-            out.push(format!("{:?}, the oracle has {user}", support::said(&image)));
+            out.push(format!("{:?}, the oracle has {user}", support::messages(&image)));
         }
         out
     });

@@ -30,7 +30,7 @@ fn directory() -> PathBuf {
 }
 
 /// Every page by its file name.
-fn wanted() -> BTreeMap<String, String> {
+fn expected() -> BTreeMap<String, String> {
     let mut pages = BTreeMap::new();
     let mut rows = Vec::new();
     for rule in rules::ALL {
@@ -55,21 +55,21 @@ fn found() -> BTreeMap<String, String> {
 }
 
 #[test]
-fn the_rules_pages_are_fresh() {
-    let wanted = wanted();
+fn rule_pages_are_up_to_date() {
+    let expected = expected();
     if blessing() {
         fs::create_dir_all(directory()).expect("docs can be written");
-        for name in found().keys().filter(|name| !wanted.contains_key(*name)) {
+        for name in found().keys().filter(|name| !expected.contains_key(*name)) {
             fs::remove_file(directory().join(name)).expect("a stale page can be removed");
         }
-        for (name, text) in &wanted {
+        for (name, text) in &expected {
             fs::write(directory().join(name), text).expect("docs can be written");
         }
     }
     let found = found();
     let names = |pages: &BTreeMap<String, String>| pages.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(&found), names(&wanted), "docs/rules: PLIMSOLL_BLESS=1 cargo test");
-    for (name, text) in &wanted {
+    assert_eq!(names(&found), names(&expected), "docs/rules: PLIMSOLL_BLESS=1 cargo test");
+    for (name, text) in &expected {
         assert!(found[name] == *text, "docs/rules/{name} is stale: PLIMSOLL_BLESS=1 cargo test");
     }
 }
@@ -90,8 +90,8 @@ fn pages() -> Vec<PathBuf> {
 fn printed(command: &str) -> String {
     let (line, code) = command.split_once("`, exit ").expect("`plimsoll …`, exit N");
     let args = line.strip_prefix("plimsoll ").expect("the command is plimsoll").split_whitespace();
-    let ran = Run::new(args).directory(root()).env("COLUMNS", COLUMNS).run();
-    ran.exits(code.parse().expect("an exit code")).told_plainly()
+    let output = Run::new(args).directory(root()).env("COLUMNS", COLUMNS).run();
+    output.exits(code.parse().expect("an exit code")).printed()
 }
 
 /// The page with its printed parts as they ought to be.
@@ -126,7 +126,7 @@ fn fresh(text: &str) -> String {
 }
 
 #[test]
-fn what_pages_show_is_what_the_program_prints() {
+fn printed_parts_are_up_to_date() {
     let mut shown = 0;
     for page in pages() {
         let text = fs::read_to_string(&page).expect("a page");
@@ -180,7 +180,7 @@ fn value_of(name: &str, value: &str) -> String {
 }
 
 #[test]
-fn links_between_pages_lead_somewhere() {
+fn links_between_pages_resolve() {
     let mut dead = Vec::new();
     let rules = found().into_keys().map(|name| directory().join(name));
     for page in pages().into_iter().chain(rules) {
@@ -198,7 +198,7 @@ fn links_between_pages_lead_somewhere() {
 
 /// Every field of the JSON report, from its schema.
 #[test]
-fn the_page_on_output_names_every_field() {
+fn output_page_names_every_field() {
     fn fields(value: &serde_json::Value, out: &mut BTreeSet<String>) {
         if let Some(properties) = value.get("properties").and_then(serde_json::Value::as_object) {
             out.extend(properties.keys().cloned());
@@ -218,7 +218,7 @@ fn the_page_on_output_names_every_field() {
 
 /// Every command and every flag of `audit` is on some page written by hand.
 #[test]
-fn the_pages_name_every_command_and_flag() {
+fn pages_name_every_command_and_flag() {
     let text: String = pages().iter().map(|page| fs::read_to_string(page).expect("a page")).collect();
     let help = |args: &[&str]| Run::new(args).run().exits(0).out();
     let commands = help(&["--help"]);
@@ -229,12 +229,12 @@ fn the_pages_name_every_command_and_flag() {
     let flags = help(&["audit", "--help"]);
     let flags = flags.split_whitespace().filter(|word| word.starts_with("--"));
     missing.extend(flags.filter(|flag| !["--help", "--version"].contains(flag)).map(|flag| format!("`{flag}")));
-    missing.retain(|wanted| !text.contains(wanted.as_str()));
+    missing.retain(|expected| !text.contains(expected.as_str()));
     assert!(missing.is_empty(), "no page names {missing:?}");
 }
 
 #[test]
-fn the_specification_and_the_rules_name_each_other() {
+fn specification_and_rules_refer_to_each_other() {
     let text = fs::read_to_string(root().join("docs/specification.md")).unwrap();
     let mut written = BTreeSet::new();
     for line in

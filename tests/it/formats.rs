@@ -56,12 +56,15 @@ fn essence(mut image: Value) -> String {
 
 #[test]
 fn the_same_image_in_every_format_has_the_same_findings() {
-    let Some(corpus) = support::outside("PLIMSOLL_CORPUS", "the_same_image_in_every_format") else { return };
+    let Some(corpus) = support::external_dir("PLIMSOLL_CORPUS", "the_same_image_in_every_format_has_the_same_findings")
+    else {
+        return;
+    };
     let formats = corpus.join("formats");
     let judge = |short: &str| {
-        let ran = support::plimsoll(&["audit", &reference(&formats, short), "--format", "json"]);
-        assert!(matches!(ran.code, Some(0 | 1)), "{short}: {}", ran.told());
-        let report = ran.json();
+        let output = support::plimsoll(&["audit", &reference(&formats, short), "--format", "json"]);
+        assert!(matches!(output.code, Some(0 | 1)), "{short}: {}", output.describe());
+        let report = output.json();
         assert_eq!(report["images"].as_array().unwrap().len(), 1, "{short}");
         essence(report["images"][0].clone())
     };

@@ -7,7 +7,7 @@ use crate::image::Compression;
 use crate::image::Image;
 use crate::notation;
 use crate::support;
-use crate::support::Desk;
+use crate::support::ScratchDir;
 use serde_json::Value;
 use std::path::Path;
 
@@ -23,7 +23,7 @@ pub fn hello() -> Image {
 }
 
 #[test]
-fn the_ready_image_is_made_from_its_text() {
+fn the_sample_image_is_up_to_date() {
     let bytes = image::docker_archive(&[hello()]);
     if std::env::var_os("PLIMSOLL_BLESS").is_some() {
         std::fs::write(archive(), &bytes).unwrap();
@@ -46,17 +46,17 @@ fn essence(report: &Value) -> Value {
 }
 
 #[test]
-fn every_shape_of_one_image_is_judged_alike() {
-    let desk = Desk::new();
+fn every_shape_of_an_image_gets_the_same_findings() {
+    let scratch = ScratchDir::new();
     let one = [hello()];
-    let mut references = vec![archive(), desk.file("again.tar", image::docker_archive(&one))];
-    references.push(desk.file("outer.tar.gz", image::gzip(&image::docker_archive(&one))));
+    let mut references = vec![archive(), scratch.file("again.tar", image::docker_archive(&one))];
+    references.push(scratch.file("outer.tar.gz", image::gzip(&image::docker_archive(&one))));
     for (name, compression) in [("plain", Compression::Plain), ("gzip", Compression::Gzip), ("zstd", Compression::Zstd)]
     {
-        references.push(desk.files(name, &image::oci_layout_files(&one, compression)));
-        references.push(desk.file(&format!("{name}.tar"), image::oci_archive(&one, compression)));
+        references.push(scratch.files(name, &image::oci_layout_files(&one, compression)));
+        references.push(scratch.file(&format!("{name}.tar"), image::oci_archive(&one, compression)));
     }
-    let policy = desk.policy("baseline", "floating-tag = \"off\"");
+    let policy = scratch.policy("baseline", "floating-tag = \"off\"");
     let judge = |reference: &str| {
         essence(&support::plimsoll(&["audit", reference, "--policy", &policy, "--format", "json"]).exits(1).json())
     };
@@ -64,6 +64,6 @@ fn every_shape_of_one_image_is_judged_alike() {
     for reference in &references {
         assert_eq!(judge(reference), first, "{reference}");
     }
-    let dir = format!("dir:{}", desk.files("dir", &image::dir_layout(&hello(), Compression::Gzip)));
+    let dir = format!("dir:{}", scratch.files("dir", &image::dir_layout(&hello(), Compression::Gzip)));
     assert_eq!(judge(&dir), first);
 }

@@ -5,9 +5,9 @@
 //! What cannot be run is skipped, and says so.
 
 use crate::corpus;
-use crate::loader::Told;
+use crate::loader::Summary;
 use crate::support;
-use crate::support::Desk;
+use crate::support::ScratchDir;
 use plimsoll::collect::Collector;
 use plimsoll::collect::Wants;
 use plimsoll::examine;
@@ -82,9 +82,9 @@ fn layer(directory: &Path) -> LayerFacts {
 
 /// An image with an empty config, for what needs one.
 fn empty_image(user: &str) -> plimsoll::model::image::Image {
-    let desk = Desk::new();
+    let scratch = ScratchDir::new();
     let image = crate::notation::image(&format!("config user={user}\nlayer x\nd 0755 0:0 app"));
-    let opened = examine::open(&desk.archive(&image), None).unwrap();
+    let opened = examine::open(&scratch.archive(&image), None).unwrap();
     opened.listing.images.into_iter().next().unwrap().image
 }
 
@@ -176,8 +176,8 @@ fn roots(test: &str) -> Vec<PathBuf> {
 }
 
 #[test]
-fn libraries_are_those_that_loaders_list() {
-    let test = "libraries_are_those_that_loaders_list";
+fn finds_the_libraries_that_loaders_list() {
+    let test = "finds_the_libraries_that_loaders_list";
     let roots = roots(test);
     if roots.is_empty() || !can_chroot(test) {
         return;
@@ -191,20 +191,21 @@ fn libraries_are_those_that_loaders_list() {
         let (mut examined, mut undecided, mut lacking, mut libraries) = (0, 0, 0, 0);
         for program in everywhere(&view) {
             let loaded = loader::load(&process, program, &process.actor, false);
-            let told = Told::of(&view, &loaded);
+            let summary = Summary::of(&view, &loaded);
             examined += 1;
-            undecided += usize::from(!told.open.is_empty());
+            undecided += usize::from(!summary.undecided.is_empty());
             let Some(Head::Elf(elf)) = view.head(program) else { continue };
             let Some(interpreter) = &elf.interpreter else { continue };
             let ours = found(&view, &loaded);
             libraries += ours.len();
             match listed(&root, &view, program, &String::from_utf8_lossy(interpreter)) {
-                Ok(theirs) if theirs == ours && told.lacks.is_empty() => {}
-                Ok(theirs) if !told.open.is_empty() && ours.is_subset(&theirs) && told.lacks.is_empty() => {}
-                Err(words) if !told.lacks.is_empty() => {
+                Ok(theirs) if theirs == ours && summary.missing.is_empty() => {}
+                Ok(theirs)
+                    if !summary.undecided.is_empty() && ours.is_subset(&theirs) && summary.missing.is_empty() => {}
+                Err(words) if !summary.missing.is_empty() => {
                     lacking += 1;
                     if lacking < 4 {
-                        let _ = writeln!(std::io::stderr(), "{} {words}", told.lacks[0]);
+                        let _ = writeln!(std::io::stderr(), "{} {words}", summary.missing[0]);
                     }
                 }
                 theirs => {
@@ -215,7 +216,7 @@ fn libraries_are_those_that_loaders_list() {
                             names(&ours.difference(&theirs).copied().collect()),
                         )
                     });
-                    wrong.push(format!("{}: {told:?}\n  loader only, here only: {theirs:?}", process.name(program)));
+                    wrong.push(format!("{}: {summary:?}\n  loader only, here only: {theirs:?}", process.name(program)));
                 }
             }
         }
@@ -231,8 +232,8 @@ fn libraries_are_those_that_loaders_list() {
 }
 
 #[test]
-fn no_program_of_a_sound_image_lacks_anything() {
-    let Some(corpus) = support::outside("PLIMSOLL_CORPUS", "no_program_of_a_sound_image_lacks_anything") else {
+fn working_images_have_no_missing_libraries() {
+    let Some(corpus) = support::external_dir("PLIMSOLL_CORPUS", "working_images_have_no_missing_libraries") else {
         return;
     };
     let mut wrong = Vec::new();
@@ -248,14 +249,14 @@ fn no_program_of_a_sound_image_lacks_anything() {
         let (mut count, mut libraries, mut undecided) = (0, 0, 0);
         for program in programs(&view) {
             let Some(Head::Elf(elf)) = view.head(program) else { continue };
-            let told = Told::of(&view, &loader::load(&process, program, &process.actor.overriding(), false));
+            let summary = Summary::of(&view, &loader::load(&process, program, &process.actor.overriding(), false));
             count += 1;
-            libraries += told.libraries.len();
-            undecided += usize::from(!told.open.is_empty());
+            libraries += summary.libraries.len();
+            undecided += usize::from(!summary.undecided.is_empty());
             let fits = loader::machine_fits(elf, &examined.image.config.architecture);
             let whole = !specimen.name.starts_with("apps/");
-            if !told.lacks.is_empty() || fits != Some(true) || (whole && !told.open.is_empty()) {
-                wrong.push(format!("{}: {}: {fits:?} {told:?}", specimen.name, process.name(program)));
+            if !summary.missing.is_empty() || fits != Some(true) || (whole && !summary.undecided.is_empty()) {
+                wrong.push(format!("{}: {}: {fits:?} {summary:?}", specimen.name, process.name(program)));
             }
         }
         let _ = writeln!(
@@ -423,23 +424,23 @@ const MUSL_CASES: &[Case] = &[
 ];
 
 /// A place for roots, each a copy of a sound one with a case made of it.
-struct Bench {
-    desk: Desk,
+struct Fixture {
+    scratch: ScratchDir,
     root: PathBuf,
 }
 
-impl Bench {
+impl Fixture {
     /// With the sound root that these commands make.
-    fn new(root: &Path, sound: &str) -> Bench {
-        let bench = Bench { desk: Desk::new(), root: root.to_path_buf() };
-        std::fs::create_dir(bench.desk.directory().join("sound")).unwrap();
-        bench.shell("sound", sound);
-        bench
+    fn new(root: &Path, sound: &str) -> Fixture {
+        let fixture = Fixture { scratch: ScratchDir::new(), root: root.to_path_buf() };
+        std::fs::create_dir(fixture.scratch.directory().join("sound")).unwrap();
+        fixture.shell("sound", sound);
+        fixture
     }
 
     fn shell(&self, directory: &str, text: &str) {
         let mut command = Command::new("sh");
-        command.args(["-e", "-c", text]).current_dir(self.desk.directory().join(directory));
+        command.args(["-e", "-c", text]).current_dir(self.scratch.directory().join(directory));
         let output = command.env("D", "usr/lib/x86_64-linux-gnu").env("ROOT", &self.root).output().unwrap();
         assert!(output.status.success(), "{text}: {}", String::from_utf8_lossy(&output.stderr));
     }
@@ -449,7 +450,7 @@ impl Bench {
         let (mut ran, mut failed, mut wrong) = (0, 0, Vec::new());
         for (number, case) in cases.iter().enumerate() {
             let number = number.to_string();
-            let directory = self.desk.directory().join(&number);
+            let directory = self.scratch.directory().join(&number);
             self.shell(".", &format!("cp -a sound {number}"));
             match case.make {
                 VERSION => other_version(&directory.join(program)),
@@ -461,7 +462,7 @@ impl Bench {
             let facts = Facts::new(&image, Ok(&view));
             let process = ProcessContext::of(&facts, Capabilities::Docker).unwrap();
             let node = view.at(program.as_bytes()).unwrap();
-            let told = Told::of(&view, &loader::load(&process, node, &process.actor, false));
+            let summary = Summary::of(&view, &loader::load(&process, node, &process.actor, false));
             let mut command = Command::new("chroot");
             command
                 .arg(format!("--userspec={}", case.user))
@@ -473,9 +474,9 @@ impl Bench {
             let output = command.envs(case.env.iter().filter_map(|pair| pair.split_once('='))).output().unwrap();
             let runs = output.status.success();
             *(if runs { &mut ran } else { &mut failed }) += 1;
-            if runs != told.lacks.is_empty() || !told.open.is_empty() {
+            if runs != summary.missing.is_empty() || !summary.undecided.is_empty() {
                 let words = String::from_utf8_lossy(&output.stderr).into_owned();
-                wrong.push(format!("{}: runs: {runs}: {words}\n  {told:?}", case.name));
+                wrong.push(format!("{}: runs: {runs}: {words}\n  {summary:?}", case.name));
             }
         }
         let _ = writeln!(std::io::stderr(), "{program}: {ran} cases run, {failed} fail, {} wrong", wrong.len());
@@ -493,8 +494,8 @@ fn has(test: &str, tools: &[&str]) -> bool {
 }
 
 #[test]
-fn what_is_broken_does_not_run() {
-    let test = "what_is_broken_does_not_run";
+fn predicts_which_programs_run_with_glibc() {
+    let test = "predicts_which_programs_run_with_glibc";
     let roots = roots(test);
     if roots.is_empty() || !has(test, &["patchelf", "ldconfig"]) {
         return;
@@ -504,12 +505,12 @@ fn what_is_broken_does_not_run() {
             cp -L $ROOT/$D/$name $D
         done
         ln -s ../$D/ld-linux-x86-64.so.2 lib64";
-    Bench::new(&roots[0], sound).compare("usr/bin/ls", CASES);
+    Fixture::new(&roots[0], sound).compare("usr/bin/ls", CASES);
 }
 
 #[test]
-fn what_is_broken_does_not_run_with_musl() {
-    let test = "what_is_broken_does_not_run_with_musl";
+fn predicts_which_programs_run_with_musl() {
+    let test = "predicts_which_programs_run_with_musl";
     if !has(test, &["patchelf", "musl-gcc"]) {
         return;
     }
@@ -520,5 +521,5 @@ fn what_is_broken_does_not_run_with_musl() {
         musl-gcc -shared -fPIC -Wl,-soname,libb.so -o usr/lib/libb.so b.c
         musl-gcc -shared -fPIC -Wl,-soname,liba.so -o usr/lib/liba.so a.c usr/lib/libb.so
         musl-gcc -o bin/app m.c usr/lib/liba.so -Wl,-rpath-link,usr/lib";
-    Bench::new(Path::new("/"), sound).compare("bin/app", MUSL_CASES);
+    Fixture::new(Path::new("/"), sound).compare("bin/app", MUSL_CASES);
 }

@@ -9,7 +9,7 @@ use crate::image::Image;
 use crate::image::Layer;
 use crate::notation;
 use crate::support;
-use crate::support::Desk;
+use crate::support::ScratchDir;
 use crate::view_model;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
@@ -95,10 +95,10 @@ fn image_of(layers: &[Vec<Entry>]) -> Image {
 }
 
 fn tree(image: &Image) -> Vec<String> {
-    let desk = Desk::new();
-    let archive = desk.archive(image);
-    let ran = support::plimsoll(&["tree", &archive, "--plain", "--sha256"]).exits(0);
-    ran.out().lines().map(str::to_string).collect()
+    let scratch = ScratchDir::new();
+    let archive = scratch.archive(image);
+    let output = support::plimsoll(&["tree", &archive, "--plain", "--sha256"]).exits(0);
+    output.out().lines().map(str::to_string).collect()
 }
 
 fn runner() -> TestRunner {
@@ -106,7 +106,7 @@ fn runner() -> TestRunner {
 }
 
 #[test]
-fn the_view_agrees_with_the_model() {
+fn the_view_matches_the_model() {
     let run = runner().run(&layers(), |mut layers| {
         let lines = settle(&mut layers);
         prop_assert_eq!(tree(&image_of(&layers)), lines);
@@ -118,7 +118,7 @@ fn the_view_agrees_with_the_model() {
 }
 
 #[test]
-fn where_a_marker_stands_in_its_layer_does_not_matter() {
+fn the_position_of_a_marker_does_not_matter() {
     let run = runner().run(&layers(), |mut layers| {
         let lines = settle(&mut layers);
         let is_marker = |entry: &Entry| entry.path.split(|&b| b == b'/').next_back().unwrap().starts_with(b".wh.");
@@ -145,41 +145,41 @@ fn agree(text: &str) {
 }
 
 #[test]
-fn an_empty_image_is_its_root() {
+fn an_empty_image_contains_only_the_root() {
     assert_eq!(tree(&Image::default()), ["d 0755 0 0 0 / - -"]);
 }
 
 #[test]
-fn a_whiteout_behind_its_own_layers_file_leaves_that_file() {
+fn a_whiteout_does_not_hide_files_of_its_own_layer() {
     agree("layer\n f 0644 0:0 a/x \"old\"\nlayer\n f 0644 0:0 a/x \"new\"\n w a/x\n f 0644 0:0 a/y \"y\"\n o a\n");
 }
 
 #[test]
-fn a_directory_whited_out_and_made_again_is_empty() {
+fn a_directory_removed_and_recreated_is_empty() {
     agree("layer\n f 0644 0:0 a/x \"old\"\nlayer\n w a\n d 0700 5:6 a\n");
 }
 
 #[test]
-fn a_file_becomes_a_directory_becomes_a_file() {
+fn a_file_can_become_a_directory_and_a_file_again() {
     agree("layer\n f 0644 0:0 a \"1\"\nlayer\n d 0755 0:0 a\n f 0644 0:0 a/x \"2\"\nlayer\n f 0644 0:0 a \"3\"\n");
 }
 
 #[test]
-fn a_directories_entry_keeps_what_is_in_it() {
+fn a_directory_entry_keeps_the_contents() {
     agree("layer\n d 0755 0:0 a\n f 0644 0:0 a/x \"1\"\nlayer\n d 0700 1:2 a\n");
 }
 
 #[test]
-fn one_name_of_two_is_replaced() {
+fn replacing_one_name_keeps_the_other_links() {
     agree("layer\n f 0644 0:0 a \"1\"\n h b -> a\n h c -> b\nlayer\n f 0600 7:8 a \"2\"\n");
 }
 
 #[test]
-fn a_hard_link_to_a_whited_out_file_of_a_lower_layer() {
+fn a_hard_link_can_keep_a_removed_file() {
     agree("layer\n f 0644 0:0 a \"1\"\nlayer\n w a\n h b -> a\n");
 }
 
 #[test]
-fn entries_below_a_link_go_where_it_leads() {
+fn entries_below_a_link_follow_it() {
     agree("layer\n d 0755 0:0 usr/bin\n l bin -> usr/bin\nlayer\n f 0755 0:0 bin/sh \"s\"\n w bin/none\n");
 }

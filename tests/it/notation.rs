@@ -37,7 +37,7 @@ use serde_json::json;
 
 /// An image with what is expected of it.
 #[derive(Clone, Debug, Default)]
-pub struct Written {
+pub struct Parsed {
     pub image: Image,
     pub marks: Vec<Mark>,
     /// The fields that `config` lines set, such as `config.Env[NAME]`.
@@ -68,8 +68,8 @@ pub enum Place {
 }
 
 /// Reads an image. A wrong text is the test's own fault and panics with its line.
-pub fn read(text: &str) -> Written {
-    let mut out = Written::default();
+pub fn read(text: &str) -> Parsed {
+    let mut out = Parsed::default();
     for (number, raw) in text.lines().enumerate() {
         let line = number + 1;
         if let Some(comment) = raw.trim().strip_prefix('#').filter(|rest| !rest.starts_with('!')) {
@@ -137,7 +137,7 @@ fn end_of_body(raw: &str) -> usize {
     raw.len()
 }
 
-fn read_line(out: &mut Written, body: &str, line: usize) -> Place {
+fn read_line(out: &mut Parsed, body: &str, line: usize) -> Place {
     let (word, rest) = body.split_once(char::is_whitespace).unwrap_or((body, ""));
     let rest = rest.trim();
     match word {
@@ -486,8 +486,8 @@ fn unhex(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_text_says_what_the_image_holds() {
-    let written = read(
+fn reads_an_image_and_its_marks() {
+    let parsed = read(
         "# row B4, breaks\n\
          name app:1.0\n\
          config user=0:0 env=\"A=b c\" env=B=\"d e\" cmd=[\"a\", \"b\"]   #! root-user   # why\n\
@@ -498,18 +498,18 @@ fn a_text_says_what_the_image_holds() {
          w gone/x\n\
          o directory\n",
     );
-    assert_eq!(written.head, ["row B4, breaks"]);
-    assert_eq!(written.image.run["Env"], json!(["A=b c", "B=d e"]));
-    assert_eq!(written.image.run["Healthcheck"]["Interval"], json!(90_000_000_000i64));
-    let entries = &written.image.layers[0].entries;
+    assert_eq!(parsed.head, ["row B4, breaks"]);
+    assert_eq!(parsed.image.run["Env"], json!(["A=b c", "B=d e"]));
+    assert_eq!(parsed.image.run["Healthcheck"]["Interval"], json!(90_000_000_000i64));
+    let entries = &parsed.image.layers[0].entries;
     assert_eq!(entries[0].path, b"a b\xff");
     assert_eq!(entries[0].data, b"#! no mark\n\0\0");
     assert_eq!(entries[0].xattrs, [(b"user.a".to_vec(), b"ab".to_vec())]);
     assert_eq!(entries[1].path, b"gone/.wh.x");
     assert_eq!(entries[2].path, b"directory/.wh..wh..opq");
-    assert_eq!(written.image.layers[0].created_by.as_deref(), Some("COPY . . # buildkit"));
-    let rules: Vec<&str> = written.marks.iter().map(|mark| mark.rule.as_str()).collect();
+    assert_eq!(parsed.image.layers[0].created_by.as_deref(), Some("COPY . . # buildkit"));
+    let rules: Vec<&str> = parsed.marks.iter().map(|mark| mark.rule.as_str()).collect();
     assert_eq!(rules, ["root-user", "wasted-space", "context-file-left", "context-file-left"]);
-    assert!(written.marks[2].shipped && !written.marks[3].shipped);
+    assert!(parsed.marks[2].shipped && !parsed.marks[3].shipped);
     assert_eq!(noise(b"x", 5), noise(b"x", 9)[..5]);
 }

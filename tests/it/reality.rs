@@ -279,10 +279,10 @@ f 0644 0:0 w/true "BUSYBOX"
 "##;
 
 #[test]
-fn what_is_said_of_a_command_is_what_happens() {
-    let test = "what_is_said_of_a_command_is_what_happens";
-    let Some(corpus) = support::outside("PLIMSOLL_CORPUS", test) else { return };
-    let root = support::Desk::new();
+fn predicts_whether_commands_run() {
+    let test = "predicts_whether_commands_run";
+    let Some(corpus) = support::external_dir("PLIMSOLL_CORPUS", test) else { return };
+    let root = support::ScratchDir::new();
     let probe = Command::new("chroot").args(["--userspec=1000:1000", "/", "/bin/true"]).status();
     if !probe.is_ok_and(|status| status.success()) {
         let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: it needs root and chroot");
@@ -305,14 +305,14 @@ fn what_is_said_of_a_command_is_what_happens() {
         let directory = root.directory().join(number.to_string());
         succeeds(Command::new("cp").arg("-a").arg(root.directory().join("alpine")).arg(&directory));
         unpack(&own, &directory);
-        let really = run(&directory, &image);
-        let said = said(&root.archive(&image));
-        match really {
+        let actual = run(&directory, &image);
+        let predicted = predict(&root.archive(&image));
+        match actual {
             true => ran += 1,
             false => failed += 1,
         }
-        if said != Ok(really) {
-            wrong.push(format!("{case}\n  said {said:?}, really {really}"));
+        if predicted != Ok(actual) {
+            wrong.push(format!("{case}\n  predicted {predicted:?}, actual {actual}"));
         }
         std::fs::remove_dir_all(&directory).unwrap();
     }
@@ -322,7 +322,7 @@ fn what_is_said_of_a_command_is_what_happens() {
 }
 
 /// Whether the command runs, as the proof has it; an error for what is open.
-fn said(archive: &str) -> Result<bool, String> {
+fn predict(archive: &str) -> Result<bool, String> {
     let listing = examine::open(archive, None).unwrap().listing;
     let options = examine::Options { threads: 1, sha256: false };
     let examined = examine::examine(listing.images, &options).remove(0);

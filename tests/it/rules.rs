@@ -1,5 +1,5 @@
 //! Rules on images in text: `testdata/rules/RULE/*.image` holds the images, the marks on their lines are the findings
-//! wanted, no more and no fewer.
+//! expected, no more and no fewer.
 //!
 //! A case's first comments say `row B4, breaks` or `row B4, keeps` (one or more), `policy NAME` where it is not
 //! `baseline`, and `with KEY = VALUE`, a further line of the policy's `[rules]`; the rule itself is held at `error`
@@ -7,8 +7,8 @@
 
 use crate::notation;
 use crate::notation::Mark;
+use crate::notation::Parsed;
 use crate::notation::Place;
-use crate::notation::Written;
 use crate::support;
 use plimsoll::model::finding::Level;
 use plimsoll::policy::builtin;
@@ -31,7 +31,7 @@ struct Case {
     breaks: bool,
     policy: String,
     lines: Vec<String>,
-    written: Written,
+    parsed: Parsed,
 }
 
 fn cases() -> Vec<Case> {
@@ -55,7 +55,7 @@ fn cases() -> Vec<Case> {
 }
 
 fn case(name: String, rule: &str, text: &str) -> Case {
-    let written = notation::read(text);
+    let parsed = notation::read(text);
     let mut case = Case {
         name,
         rule: rule.to_string(),
@@ -63,10 +63,10 @@ fn case(name: String, rule: &str, text: &str) -> Case {
         breaks: false,
         policy: "baseline".to_string(),
         lines: Vec::new(),
-        written,
+        parsed,
     };
     let mut said = false;
-    for line in case.written.head.clone() {
+    for line in case.parsed.head.clone() {
         if let Some((row, what)) = line.strip_prefix("row ").and_then(|rest| rest.split_once(", ")) {
             assert!(what == "breaks" || what == "keeps", "{}: `row ROW, breaks` or `keeps`, not {line}", case.name);
             case.rows.insert(row.to_string());
@@ -79,7 +79,7 @@ fn case(name: String, rule: &str, text: &str) -> Case {
         }
     }
     assert!(said, "{}: no `row ROW, breaks` or `row ROW, keeps` in its first lines", case.name);
-    let marked = case.written.marks.iter().any(|mark| !mark.undecided);
+    let marked = case.parsed.marks.iter().any(|mark| !mark.undecided);
     assert_eq!(marked, case.breaks, "{}: a case that breaks a row has marks, one that keeps it has none", case.name);
     if !case.lines.iter().any(|line| line.split(['=', ' ']).next() == Some(rule)) {
         case.lines.push(format!("{rule} = \"error\""));
@@ -88,10 +88,10 @@ fn case(name: String, rule: &str, text: &str) -> Case {
 }
 
 #[test]
-fn findings_are_the_marks() {
+fn findings_match_the_marks() {
     let mut wrong = Vec::new();
     for case in cases() {
-        let image = support::audit(&case.written.image, &case.policy, &case.lines.join("\n"));
+        let image = support::audit(&case.parsed.image, &case.policy, &case.lines.join("\n"));
         let problems = compare(&case, &image);
         if !problems.is_empty() {
             wrong.push(format!("testdata/rules/{}\n  {}", case.name, problems.join("\n  ")));
@@ -106,21 +106,21 @@ fn compare(case: &Case, image: &Value) -> Vec<String> {
         problems.push(format!("not judged: {}", image["faults"]));
     }
     let mut open: Vec<&Mark> =
-        case.written.marks.iter().filter(|mark| mark.rule == case.rule && !mark.undecided).collect();
+        case.parsed.marks.iter().filter(|mark| mark.rule == case.rule && !mark.undecided).collect();
     for finding in support::findings(image, &case.rule) {
-        match open.iter().position(|mark| fits(mark, finding, &case.written.fields)) {
+        match open.iter().position(|mark| fits(mark, finding, &case.parsed.fields)) {
             Some(at) => drop(open.remove(at)),
-            None => problems.push(format!("not wanted: {} at {}", finding["message"], finding["locations"])),
+            None => problems.push(format!("not expected: {} at {}", finding["message"], finding["locations"])),
         }
     }
     for mark in open {
-        problems.push(format!("line {}: wanted and not found", mark.line));
+        problems.push(format!("line {}: expected and not found", mark.line));
     }
-    let asked = case.written.marks.iter().any(|mark| mark.undecided && mark.rule == case.rule);
+    let asked = case.parsed.marks.iter().any(|mark| mark.undecided && mark.rule == case.rule);
     let undecided =
         image["undecided"].as_array().unwrap().iter().any(|question| question["rule"] == case.rule.as_str());
     if asked != undecided {
-        problems.push(format!("undecided: wanted {asked}, found {}", image["undecided"]));
+        problems.push(format!("undecided: expected {asked}, found {}", image["undecided"]));
     }
     problems
 }
@@ -152,7 +152,7 @@ fn spelled(path: &[u8]) -> String {
 
 /// The smallest images on each rule's page, under the policy `backend` where that names the rule.
 #[test]
-fn the_examples_on_the_pages_are_true() {
+fn examples_on_rule_pages_break_and_keep_the_rule() {
     let mut wrong = Vec::new();
     for rule in plimsoll::rules::ALL {
         for (what, text) in [("breaks", rule.docs.breaks), ("keeps", rule.docs.keeps)] {
@@ -161,7 +161,7 @@ fn the_examples_on_the_pages_are_true() {
             if levels(rule.id)["backend"] != Level::Off {
                 (case.policy, case.lines) = ("backend".to_string(), Vec::new());
             }
-            let image = support::audit(&case.written.image, &case.policy, &case.lines.join("\n"));
+            let image = support::audit(&case.parsed.image, &case.policy, &case.lines.join("\n"));
             wrong.extend(compare(&case, &image).into_iter().map(|problem| format!("{}: {problem}", case.name)));
         }
     }
@@ -173,7 +173,7 @@ fn levels(rule: &str) -> BTreeMap<&'static str, Level> {
 }
 
 #[test]
-fn every_row_has_a_case_that_breaks_it_and_one_that_keeps_it() {
+fn every_row_has_a_breaking_and_a_keeping_case() {
     let cases = cases();
     let rows = |breaks: bool| -> BTreeSet<String> {
         cases.iter().filter(|case| case.breaks == breaks).flat_map(|case| case.rows.clone()).collect()
@@ -186,7 +186,7 @@ fn every_row_has_a_case_that_breaks_it_and_one_that_keeps_it() {
 }
 
 #[test]
-fn every_rule_has_a_case_that_breaks_it_and_one_that_keeps_it() {
+fn every_rule_has_a_breaking_and_a_keeping_case() {
     let mut seen: BTreeMap<String, (bool, bool)> = BTreeMap::new();
     for case in cases() {
         let (breaks, keeps) = seen.entry(case.rule).or_default();

@@ -17,7 +17,7 @@ fn help_goes_to_standard_output_without_colours() {
 }
 
 #[test]
-fn colours_can_be_forced_and_refused() {
+fn colours_can_be_forced_and_disabled() {
     let output = plimsoll().arg("--help").env("CLICOLOR_FORCE", "1").output().expect("it runs");
     assert!(String::from_utf8_lossy(&output.stdout).contains('\u{1b}'));
     let refused = plimsoll().arg("--help").env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1").output().expect("it runs");
@@ -34,7 +34,7 @@ fn a_wrong_command_line_exits_with_2() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_is_reported() {
+fn reports_a_full_disk() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
     let output = std::process::Command::new(cargo_bin!("plimsoll"))
         .args(["audit", "testdata/hello.tar", "--policy", "tests/it/empty.toml"])
@@ -48,7 +48,7 @@ fn a_full_disk_is_reported() {
 }
 
 #[test]
-fn a_temporary_file_that_may_not_grow_is_an_error_with_a_name() {
+fn reports_a_temporary_file_that_cannot_grow() {
     // `ulimit -f` counts blocks of 512 or 1024 bytes: either way less than the archive unpacks to.
     let archive = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/hello.tar")).expect("it is there");
     let mut child = std::process::Command::new("sh")

@@ -24,7 +24,7 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_plimsoll");
 const OUTPUT_BYTES_MAX: u64 = 64 << 20;
 
 /// What a run came to.
-pub struct Ran {
+pub struct Output {
     pub code: Option<i32>,
     pub signal: Option<i32>,
     pub timed_out: bool,
@@ -33,7 +33,7 @@ pub struct Ran {
     pub stderr: Vec<u8>,
 }
 
-impl Ran {
+impl Output {
     pub fn out(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
@@ -44,11 +44,11 @@ impl Ran {
 
     /// Standard output as JSON.
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.stdout).unwrap_or_else(|why| panic!("no JSON ({why}): {}", self.told()))
+        serde_json::from_slice(&self.stdout).unwrap_or_else(|why| panic!("no JSON ({why}): {}", self.describe()))
     }
 
     /// Everything, for a failing test.
-    pub fn told(&self) -> String {
+    pub fn describe(&self) -> String {
         format!(
             "exit {:?}, signal {:?}\n--- stdout\n{}\n--- stderr\n{}",
             self.code,
@@ -59,19 +59,19 @@ impl Ran {
     }
 
     /// Standard output, then standard error, as a page shows them.
-    pub fn told_plainly(&self) -> String {
+    pub fn printed(&self) -> String {
         self.out() + &self.err()
     }
 
     /// The exit code is this one.
     #[track_caller]
-    pub fn exits(self, code: i32) -> Ran {
-        assert!(self.code == Some(code), "want exit {code}: {}", self.told());
+    pub fn exits(self, code: i32) -> Output {
+        assert!(self.code == Some(code), "want exit {code}: {}", self.describe());
         self
     }
 
     /// What may not be said or shown, whatever the input: a crash, raw control bytes, bytes that are not UTF-8.
-    pub fn dirt(&self) -> Option<String> {
+    pub fn unsafe_text(&self) -> Option<String> {
         const CRASH: [&str; 9] = [
             "panicked at",
             "stack backtrace",
@@ -134,7 +134,7 @@ impl Run {
         self
     }
 
-    pub fn run(mut self) -> Ran {
+    pub fn run(mut self) -> Output {
         let input = if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
         let mut child = self.command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         if let (Some(bytes), Some(mut pipe)) = (self.stdin.take(), child.stdin.take()) {
@@ -153,7 +153,7 @@ impl Run {
         let err = drain(child.stderr.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>));
         let (status, peak_kib, timed_out) = watch(&mut child, self.limit);
         let (stdout, stderr) = (out.join().unwrap(), err.join().unwrap());
-        Ran { code: status.code(), signal: status.signal(), timed_out, peak_kib, stdout, stderr }
+        Output { code: status.code(), signal: status.signal(), timed_out, peak_kib, stdout, stderr }
     }
 }
 
@@ -163,7 +163,7 @@ fn watch(child: &mut Child, limit: Duration) -> (std::process::ExitStatus, u64, 
     let status_file = format!("/proc/{}/status", child.id());
     let mut peak = 0;
     loop {
-        peak = peak.max(high_water(&status_file));
+        peak = peak.max(peak_memory_kib(&status_file));
         if let Some(status) = child.try_wait().unwrap() {
             return (status, peak, false);
         }
@@ -175,25 +175,25 @@ fn watch(child: &mut Child, limit: Duration) -> (std::process::ExitStatus, u64, 
     }
 }
 
-fn high_water(status_file: &str) -> u64 {
+fn peak_memory_kib(status_file: &str) -> u64 {
     let text = std::fs::read_to_string(status_file).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|rest| rest.split_whitespace().next()).and_then(|kib| kib.parse().ok()).unwrap_or(0)
 }
 
 /// Runs the program.
-pub fn plimsoll(args: &[&str]) -> Ran {
+pub fn plimsoll(args: &[&str]) -> Output {
     Run::new(args).run()
 }
 
 /// A directory for the files of one test.
-pub struct Desk {
+pub struct ScratchDir {
     directory: TempDir,
 }
 
-impl Desk {
-    pub fn new() -> Desk {
-        Desk { directory: tempfile::tempdir().unwrap() }
+impl ScratchDir {
+    pub fn new() -> ScratchDir {
+        ScratchDir { directory: tempfile::tempdir().unwrap() }
     }
 
     pub fn directory(&self) -> &Path {
@@ -235,13 +235,13 @@ impl Desk {
 
 /// Audits one image under a policy and gives its part of the report.
 pub fn audit(image: &Image, extends: &str, rules: &str) -> Value {
-    let desk = Desk::new();
-    let (archive, policy) = (desk.archive(image), desk.policy(extends, rules));
-    let ran = plimsoll(&["audit", &archive, "--policy", &policy, "--format", "json"]);
-    assert!(matches!(ran.code, Some(0..=2)), "{}", ran.told());
-    let report = ran.json();
+    let scratch = ScratchDir::new();
+    let (archive, policy) = (scratch.archive(image), scratch.policy(extends, rules));
+    let output = plimsoll(&["audit", &archive, "--policy", &policy, "--format", "json"]);
+    assert!(matches!(output.code, Some(0..=2)), "{}", output.describe());
+    let report = output.json();
     let images = report["images"].as_array().unwrap();
-    assert_eq!(images.len(), 1, "one image was given: {}", ran.told());
+    assert_eq!(images.len(), 1, "one image was given: {}", output.describe());
     images[0].clone()
 }
 
@@ -251,7 +251,7 @@ pub fn findings<'a>(image: &'a Value, rule: &str) -> Vec<&'a Value> {
 }
 
 /// The findings that weigh, as `rule: message`; for assertions that want none or want to show them.
-pub fn said(image: &Value) -> Vec<String> {
+pub fn messages(image: &Value) -> Vec<String> {
     let text = |finding: &Value| format!("{}: {}", finding["rule"].as_str().unwrap(), finding["message"]);
     image["findings"].as_array().unwrap().iter().map(text).collect()
 }
@@ -263,7 +263,7 @@ pub fn paths(finding: &Value) -> Vec<String> {
 }
 
 /// The directory that an environment variable names, or a loud word on standard error.
-pub fn outside(variable: &str, test: &str) -> Option<PathBuf> {
+pub fn external_dir(variable: &str, test: &str) -> Option<PathBuf> {
     match std::env::var_os(variable) {
         Some(directory) if Path::new(&directory).is_dir() => Some(PathBuf::from(directory)),
         Some(directory) => panic!("{variable} is {}: no such directory", directory.display()),

@@ -81,7 +81,7 @@ fn none(breaches: Vec<String>) {
 }
 
 #[test]
-fn every_file_opens_by_saying_what_it_is() {
+fn every_file_begins_with_a_module_comment() {
     let all = ["src", "tests", "benches"].into_iter().flat_map(sources);
     none(all.filter(|file| !file.text.starts_with("//! ")).map(|file| format!("{}: no `//!`", file.path)).collect());
 }
@@ -107,7 +107,7 @@ fn table() -> Vec<(String, BTreeSet<String>)> {
 }
 
 #[test]
-fn each_module_imports_only_from_the_rows_above_it() {
+fn modules_import_only_what_the_table_allows() {
     let table = table();
     assert!(!table.is_empty(), "docs/architecture.md has no table `| module | may import |`");
     let mut above = BTreeSet::new();
@@ -166,7 +166,7 @@ fn names(line: &str, word: &str) -> bool {
 }
 
 #[test]
-fn nothing_is_read_to_its_end_without_a_bound() {
+fn every_read_to_the_end_is_bounded() {
     let mut breaches = Vec::new();
     for file in sources("src").iter().filter(|file| !file.is_tests()) {
         let lines: Vec<(usize, &str)> = code(&file.text).collect();
@@ -182,7 +182,7 @@ fn nothing_is_read_to_its_end_without_a_bound() {
 }
 
 #[test]
-fn every_rule_file_is_in_the_list_of_all_rules() {
+fn every_rule_file_is_listed() {
     let list = std::fs::read_to_string(root().join("src/rules/mod.rs")).unwrap();
     let list = list.split("pub const ALL").nth(1).expect("src/rules/mod.rs has `pub const ALL`");
     let mut breaches = Vec::new();
