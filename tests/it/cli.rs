@@ -1,4 +1,4 @@
-//! The command line: wrong inputs end in one clear word and exit 2, and what is said hangs on the input alone.
+//! The command line: wrong inputs give one clear error and exit code 2, and the output depends only on the input.
 
 use crate::hello;
 use crate::image;
@@ -19,13 +19,13 @@ fn small() -> Image {
     notation::image("name app:1.0\nconfig user=1000\nlayer COPY . .\n f 0644 0:0 app/a \"a\"\n")
 }
 
-/// One error on standard error that names all of `words`, nothing on standard output that reads like a verdict.
+/// Auditing `reference` exits with 2 and at most one error. The output contains one alternative (`a|b`) of each word.
 #[track_caller]
-fn refuses(reference: &str, words: &[&str]) -> Output {
+fn rejects(reference: &str, words: &[&str]) -> Output {
     let output = support::plimsoll(&["audit", reference]).exits(2);
     let said = format!("{}{}", output.out(), output.err()).to_lowercase();
     for word in words {
-        assert!(word.split('|').any(|word| said.contains(word)), "no word of {word}: {}", output.describe());
+        assert!(word.split('|').any(|word| said.contains(word)), "{word} is not mentioned: {}", output.describe());
     }
     let errors = output.err().lines().filter(|line| line.starts_with("error")).count();
     assert!(errors <= 1, "more than one error: {}", output.describe());
@@ -35,20 +35,20 @@ fn refuses(reference: &str, words: &[&str]) -> Output {
 
 #[test]
 fn rejects_a_missing_file() {
-    let output = refuses("/nowhere/app.tar", &["/nowhere/app.tar", "no such|not found|not there"]);
+    let output = rejects("/nowhere/app.tar", &["/nowhere/app.tar", "no such|not found|not there"]);
     assert!(output.stdout.is_empty(), "{}", output.describe());
 }
 
 #[test]
 fn rejects_inputs_that_are_not_images() {
     let scratch = ScratchDir::new();
-    refuses(&scratch.file("notes.txt", "some notes\n"), &["notes.txt"]);
-    refuses(&scratch.file("empty.tar", ""), &["empty.tar"]);
+    rejects(&scratch.file("notes.txt", "some notes\n"), &["notes.txt"]);
+    rejects(&scratch.file("empty.tar", ""), &["empty.tar"]);
     std::fs::create_dir(scratch.directory().join("directory")).unwrap();
-    refuses(&scratch.path("directory"), &["directory"]);
+    rejects(&scratch.path("directory"), &["directory"]);
     let disk =
         [tarball::directory("etc/"), tarball::file("etc/passwd", "root:x:0:0::/:/bin/sh\n"), tarball::END.to_vec()];
-    refuses(
+    rejects(
         &scratch.file("export.tar", disk.concat()),
         &["manifest.json|index.json", "export|root filesystem|docker save"],
     );
@@ -58,9 +58,9 @@ fn rejects_inputs_that_are_not_images() {
 fn rejects_an_unknown_tag_and_lists_the_known_ones() {
     let scratch = ScratchDir::new();
     let layout = scratch.files("layout", &image::oci_layout_files(&[small()], Compression::Gzip));
-    refuses(&format!("oci:{layout}:app:9.9"), &["9.9", "app:1.0"]);
+    rejects(&format!("oci:{layout}:app:9.9"), &["9.9", "app:1.0"]);
     let archive = scratch.archive(&small());
-    refuses(&format!("docker-archive:{archive}:app:9.9"), &["9.9", "app:1.0"]);
+    rejects(&format!("docker-archive:{archive}:app:9.9"), &["9.9", "app:1.0"]);
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn rejects_a_truncated_archive() {
     let content = whole.len() - tarball::END.len();
     for part in 1..16 {
         let cut = content * part / 16;
-        refuses(&scratch.file("cut.tar", &whole[..cut]), &["cut.tar"]);
+        rejects(&scratch.file("cut.tar", &whole[..cut]), &["cut.tar"]);
     }
 }
 
@@ -81,12 +81,12 @@ fn rejects_a_layer_that_does_not_match_its_digest() {
     let (_, blob) = files.iter_mut().find(|(_, blob)| blob.starts_with(b"app/a")).unwrap();
     blob[512] ^= 1;
     let layout = scratch.files("layout", &files);
-    refuses(&layout, &["digest|sha256"]);
+    rejects(&layout, &["digest|sha256"]);
     let report = support::plimsoll(&["audit", &layout, "--format", "json"]).exits(2).json();
     assert_eq!(report["verdict"], "unjudged");
 }
 
-/// A layout whose only layer has another media type.
+/// A layout whose only layer has this media type.
 fn with_layer_type(media_type: &str) -> image::Files {
     let mut files = image::Files::new();
     let image = small();
@@ -106,14 +106,14 @@ fn with_layer_type(media_type: &str) -> image::Files {
 fn rejects_an_encrypted_layer() {
     let scratch = ScratchDir::new();
     let files = with_layer_type("application/vnd.oci.image.layer.v1.tar+gzip+encrypted");
-    refuses(&scratch.files("layout", &files), &["encrypted"]);
+    rejects(&scratch.files("layout", &files), &["encrypted"]);
 }
 
 #[test]
 fn rejects_a_windows_image() {
     let scratch = ScratchDir::new();
     let image = notation::image("config os=windows\nlayer\n f 0644 0:0 Files/a \"a\"\n");
-    refuses(&scratch.archive(&image), &["windows"]);
+    rejects(&scratch.archive(&image), &["windows"]);
 }
 
 #[test]
@@ -141,8 +141,8 @@ fn judges_the_good_input_beside_a_bad_one() {
 fn fail_on_sets_the_failing_level() {
     let scratch = ScratchDir::new();
     let (archive, policy) = (hello::archive(), scratch.policy("", "unusable-path-entry = \"warn\""));
-    for (line, code) in [("error", 0), ("warn", 1), ("note", 1), ("never", 0)] {
-        support::plimsoll(&["audit", &archive, "--policy", &policy, "--fail-on", line]).exits(code);
+    for (level, code) in [("error", 0), ("warn", 1), ("note", 1), ("never", 0)] {
+        support::plimsoll(&["audit", &archive, "--policy", &policy, "--fail-on", level]).exits(code);
     }
 }
 
@@ -193,8 +193,8 @@ fn a_narrow_table_shows_every_rule() {
     let narrow = Run::new(["audit", &hello::archive()]).env("COLUMNS", "40").run().exits(1).out();
     let squeezed = |text: &str| text.split_whitespace().collect::<String>();
     for rule in ["command-cannot-run", "secret-in-env", "package-cache-left", "world-writable", "setuid-program"] {
-        assert!(squeezed(&wide).contains(rule), "{rule} is not in the wide table");
-        assert!(squeezed(&narrow).contains(rule), "{rule} is not in the narrow table");
+        assert!(squeezed(&wide).contains(rule), "{rule} is missing from the wide table");
+        assert!(squeezed(&narrow).contains(rule), "{rule} is missing from the narrow table");
     }
 }
 
@@ -262,7 +262,7 @@ fn lists_and_explains_rules() {
     let page = support::plimsoll(&["explain", "root-user"]).exits(0);
     assert!(page.out().contains("USER"), "{}", page.describe());
     let wrong = support::plimsoll(&["explain", "rot-user"]).exits(2);
-    assert!(wrong.err().contains("root-user"), "no word of what was meant: {}", wrong.describe());
+    assert!(wrong.err().contains("root-user"), "no suggestion: {}", wrong.describe());
 }
 
 #[test]
@@ -310,7 +310,7 @@ fn undecided_questions_leak_no_secrets_or_escapes() {
         let output = support::plimsoll(&args);
         let out = output.out();
         assert!(!out.contains("hunter2Zq") && !out.contains('\u{1b}') && !out.contains('\u{202e}'), "{out}");
-        assert!(out.contains("redacted"), "the program is not told at all: {out}");
+        assert!(out.contains("redacted"), "the secret is not redacted: {out}");
     }
 }
 

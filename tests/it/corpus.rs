@@ -1,7 +1,7 @@
-//! Real images against an oracle that shares no code: `PLIMSOLL_CORPUS` names a directory with the images (`apps`, `full`,
-//! `formats`) and one JSON of facts for each (`truth`).
+//! Compares real images with an oracle that shares no code with plimsoll. `PLIMSOLL_CORPUS` names a directory with the images
+//! (`apps`, `full`, `formats`) and a JSON file of facts for each (`truth`).
 //!
-//! Compared here: layers, sizes, the listing of the merged view, exit codes. Rules: `corpus_rules`.
+//! Covers layers, sizes, the listing of the merged view and exit codes. `corpus_rules` covers the rules.
 
 use crate::support;
 use serde_json::Value;
@@ -11,16 +11,16 @@ use std::path::PathBuf;
 
 /// One image of the corpus.
 pub struct Specimen {
-    /// Its file of facts, below `truth`.
+    /// Its file of facts, relative to `truth`, without the extension.
     pub name: String,
-    /// As the program is asked for it.
+    /// The command-line arguments that name it.
     pub args: Vec<String>,
-    /// The facts.
+    /// The oracle's facts.
     pub truth: Value,
 }
 
 impl Specimen {
-    /// Runs the program on it.
+    /// Runs plimsoll on it.
     pub fn run(&self, command: &str, more: &[&str]) -> support::Output {
         let mut args = vec![command.to_string()];
         args.extend(self.args.clone());
@@ -34,12 +34,12 @@ impl Specimen {
         assert!(matches!(output.code, Some(0 | 1)), "{}: {}", self.name, output.describe());
         let report = output.json();
         let images = report["images"].as_array().unwrap();
-        assert_eq!(images.len(), 1, "{}: one image was asked for", self.name);
+        assert_eq!(images.len(), 1, "{}: expected one image", self.name);
         images[0].clone()
     }
 }
 
-/// All images of the corpus that can be read.
+/// All images of the corpus that are readable.
 pub fn specimens(corpus: &Path) -> Vec<Specimen> {
     let mut found = Vec::new();
     for directory in ["apps", "full", "formats"] {
@@ -57,11 +57,11 @@ pub fn specimens(corpus: &Path) -> Vec<Specimen> {
             }
         }
     }
-    assert!(!found.is_empty(), "{} holds no facts", corpus.display());
+    assert!(!found.is_empty(), "{} contains no facts", corpus.display());
     found
 }
 
-/// From the name of a file of facts to the reference: `NAME_TAG` in one layout, `FILE`, `FILE@TAG`, `FILE@OS-ARCH`.
+/// The arguments for a file of facts, by its name: `NAME_TAG` in one layout, `FILE`, `FILE@TAG`, `FILE@OS-ARCH`.
 fn args(corpus: &Path, directory: &str, stem: &str, truth: &Value) -> Vec<String> {
     let base = corpus.join(directory);
     if directory != "formats" {
@@ -88,7 +88,7 @@ fn args(corpus: &Path, directory: &str, stem: &str, truth: &Value) -> Vec<String
     vec![format!("oci:{path}:{which}")]
 }
 
-/// The differences between two values that ought to be equal.
+/// Reports a difference between two values that should be equal.
 fn push_difference(what: &str, found: &Value, expected: &Value, out: &mut Vec<String>) {
     if found != expected {
         out.push(format!("{what}: {found}, the oracle says {expected}"));
@@ -167,7 +167,11 @@ fn reports_a_platform_whose_blobs_are_missing() {
     let layout = corpus.join("formats/multi-platform-oci-missing-arm64").display().to_string();
     let all = support::plimsoll(&["audit", &layout, "--format", "json"]);
     assert!(matches!(all.code, Some(0 | 1)), "{}", all.describe());
-    assert!(all.out().contains("arm64"), "the absent platform is not listed: {}", all.describe());
+    assert!(all.out().contains("arm64"), "the missing platform is not listed: {}", all.describe());
     let asked = support::plimsoll(&["audit", &layout, "--platform", "linux/arm64/v8"]).exits(2);
-    assert!(format!("{}{}", asked.out(), asked.err()).contains("sha256:"), "which blob? {}", asked.describe());
+    assert!(
+        format!("{}{}", asked.out(), asked.err()).contains("sha256:"),
+        "the blob is not named: {}",
+        asked.describe()
+    );
 }

@@ -1,6 +1,6 @@
-//! What is said of the modules, applications, scripts and builds of the corpus's images: all of them ran but one.
+//! Modules, applications, scripts and builds found in the corpus's images, all but one of which ran.
 //!
-//! Needs `PLIMSOLL_CORPUS`. Not here: whole commands (`corpus_start`).
+//! Needs `PLIMSOLL_CORPUS`. `corpus_start` covers whole commands.
 
 use crate::support;
 use plimsoll::examine;
@@ -71,7 +71,7 @@ fn finds_the_modules_of_python_images() {
         let module =
             |module: &str| describe(process.view, python.module(&process, module, std::slice::from_ref(&process.cwd)));
         assert_eq!(module("http.server"), "/usr/local/lib/python3.13/http/server.py", "{name}");
-        // A virtual environment that was made without pip does not see the base's.
+        // A virtual environment created without pip doesn't see the base's.
         let pip = module("pip");
         assert_eq!(pip.starts_with("NO "), python.venv.is_some(), "{name}: {pip}");
         if !uvicorn.is_empty() {

@@ -1,5 +1,5 @@
-//! Rules on the real images of `PLIMSOLL_CORPUS`: the oracle's lists of facts, narrowed as each rule documents it, are the
-//! places that its findings name.
+//! Rules on the real images of `PLIMSOLL_CORPUS`: findings are at the places in the oracle's lists of facts, narrowed as each
+//! rule's page documents.
 
 use crate::corpus;
 use crate::corpus::Specimen;
@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 type Paths = BTreeSet<String>;
 
-/// The places of a rule's findings, the rule alone being on.
+/// The places of a rule's findings, with only that rule enabled.
 fn found(specimen: &Specimen, extends: &str, rule: &str) -> Paths {
     let scratch = ScratchDir::new();
     let policy = scratch.policy(extends, &format!("{rule} = \"note\""));
@@ -18,14 +18,14 @@ fn found(specimen: &Specimen, extends: &str, rule: &str) -> Paths {
     support::findings(&image, rule).into_iter().flat_map(support::paths).collect()
 }
 
-/// The paths of one of the oracle's lists, and whether the list is whole.
+/// The paths in one of the oracle's lists, and whether the list is complete.
 fn listed(facts: &Value, key: &str, keep: impl Fn(&Value) -> bool) -> (Paths, bool) {
     let list = facts[key].as_array().unwrap();
     let path = |item: &Value| item["path"].as_str().unwrap().trim_start_matches('/').to_string();
     (list.iter().filter(|item| keep(item)).map(path).collect(), facts.get(format!("{key}_total")).is_none())
 }
 
-/// Runs a check on every image and gathers what it says.
+/// Runs a check on every image and collects the problems it returns.
 fn each(test: &str, check: impl Fn(&Specimen) -> Vec<String>) {
     let Some(corpus) = support::external_dir("PLIMSOLL_CORPUS", test) else { return };
     let mut wrong = Vec::new();
@@ -35,7 +35,7 @@ fn each(test: &str, check: impl Fn(&Specimen) -> Vec<String>) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// `must` has to be found; nothing outside `may` can be, where `may` is whole.
+/// Everything in `must` has to be found, and nothing outside `may`, if `may` is given.
 fn between(found: &Paths, must: &Paths, may: Option<&Paths>) -> Vec<String> {
     let mut out: Vec<String> = must.difference(found).map(|path| format!("not found: {path}")).collect();
     if let Some(may) = may {
@@ -59,14 +59,14 @@ fn world_writable_paths_match_the_oracle() {
 fn setuid_programs_match_the_oracle() {
     each("setuid_programs_match_the_oracle", |specimen| {
         let facts = &specimen.truth["findings_facts"];
-        // What a package owns is silent unless a later layer touched it, which the oracle does not say.
+        // A file that a package owns is reported only if a later layer changed it, which the oracle doesn't record.
         let (unowned, _) = listed(facts, "setuid", |item| item["packages"].as_array().unwrap().is_empty());
         let (all, whole) = listed(facts, "setuid", |_| true);
         between(&found(specimen, "", "setuid-program"), &unowned, whole.then_some(&all))
     });
 }
 
-/// What `apt-get dist-clean` leaves is no cache.
+/// Whether only the files that `apt-get dist-clean` leaves are there; those aren't a cache.
 fn only_release_files(specimen: &Specimen, directory: &str) -> bool {
     let listing = specimen.run("tree", &["--plain"]).exits(0).out();
     let prefix = format!("/{directory}/");
@@ -92,7 +92,7 @@ fn package_caches_match_the_oracle() {
         let found = found(specimen, "", "package-cache-left");
         let mut out: Vec<String> =
             caches.iter().filter(|path| !found.contains(*path)).map(|path| format!("not found: {path}")).collect();
-        // A policy may count more directories as caches (a bundler's) than the oracle; a package manager's own must agree.
+        // The rule may know more caches (a bundler's) than the oracle; package managers' caches must match.
         let managers = ["apt", "apk", "pip", ".npm", "yarn"];
         let extra = found.iter().filter(|path| !caches.contains(*path));
         let extra = extra.filter(|path| whole && path.split('/').any(|part| managers.contains(&part)));
@@ -141,7 +141,10 @@ fn build_tools_match_the_oracle() {
         }
         let said: String = findings.iter().map(|finding| finding.to_string()).collect();
         out.extend(
-            names("packages").iter().filter(|name| !said.contains(**name)).map(|name| format!("no word of {name}")),
+            names("packages")
+                .iter()
+                .filter(|name| !said.contains(**name))
+                .map(|name| format!("{name} is not mentioned")),
         );
         out
     });

@@ -1,7 +1,7 @@
-//! What is said of the commands of real images, against what happened when they ran (`reality.json`) and against an oracle
-//! that follows the first program (`truth`, `commands`).
+//! Compares the start proofs of real images with what happened when the images ran (`reality.json`) and with an oracle that
+//! resolves the first program (`truth`, `commands`).
 //!
-//! Not here: images made for one way to fail (`rules`, `reality`).
+//! `rules` and `reality` cover images that are built to fail in one way.
 
 use crate::corpus;
 use crate::support;
@@ -70,7 +70,7 @@ fn proofs_match_what_happened_when_the_images_ran() {
         );
         let health = health.map(|proof| {
             let predicted = verdict(&proof);
-            // What did not reach its server has run all the same.
+            // A check that could not reach its server still ran.
             let text = |field: &str| real[field].to_string();
             let refused = ["not found", "Permission denied"];
             let failed = refused.iter().any(|word| text("healthcheck_alone").contains(word));
@@ -107,12 +107,12 @@ fn proofs_match_what_happened_when_the_images_ran() {
     assert!(faults(&start).contains("/root/.local/bin/uvicorn lies behind /root (mode 0700, owner 0:0)"), "{start:#?}");
     let health = faults(&health.unwrap());
     assert!(health.contains("`curl`") && health.contains("/root/.local/bin was passed over"), "{health}");
-    // Without capabilities, the runtime does not reach the program either.
+    // Without capabilities, the runtime can't reach the program either.
     let root_bin = examined(&reference(&corpus, "root-bin:1.0"));
     assert_eq!(verdict(&proofs(&root_bin, Capabilities::None).0), "fails");
 }
 
-/// The oracle knows nothing of capabilities and stops at the first program.
+/// The oracle ignores capabilities and stops at the first program.
 #[test]
 fn the_first_program_matches_the_oracle() {
     let Some(corpus) = support::external_dir("PLIMSOLL_CORPUS", "the_first_program_matches_the_oracle") else { return };

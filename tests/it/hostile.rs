@@ -1,7 +1,7 @@
-//! Inputs that no honest tool writes. Whatever they are, the program ends in time, within its memory, without a crash,
-//! and never with a verdict that the bytes do not bear out.
+//! Inputs that no honest tool writes. For all of them, plimsoll stays within its time and memory limits, doesn't crash, and
+//! gives no verdict that the bytes don't support.
 //!
-//! The tables stand in `hostile_documents` (archives, layouts, JSON, configs) and `hostile_layers` (compression, tar,
+//! The tables are in `hostile_documents` (archives, layouts, JSON, configs) and `hostile_layers` (compression, tar,
 //! whiteouts, links, accounts). `PLIMSOLL_HOSTILE` names a directory with a larger generator and its own runner.
 
 use crate::hello;
@@ -26,18 +26,18 @@ use std::time::Duration;
 const PEAK_MIB_MAX: u64 = 256;
 const SECONDS_MAX: u64 = 60;
 
-/// What may become of an input.
+/// The allowed results for an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expect {
-    /// Exit 2.
+    /// Exit code 2.
     Error,
-    /// Judged: 0 or 1.
+    /// Judged: exit code 0 or 1.
     Accept,
-    /// Judged, and root was seen: 1.
+    /// Judged, and root was found: exit code 1.
     Finding,
-    /// Never a pass: 1 or 2.
+    /// Never a pass: exit code 1 or 2.
     NotPass,
-    /// Only the limits count.
+    /// Any exit code, within the limits.
     Any,
 }
 
@@ -47,7 +47,7 @@ pub enum Form {
     Directory(Files, Vec<Special>),
 }
 
-/// Something in a directory that is no file.
+/// Something in a directory that isn't a regular file.
 pub enum Special {
     Link(String, &'static str),
     Fifo(String),
@@ -77,19 +77,19 @@ pub fn base() -> Vec<u8> {
     .concat()
 }
 
-/// A clean image; its user is a name, so that the accounts count.
+/// A clean image. Its user is a name, so the result depends on the accounts.
 pub fn clean() -> Image {
     with_layers(&[])
 }
 
-/// The clean base with more layers of tar entries over it.
+/// The clean base with further layers of tar entries on top.
 pub fn with_layers(layers: &[&[u8]]) -> Image {
     let base = base();
     let all: Vec<&[u8]> = std::iter::once(base.as_slice()).chain(layers.iter().copied()).collect();
     Image::of_tars(&all).with("User", json!("app")).with("Cmd", json!(["/app/server"]))
 }
 
-/// The clean base with one more layer whose tar is exactly this.
+/// The clean base with one more layer that consists of exactly these bytes.
 pub fn with_raw_layer(tar: Vec<u8>) -> Image {
     let mut image = clean();
     image.layers.push(Layer { tar: Some(tar), ..Layer::default() });
@@ -132,13 +132,13 @@ fn judge(input: &Input, output: &Output) -> Option<String> {
         return Some(format!("peak memory {} MiB", output.peak_kib / 1024));
     }
     if !output.code.is_some_and(|code| codes.contains(&code)) {
-        return Some(format!("expect {:?}: {}", input.expect, output.describe()));
+        return Some(format!("expected {:?}: {}", input.expect, output.describe()));
     }
     if output.out().contains("root:x:0:0:root:/root:/bin/bash") || output.out().contains("environment-of-the-host") {
-        return Some("the output holds what only the host could have told".to_string());
+        return Some("the output contains data of the host".to_string());
     }
     if output.code == Some(2) && output.stdout.is_empty() && output.stderr.is_empty() {
-        return Some("exit 2 without a word".to_string());
+        return Some("exit 2 without a message".to_string());
     }
     output.unsafe_text()
 }

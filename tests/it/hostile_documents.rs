@@ -21,7 +21,7 @@ fn pack(entries: &[(String, Vec<u8>)]) -> Vec<u8> {
     out
 }
 
-/// The clean archive with another `manifest.json`.
+/// The clean archive with a changed `manifest.json`.
 fn with_manifest(change: impl Fn(&str) -> Vec<u8>) -> Form {
     let mut entries = image::docker_entries(&[clean()]);
     let (_, manifest) = entries.last_mut().unwrap();
@@ -123,7 +123,7 @@ pub fn archives() -> Vec<Input> {
     rows.into_iter().map(|(name, expect, form)| Input { name, expect, form }).collect()
 }
 
-/// A layout whose manifest and index were altered; blobs follow their digests.
+/// A layout with a changed manifest and index; digests are updated to match.
 fn altered(manifest: impl Fn(&mut Value), index: impl Fn(&mut Value)) -> Files {
     let mut files = image::oci_layout_files(&[clean()], Compression::Plain);
     let name = files.iter().find(|(_, blob)| {
@@ -149,7 +149,7 @@ fn index_is(change: impl Fn(&mut Value)) -> Form {
     Form::Directory(altered(|_| {}, change), vec![])
 }
 
-/// Indexes in indexes, so many levels deep.
+/// Nested indexes, `levels` deep.
 fn nested(levels: usize) -> Form {
     let mut files = Files::new();
     let mut entry = image::put_image(&mut files, &clean(), Compression::Plain);
@@ -161,7 +161,7 @@ fn nested(levels: usize) -> Form {
     Form::Directory(files, vec![])
 }
 
-/// Two indexes that name each other, which no true digest can.
+/// Two indexes that name each other, which is impossible with valid digests.
 fn cycle() -> Form {
     let mut files = Files::new();
     let (a, b) = ("a".repeat(64), "b".repeat(64));
@@ -175,7 +175,7 @@ fn cycle() -> Form {
     Form::Directory(files, vec![])
 }
 
-/// The first layer's blob is something else than a file.
+/// The first layer's blob isn't a regular file.
 fn blob_is(special: impl Fn(String) -> Special) -> Form {
     let mut files = image::oci_layout_files(&[clean()], Compression::Plain);
     let name = files.iter().find(|(_, blob)| blob.starts_with(b"etc/")).unwrap().0.clone();

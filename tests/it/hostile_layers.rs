@@ -1,7 +1,7 @@
 //! Hostile layers: compression, tar headers and names, whiteouts, links, accounts.
 //!
-//! "Hides" and "fakes" in a name: a reader that takes the wrong bytes sees other accounts than the image has, and root
-//! escapes it.
+//! "hides" and "fakes" in a name: a reader that takes the wrong bytes sees accounts that the image doesn't have, and misses
+//! root.
 
 use crate::hostile::Expect;
 use crate::hostile::Form;
@@ -27,7 +27,7 @@ fn inputs(rows: Vec<Row>) -> Vec<Input> {
     rows.into_iter().map(|(name, expect, form)| Input { name, expect, form }).collect()
 }
 
-/// A layout of the clean base and one more layer, stored as `blob`, whose tar has this digest.
+/// A layout of the clean base and one more layer, stored as `blob`, whose tar has the digest `diff_id`.
 fn stored(blob: Vec<u8>, diff_id: &str) -> Form {
     let mut files = Files::new();
     let image = clean();
@@ -42,7 +42,7 @@ fn stored(blob: Vec<u8>, diff_id: &str) -> Form {
     Form::Directory(files, vec![])
 }
 
-/// Bytes of gzip of which `count` times one block of `block` is the middle, at the cost of one.
+/// gzip bytes that decompress to `head` and many times `block`, at the cost of compressing it once.
 fn bomb(head: &[u8], block: &[u8], count: usize) -> Vec<u8> {
     let mut deflate = Compress::new(flate2::Compression::new(9), false);
     let mut push = |data: &[u8]| {
@@ -57,7 +57,7 @@ fn bomb(head: &[u8], block: &[u8], count: usize) -> Vec<u8> {
     out
 }
 
-/// A zstd frame of raw blocks.
+/// A zstd frame with one raw block.
 fn frame(descriptor: u8, window: u8, middle: &[u8], data: &[u8], tail: &[u8]) -> Vec<u8> {
     let block = ((data.len() as u32) << 3 | 1).to_le_bytes();
     [&[0x28, 0xb5, 0x2f, 0xfd, descriptor, window], middle, &block[..3], data, tail].concat()
@@ -131,7 +131,7 @@ pub fn compression() -> Vec<Input> {
     ])
 }
 
-/// The clean base and a layer of these entries.
+/// The clean base with a layer of these entries on top.
 fn layer(parts: &[&[u8]]) -> Form {
     archive(&with_layers(&[&parts.concat()]))
 }
