@@ -1,9 +1,9 @@
-//! The program against the floor: seven pairs of runs on each image, and the median of what an audit costs above the bare
-//! reading (CPU per MB of tar), its wall time with two threads against the floor's with one, and its peak memory.
+//! The program against the floor: seven pairs of runs on each image, and the median of what an audit costs above the
+//! bare reading (CPU per MB of tar), its wall time with two threads against the floor's with one, and its peak memory.
 //!
 //! `PLIMSOLL_BENCH_IMAGES=FOLDER cargo bench --bench pass` takes `NAME.oci-gzip`, `NAME.oci-zstd` and `NAME.docker.tar`
-//! from a directory; without it an OCI layout of about 200 MB is made of this machine's own `/usr`. The floor is built by
-//! `cargo bench --no-run`. Linux only: the figures come from /proc.
+//! from a directory; without it an OCI layout of about 200 MB is made of this machine's own `/usr`. The floor is built
+//! by `cargo bench --no-run`. Linux only: the figures come from /proc.
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 
 use serde_json::json;

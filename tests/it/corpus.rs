@@ -1,5 +1,5 @@
-//! Compares real images with an oracle that shares no code with plimsoll. `PLIMSOLL_CORPUS` names a directory with the images
-//! (`apps`, `full`, `formats`) and a JSON file of facts for each (`truth`).
+//! Compares real images with an oracle that shares no code with plimsoll. `PLIMSOLL_CORPUS` names a directory with the
+//! images (`apps`, `full`, `formats`) and a JSON file of facts for each (`truth`).
 //!
 //! Covers layers, sizes, the listing of the merged view and exit codes. `corpus_rules` covers the rules.
 

@@ -1,5 +1,5 @@
-//! Compares the library's facts with the oracle's: configs, every number of every layer, waste by cause, packages and the
-//! files they own.
+//! Compares the library's facts with the oracle's: configs, every number of every layer, waste by cause, packages and
+//! the files they own.
 
 use crate::corpus;
 use crate::corpus::Specimen;

@@ -1,5 +1,5 @@
-//! Rules on the real images of `PLIMSOLL_CORPUS`: findings are at the places in the oracle's lists of facts, narrowed as each
-//! rule's page documents.
+//! Rules on the real images of `PLIMSOLL_CORPUS`: findings are at the places in the oracle's lists of facts, narrowed
+//! as each rule's page documents.
 
 use crate::corpus;
 use crate::corpus::Specimen;

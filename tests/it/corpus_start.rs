@@ -1,5 +1,5 @@
-//! Compares the start proofs of real images with what happened when the images ran (`reality.json`) and with an oracle that
-//! resolves the first program (`truth`, `commands`).
+//! Compares the start proofs of real images with what happened when the images ran (`reality.json`) and with an oracle
+//! that resolves the first program (`truth`, `commands`).
 //!
 //! `rules` and `reality` cover images that are built to fail in one way.
 

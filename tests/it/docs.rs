@@ -1,7 +1,8 @@
 //! Generated pages and the generated parts of other pages are up to date. `PLIMSOLL_BLESS=1 cargo test` rewrites them.
 //!
-//! In a hand-written page, a comment marks a generated part: `printed by`, with a command line and its exit code, before a
-//! fenced block; `printed from`, with a file, before a fenced block; `printed from src/limits.rs`, up to a comment `end`.
+//! In a hand-written page, a comment marks a generated part: `printed by`, with a command line and its exit code,
+//! before a fenced block; `printed from`, with a file, before a fenced block; `printed from src/limits.rs`, up to a
+//! comment `end`.
 
 use crate::support::Run;
 use plimsoll::policy::builtin;

@@ -1,4 +1,5 @@
-//! Builds ELF files for tests: a header, program headers, a dynamic section with its strings and version tables, but no code.
+//! Builds ELF files for tests: a header, program headers, a dynamic section with its strings and version tables, but no
+//! code.
 //!
 //! A loader reads them as it would real files. Unit tests include this file by its path.
 #![allow(dead_code)]

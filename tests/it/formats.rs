@@ -1,8 +1,8 @@
-//! One image as written by many tools (`PLIMSOLL_CORPUS`, directory `formats`) has the same layers, files and findings, byte for
-//! byte, except for what a format can't store.
+//! One image as written by many tools (`PLIMSOLL_CORPUS`, directory `formats`) has the same layers, files and findings,
+//! byte for byte, except for what a format can't store.
 //!
-//! Not compared: names, digests and sizes of stored blobs, media types, and what a conversion to OCI drops from the config
-//! (Healthcheck, OnBuild, Shell).
+//! Not compared: names, digests and sizes of stored blobs, media types, and what a conversion to OCI drops from the
+//! config (Healthcheck, OnBuild, Shell).
 
 use crate::support;
 use serde_json::Value;

@@ -1,5 +1,5 @@
-//! Inputs that no honest tool writes. For all of them, plimsoll stays within its time and memory limits, doesn't crash, and
-//! gives no verdict that the bytes don't support.
+//! Inputs that no honest tool writes. For all of them, plimsoll stays within its time and memory limits, doesn't crash,
+//! and gives no verdict that the bytes don't support.
 //!
 //! The tables are in `hostile_documents` (archives, layouts, JSON, configs) and `hostile_layers` (compression, tar,
 //! whiteouts, links, accounts). `PLIMSOLL_HOSTILE` names a directory with a larger generator and its own runner.

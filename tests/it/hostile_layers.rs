@@ -1,7 +1,7 @@
 //! Hostile layers: compression, tar headers and names, whiteouts, links, accounts.
 //!
-//! "hides" and "fakes" in a name: a reader that takes the wrong bytes sees accounts that the image doesn't have, and misses
-//! root.
+//! "hides" and "fakes" in a name: a reader that takes the wrong bytes sees accounts that the image doesn't have, and
+//! misses root.
 
 use crate::hostile::Expect;
 use crate::hostile::Form;

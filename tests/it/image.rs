@@ -1,4 +1,5 @@
-//! Images in memory, and their bytes in the shapes that tools write: a docker archive, an OCI layout, its tar, a skopeo `dir:`.
+//! Images in memory, and their bytes in the shapes that tools write: a docker archive, an OCI layout, its tar, a skopeo
+//! `dir:`.
 //!
 //! The same [`Image`] always gives the same bytes. `notation` reads images from text.
 

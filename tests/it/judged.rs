@@ -1,8 +1,8 @@
-//! Reports on real images, judged by hand. `testdata/judged/*.txt` lists every finding and undecided question of an image; lines
-//! that begin with `#` say for each group whether it is true and how that was verified.
+//! Reports on real images, judged by hand. `testdata/judged/*.txt` lists every finding and undecided question of an
+//! image; lines that begin with `#` say for each group whether it is true and how that was verified.
 //!
-//! Needs `PLIMSOLL_CORPUS`, the directory with the images. `PLIMSOLL_BLESS=1` rewrites the findings and keeps the judgement of
-//! every group that remains; a new group without a judgement fails.
+//! Needs `PLIMSOLL_CORPUS`, the directory with the images. `PLIMSOLL_BLESS=1` rewrites the findings and keeps the
+//! judgement of every group that remains; a new group without a judgement fails.
 
 use crate::corpus;
 use crate::support;

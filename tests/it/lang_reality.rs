@@ -1,8 +1,8 @@
-//! What is said of modules, scripts and packages, held against the interpreters themselves: files on top of real
-//! images, unpacked, and Python, Node.js and npm asked there by chroot(1) as an ordinary user.
+//! Compares predictions about modules, scripts and packages with the interpreters themselves: unpacks real images with
+//! extra files on top and runs Python, Node.js and npm in them by chroot(1) as an ordinary user.
 //!
-//! Needs `PLIMSOLL_CORPUS` (for the images), root, and chroot; says so where it is skipped. Not here: whole commands
-//! (`reality`).
+//! Needs `PLIMSOLL_CORPUS` (for the images), root and chroot; otherwise it is skipped and says so. `reality` covers
+//! whole commands.
 
 use crate::image::Entry;
 use crate::image::Image;
@@ -26,7 +26,7 @@ use std::path::Path;
 use std::process::Command;
 use std::process::Stdio;
 
-/// The layers of an image of the corpus that was not slimmed, as tars.
+/// The layers of an image in the corpus's `full` directory, as tars.
 fn layers(corpus: &Path, name: &str) -> Vec<Vec<u8>> {
     let full = corpus.join("full");
     let read = |digest: &Value| {
@@ -48,14 +48,14 @@ fn layers(corpus: &Path, name: &str) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// An image of the corpus with a layer on top, unpacked and packed.
+/// An image of the corpus with a layer on top, both as an image and unpacked.
 struct Fixture {
     scratch: support::ScratchDir,
     image: Image,
 }
 
 impl Fixture {
-    /// `None` where nothing can be run.
+    /// `None` if the test can't run here.
     fn new(test: &str, name: &str, entries: Vec<Entry>) -> Option<Fixture> {
         let corpus = support::external_dir("PLIMSOLL_CORPUS", test)?;
         let probe = Command::new("chroot").args(["--userspec=1000:1000", "/", "/bin/true"]).status();
@@ -70,7 +70,7 @@ impl Fixture {
             unpack(&tar, &scratch.directory().join("root"));
             image.layers.push(Layer { tar: Some(tar), ..Layer::default() });
         }
-        // The layers hold no devices, and Node.js asks for this one.
+        // The layers contain no devices, and Node.js needs this one.
         let null = scratch.directory().join("root/dev/null");
         if !null.exists() {
             let _ = std::fs::create_dir_all(null.parent().unwrap());
@@ -78,13 +78,13 @@ impl Fixture {
                 Command::new("mknod").args(["-m", "666"]).arg(&null).args(["c", "1", "3"]).status().unwrap().success()
             );
         }
-        // Nothing is mounted there either; Yarn asks how much memory it has, and believes this.
+        // Nothing is mounted either; Yarn reads this file to find out how much memory it uses.
         let stat = (0..52).map(|_| "1").collect::<Vec<_>>().join(" ").replacen("1 1", "1 (node)", 1);
         scratch.file("root/proc/self/stat", stat);
         Some(Fixture { scratch, image })
     }
 
-    /// Whether the words run to a good end, and what they say first on standard error.
+    /// Runs a command; returns whether it succeeded, and its standard error in one line.
     fn run(&self, cwd: &str, env: &[String], words: &[String]) -> (bool, String) {
         let mut child = Command::new("chroot")
             .args(["--userspec=1000:1000", "--groups="])
@@ -99,11 +99,11 @@ impl Fixture {
             .unwrap();
         let mut stderr = String::new();
         child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-        let first = stderr.trim().replace("\n", " | ");
-        (child.wait().unwrap().success(), first)
+        let line = stderr.trim().replace("\n", " | ");
+        (child.wait().unwrap().success(), line)
     }
 
-    /// Hands the image's facts on.
+    /// Calls `check` with the image's facts.
     fn with_facts(&self, check: impl FnOnce(&Facts<'_>)) {
         let listing = examine::open(&self.scratch.archive(&self.image), None).unwrap().listing;
         let options = examine::Options { threads: 2, sha256: false };
@@ -135,13 +135,13 @@ fn process<'a>(facts: &'a Facts<'a>, cwd: &str, env: &[String]) -> ProcessContex
     process
 }
 
-/// Numbers that are the same each time.
+/// A pseudo-random number generator with a fixed seed.
 struct Random(u64);
 
 impl Random {
-    fn below(&mut self, sides: u64) -> u64 {
+    fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % sides
+        (self.0 >> 33) % bound
     }
 
     fn pick<T: Copy>(&mut self, from: &[T]) -> T {
@@ -149,7 +149,7 @@ impl Random {
     }
 }
 
-/// A directory of modules in all forms, with modes that let the user in or not.
+/// A directory of modules in all forms, some of them unreadable for the user.
 fn modules(random: &mut Random, directory: &str, depth: usize, out: &mut Vec<Entry>) {
     let mode = random.pick(&[0o755, 0o755, 0o755, 0o755, 0o755, 0o755, 0o711, 0o700, 0o744, 0o750]);
     out.push(Entry::new(b'd', mode, directory.as_bytes()));
@@ -278,7 +278,7 @@ fn predicts_what_python_imports() {
         }
     });
     assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(met > 30 && unmet > 100, "{met} were found, {unmet} were not");
+    assert!(met > 30 && unmet > 100, "{met} found, {unmet} missing");
 }
 
 const NODE_FILES: &str = r##"
@@ -315,7 +315,7 @@ f 0600 0:0 mine/package.json "{\"scripts\": {\"start\": \"true\"}}"
 d 0755 0:0 empty
 "##;
 
-/// The directory, then the words.
+/// One case per line: the working directory, then the command.
 const NODE_CASES: &str = "
 /app node dist/main.js
 /app node dist/main
@@ -409,5 +409,5 @@ fn predicts_what_node_and_npm_run() {
         }
     });
     assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(ran > 25 && failed > 15, "{ran} ran, {failed} did not");
+    assert!(ran > 25 && failed > 15, "{ran} ran, {failed} failed");
 }

@@ -1,6 +1,6 @@
-//! Which libraries a program is given, on images made for each question, written as bytes and read by the whole pass.
+//! Which libraries the loader finds for a program, on small images that go through the whole pass.
 //!
-//! Not here: real programs (`loader_reality`).
+//! `loader_reality` covers real programs.
 
 use crate::image::Entry;
 use crate::image::Image;
@@ -16,13 +16,14 @@ use plimsoll::view::NodeId;
 use plimsoll::view::Resolved;
 use plimsoll::view::View;
 
-/// glibc where Debian puts it, and where Fedora puts it.
+/// glibc in Debian's directories.
 const DEBIAN: &str = "
   d 0755 0:0 lib
   e 0755 0:0 lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 soname=ld-linux-x86-64.so.2 defines=GLIBC_2.2.5
   l lib64/ld-linux-x86-64.so.2 -> /lib/x86_64-linux-gnu/ld-linux-x86-64.so.2
   e 0644 0:0 lib/x86_64-linux-gnu/libc.so.6 soname=libc.so.6 needs=ld-linux-x86-64.so.2 defines=GLIBC_2.2.5,GLIBC_2.36
 ";
+/// glibc in Fedora's directories.
 const FEDORA: &str = "
   e 0755 0:0 lib64/ld-linux-x86-64.so.2 soname=ld-linux-x86-64.so.2
   e 0644 0:0 lib64/libc.so.6 soname=libc.so.6 needs=ld-linux-x86-64.so.2
@@ -34,7 +35,7 @@ const MUSL: &str = "
 const INTERP: &str = "interp=/lib64/ld-linux-x86-64.so.2";
 const MUSL_INTERP: &str = "interp=/lib/ld-musl-x86_64.so.1";
 
-/// What was said, in words.
+/// A loader result as text.
 #[derive(Debug)]
 pub struct Summary {
     /// `NAME=PATH`.
@@ -47,7 +48,7 @@ impl Summary {
     pub fn of(view: &View, loaded: &Loaded) -> Summary {
         let name = |node: NodeId| String::from_utf8_lossy(&view.path(node)).into_owned();
         let library =
-            |(wanted, node): &(Vec<u8>, NodeId)| format!("{}={}", String::from_utf8_lossy(wanted), name(*node));
+            |(requested, node): &(Vec<u8>, NodeId)| format!("{}={}", String::from_utf8_lossy(requested), name(*node));
         Summary {
             libraries: loaded.libraries.iter().map(library).collect(),
             missing: loaded.lacks.iter().map(|lack| lack.what.clone()).collect(),
@@ -55,26 +56,26 @@ impl Summary {
         }
     }
 
-    /// Found in this file.
+    /// Asserts that a library was found in this file.
     fn finds(&self, library: &str) -> &Summary {
         assert!(self.libraries.iter().any(|found| found == library), "{library}: {self:#?}");
         self
     }
 
-    /// Nothing is missing, and nothing open.
+    /// Asserts that nothing is missing or undecided.
     fn is_complete(&self) -> &Summary {
         assert!(self.missing.is_empty() && self.undecided.is_empty(), "{self:#?}");
         self
     }
 
-    /// One thing is missing, and these words say it.
+    /// Asserts that exactly one thing is missing, described with these words.
     fn is_missing(&self, words: &[&str]) -> &Summary {
         assert_eq!((self.missing.len(), self.undecided.len()), (1, 0), "{self:#?}");
         words.iter().for_each(|word| assert!(self.missing[0].contains(word), "{word}: {self:#?}"));
         self
     }
 
-    /// One thing is open, and these words say it.
+    /// Asserts that exactly one question is undecided, described with these words.
     fn is_undecided(&self, words: &[&str]) -> &Summary {
         assert_eq!((self.missing.len(), self.undecided.len()), (0, 1), "{self:#?}");
         words.iter().for_each(|word| assert!(self.undecided[0].contains(word), "{word}: {self:#?}"));
@@ -101,7 +102,7 @@ fn load(config: &str, files: &str) -> Summary {
     of_image(&notation::image(&format!("config {config}\nlayer x\n{files}")), false)
 }
 
-/// The program, with these words, and glibc as Debian has it.
+/// Loads a program with these attributes on Debian's glibc.
 fn debian(words: &str, files: &str) -> Summary {
     load("user=0:0", &format!("e 0755 0:0 bin/server {INTERP} {words}\n{DEBIAN}{files}"))
 }
@@ -130,7 +131,7 @@ fn finds_the_libraries_of_a_program() {
 #[test]
 fn reports_a_missing_library() {
     debian("needs=liba.so.1,libc.so.6", "").is_missing(&["/bin/server needs liba.so.1", "no directory"]);
-    // Fedora's directories are not Debian's.
+    // Debian's loader doesn't search Fedora's directories.
     let library = "e 0644 0:0 usr/lib64/liba.so.1 soname=liba.so.1";
     debian("needs=liba.so.1", library).is_missing(&[
         "liba.so.1",
@@ -138,7 +139,7 @@ fn reports_a_missing_library() {
         "nothing names that directory",
     ]);
     load("user=0:0", &format!("e 0755 0:0 bin/server {INTERP} needs=liba.so.1\n{FEDORA}{library}")).is_complete();
-    // A loader in lib64 may be Debian's, copied there alone.
+    // A loader in lib64 may be a copy of Debian's.
     let library = "e 0644 0:0 lib/x86_64-linux-gnu/liba.so.1 soname=liba.so.1";
     load("user=0:0", &format!("e 0755 0:0 bin/server {INTERP} needs=liba.so.1\n{FEDORA}{library}"))
         .is_undecided(&["liba.so.1", "hangs on how it was built"]);
@@ -174,7 +175,7 @@ fn reports_missing_and_wrong_loaders() {
         .is_missing(&["lies behind /lib (mode 0700, owner 0:0), which uid 1000 may not enter"]);
     load("user=0:0", "e 0755 0:0 bin/server interp=/opt/ld.so needs=libc.so\ne 0755 0:0 opt/ld.so")
         .is_undecided(&["/opt/ld.so"]);
-    // Alpine's gcompat has a loader of glibc's name that is something else.
+    // Alpine's gcompat installs a different loader under glibc's name.
     load(
         "user=0:0",
         &format!(
@@ -205,11 +206,11 @@ fn rpath_is_inherited_and_runpath_is_not() {
     debian("needs=liba.so.1 runpath=/opt/a", libraries)
         .is_missing(&["/opt/a/liba.so.1 needs libb.so.1", "/opt/a/libb.so.1"]);
     debian("needs=liba.so.1,libb.so.1 runpath=/opt/a", libraries).is_complete();
-    // A RUNPATH silences the RPATH of its own object, and the library's own the inherited ones.
+    // A RUNPATH disables the RPATH of its own object, and the library's RUNPATH disables inherited RPATHs.
     debian("needs=liba.so.1 rpath=/opt/a runpath=/opt/b", libraries).is_missing(&["/bin/server needs liba.so.1"]);
     let silent = libraries.replace("needs=libb", "runpath=/opt/b needs=libb");
     debian("needs=liba.so.1 rpath=/opt/a", &silent).is_missing(&["/opt/a/liba.so.1 needs libb.so.1"]);
-    // By whom it was loaded, not by whom it is named.
+    // RPATH is inherited from the object that loaded the library.
     debian("needs=liba.so.1 rpath=/opt/a:/usr/lib", libraries).is_complete();
 }
 
@@ -223,12 +224,12 @@ fn expands_tokens() {
     debian("needs=$ORIGIN/../opt/lib/liba.so.1", library).is_complete();
     let library = "e 0644 0:0 opt/lib/x86_64-linux-gnu/liba.so.1 soname=liba.so.1";
     debian("needs=liba.so.1 runpath=/opt/${LIB}", library).is_complete();
-    // The directory of a library is the one it was opened in.
+    // A library's $ORIGIN is the directory it was opened in.
     let linked = "l lib/liba.so.1 -> /opt/liba.so.1
                   e 0644 0:0 opt/liba.so.1 soname=liba.so.1 runpath=$ORIGIN needs=libb.so.1
                   e 0644 0:0 opt/libb.so.1 soname=libb.so.1";
     debian("needs=liba.so.1", linked).is_missing(&["/opt/liba.so.1 needs libb.so.1"]);
-    // The program's is the one of the file itself.
+    // The program's $ORIGIN is the directory of the file that the link leads to.
     let program =
         format!("l bin/server -> /opt/server\ne 0755 0:0 opt/server {INTERP} runpath=$ORIGIN needs=liba.so.1");
     let library = "e 0644 0:0 opt/liba.so.1 soname=liba.so.1";
@@ -260,7 +261,7 @@ fn searches_ld_library_path() {
     for value in ["/opt", "/x:/opt/", "/x;/opt", "$ORIGIN/../opt"] {
         load(&format!("env=LD_LIBRARY_PATH={value}"), &files).is_complete();
     }
-    // An empty part is the working directory.
+    // An empty entry means the working directory.
     let files = files.replace("needs=liba.so.1", "needs=libb.so.1");
     load("workdir=/app env=LD_LIBRARY_PATH=/opt:", &files).is_complete();
     load("workdir=/opt env=LD_LIBRARY_PATH=/opt:", &files).is_missing(&["libb.so.1"]);
@@ -268,7 +269,7 @@ fn searches_ld_library_path() {
     load("env=LD_PRELOAD=/nowhere.so:/app/libb.so.1", &files).is_complete();
 }
 
-/// A cache of glibc with these names and paths, all for any CPU.
+/// A glibc cache with these names and paths, all for any CPU.
 fn cache(entries: &[(&str, &str)]) -> Entry {
     let (mut table, mut strings) = (Vec::new(), Vec::new());
     let base = 48 + 24 * entries.len();
@@ -307,7 +308,7 @@ fn uses_the_cache_as_it_was_written() {
     with(Some(cache(&[("libc.so.6", "/lib/x86_64-linux-gnu/libc.so.6")]))).is_missing(&["the cache is stale"]);
     with(Some(cache(&[("liba.so.1", "/gone/liba.so.1")]))).is_missing(&["the cache is stale"]);
     with(Some(Entry { mode: 0o600, ..cache(&[("liba.so.1", "/usr/local/lib/liba.so.1")]) })).is_missing(&["liba.so.1"]);
-    // A cache too large to be kept is read by nobody here: open.
+    // A cache too large to keep leaves the question undecided.
     let huge = Entry { data: vec![0; (16 << 20) + 1], ..cache(&[]) };
     with(Some(huge)).is_undecided(&["liba.so.1", "/etc/ld.so.cache"]);
 }
@@ -355,23 +356,23 @@ fn follows_the_rules_of_musl() {
     let own = "libc.musl-x86_64.so.1=lib/ld-musl-x86_64.so.1";
     musl("user=0:0", "needs=libc.musl-x86_64.so.1,libm.so.6,libpthread.so.0", "").is_complete().finds(own);
     musl("user=0:0", "needs=liba.so.1", a).is_missing(&["/usr/local/lib/liba.so.1 needs libb.so.1"]);
-    // RUNPATH and RPATH are the same, and inherited.
+    // RUNPATH and RPATH are treated alike and inherited.
     musl("user=0:0", "needs=liba.so.1 runpath=/opt", a).is_complete().finds("libb.so.1=opt/libb.so.1");
     musl("user=0:0", "needs=liba.so.1 rpath=/opt", a).is_complete();
     musl("user=0:0", "needs=liba.so.1 rpath=/opt runpath=/x", a).is_missing(&["libb.so.1"]);
     musl("user=0:0", "needs=liba.so.1 runpath=$ORIGIN/../opt", a).is_complete();
     musl("user=0:0", "needs=liba.so.1 runpath=/opt:$LIB", a).is_missing(&["libb.so.1"]);
     musl("env=LD_LIBRARY_PATH=/opt", "needs=liba.so.1", a).is_complete();
-    // The path file stands for the default directories.
+    // The path file replaces the default directories.
     let file = format!("{a}\nf 0644 0:0 etc/ld-musl-x86_64.path \"/opt\\n/usr/local/lib\\n\"");
     musl("user=0:0", "needs=liba.so.1", &file).is_complete();
     musl("user=0:0", "needs=liba.so.1", &file.replace("/usr/local/lib\\n", ""))
         .is_missing(&["/bin/server needs liba.so.1"]);
-    // The first file that opens is taken, and versions are not looked at.
+    // The first file that opens is used, and versions aren't checked.
     let wrong = format!("{a}\ne 0644 0:0 lib/libb.so.1 soname=b machine=3 class=32");
     musl("user=0:0", "needs=liba.so.1", &wrong).is_missing(&["/lib/libb.so.1 is for x86"]);
     musl("user=0:0", "needs=liba.so.1 rpath=/opt version=libb.so.1:B_9", a).is_complete();
-    // A library is known by its file's name, not by its soname.
+    // A library is identified by its file name, not by its soname.
     let by_soname = "e 0644 0:0 usr/lib/liba.so.1 soname=libx.so.1\ne 0644 0:0 usr/lib/libb.so.1 needs=libx.so.1";
     musl("user=0:0", "needs=liba.so.1,libb.so.1", by_soname).is_missing(&["/usr/lib/libb.so.1 needs libx.so.1"]);
 }

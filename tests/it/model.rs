@@ -1,8 +1,8 @@
-//! The merged view against a naive model (`view_model`), on layers drawn at random in any order of entries, and on the
-//! cases that are easily got wrong.
+//! Compares the merged view with a naive model (`view_model`), on random layers with entries in any order and on cases
+//! that are easy to get wrong.
 //!
-//! Entries without a place (a hard link to nothing, a name below a file) are left out before the program sees them: what
-//! becomes of those is a matter for `hostile`.
+//! Entries that can't be placed (a hard link to nothing, a name below a file) are removed first; `hostile` covers
+//! those.
 
 use crate::image::Entry;
 use crate::image::Image;
@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use proptest::test_runner::Config;
 use proptest::test_runner::TestRunner;
 
-/// Each case runs the program once.
+/// Random cases per test; each runs plimsoll once.
 const CASES: u32 = 96;
 
 fn component() -> impl Strategy<Value = Vec<u8>> {
@@ -79,8 +79,8 @@ fn layers() -> impl Strategy<Value = Vec<Vec<Entry>>> {
     prop::collection::vec(prop::collection::vec(entry(), 0..14), 1..5)
 }
 
-/// Drops entries that have no place until all have one; gives the listing.
-fn settle(layers: &mut [Vec<Entry>]) -> Vec<String> {
+/// Removes the entries that can't be placed and returns the model's listing.
+fn remove_misplaced(layers: &mut [Vec<Entry>]) -> Vec<String> {
     loop {
         match view_model::listing(layers) {
             Ok(lines) => return lines,
@@ -108,7 +108,7 @@ fn runner() -> TestRunner {
 #[test]
 fn the_view_matches_the_model() {
     let run = runner().run(&layers(), |mut layers| {
-        let lines = settle(&mut layers);
+        let lines = remove_misplaced(&mut layers);
         prop_assert_eq!(tree(&image_of(&layers)), lines);
         Ok(())
     });
@@ -120,7 +120,7 @@ fn the_view_matches_the_model() {
 #[test]
 fn the_position_of_a_marker_does_not_matter() {
     let run = runner().run(&layers(), |mut layers| {
-        let lines = settle(&mut layers);
+        let lines = remove_misplaced(&mut layers);
         let is_marker = |entry: &Entry| entry.path.split(|&b| b == b'/').next_back().unwrap().starts_with(b".wh.");
         for entries in &mut layers {
             entries.sort_by_key(|entry| !is_marker(entry));

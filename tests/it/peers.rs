@@ -1,6 +1,6 @@
 //! Images that other checkers are known to judge wrongly, each with the answer that its bytes prove.
 //!
-//! The base of most is [`CLEAN`]. Numbers only tell the cases apart.
+//! Most are based on [`CLEAN`]. The numbers only identify the cases.
 
 use crate::image;
 use crate::image::Compression;
@@ -12,7 +12,7 @@ use crate::tarball;
 use serde_json::Value;
 use serde_json::json;
 
-/// One layer with accounts and a program, a user, a health check, no ports.
+/// One layer with accounts and a program, a user, a health check and no ports.
 const CLEAN: &str = r#"
 config user=app workdir=/app cmd=["/app/h"] healthcheck=["CMD","/app/h"]
 layer COPY . /
@@ -29,7 +29,7 @@ fn clean(more: &str) -> Image {
     notation::image(&format!("{CLEAN}{more}"))
 }
 
-/// The findings of one rule at `error`, everything else off.
+/// The findings of one rule at `error`, with all other rules off.
 fn only(image: &Image, rule: &str) -> Vec<Value> {
     let report = support::audit(image, "", &format!("{rule} = \"error\""));
     assert_eq!(report["faults"].as_array().map_or(0, Vec::len), 0, "{report}");
@@ -39,14 +39,14 @@ fn only(image: &Image, rule: &str) -> Vec<Value> {
 #[track_caller]
 fn breaks(image: &Image, rule: &str) -> Vec<Value> {
     let found = only(image, rule);
-    assert!(!found.is_empty(), "{rule} says nothing");
+    assert!(!found.is_empty(), "{rule} reports nothing");
     found
 }
 
 #[track_caller]
 fn keeps(image: &Image, rule: &str) {
     let found = only(image, rule);
-    assert!(found.is_empty(), "{rule} says {found:?}");
+    assert!(found.is_empty(), "{rule} reports {found:?}");
 }
 
 #[test]
@@ -84,9 +84,9 @@ fn case_04_reports_an_unknown_user() {
 fn case_05_reports_a_disabled_health_check() {
     let off = clean("").with("Healthcheck", json!({"Test": ["NONE"]}));
     breaks(&off, "missing-healthcheck");
-    let mut told = off;
-    told.history = Some(vec![("COPY . /".into(), false), ("HEALTHCHECK CMD /app/h".into(), true)]);
-    breaks(&told, "missing-healthcheck");
+    let mut with_history = off;
+    with_history.history = Some(vec![("COPY . /".into(), false), ("HEALTHCHECK CMD /app/h".into(), true)]);
+    breaks(&with_history, "missing-healthcheck");
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! Policy files through the program: what a wrong one is told, how policies are laid over each other, which findings fail.
+//! Policy files on the command line: error messages, how policies combine, which findings fail.
 //!
-//! Not here: the loader without the program (`src/policy/tests.rs`), what single rules say (`rules`).
+//! `src/policy/tests.rs` covers the loader, `rules` the findings of single rules.
 
 use crate::image::Image;
 use crate::notation;
@@ -10,7 +10,7 @@ use crate::support::ScratchDir;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// One finding each of root-user, unexpected-port (with a policy that wants none) and shell-form-command.
+/// Breaks root-user, unexpected-port (under a policy that allows no port) and shell-form-command once each.
 fn app() -> Image {
     notation::image(
         "name app:1.0\nconfig user=root expose=22/tcp shell-cmd=\"serve\" healthcheck=[\"NONE\"]\n\
@@ -18,7 +18,7 @@ fn app() -> Image {
     )
 }
 
-/// A directory with the image as `app.tar`, where the program is run.
+/// A working directory that contains the image as `app.tar`.
 struct Fixture {
     scratch: ScratchDir,
 }
@@ -39,7 +39,7 @@ impl Fixture {
         Run::new([&["audit", "app.tar"], args].concat()).directory(self.scratch.directory()).run()
     }
 
-    /// The level of each rule that found something, under these policies.
+    /// The level of each rule with findings under these policies.
     fn levels(&self, policies: &[&str]) -> BTreeMap<String, String> {
         let output = self.audit(&[&args(policies)[..], &["--format", "json"]].concat());
         assert!(matches!(output.code, Some(0 | 1)), "{}", output.describe());
@@ -58,9 +58,9 @@ fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(rule, level)| (rule.to_string(), level.to_string())).collect()
 }
 
-/// Nothing on standard output, exit code 2, and this on standard error.
+/// Asserts exit code 2, nothing on standard output, and this text on standard error.
 #[track_caller]
-fn refused(output: Output, expected: &str) {
+fn rejected(output: Output, expected: &str) {
     let output = output.exits(2);
     assert_eq!(output.err().trim_end(), expected.trim_matches('\n'), "{}", output.describe());
     assert!(output.stdout.is_empty(), "{}", output.describe());
@@ -105,11 +105,11 @@ error: `timeout` is a duration such as `"30s"`
 7 | healthcheck-timing = { level = "warn", interva = "30s", timeout = "3" }
   |                                                                   ^^^ a duration is written as `30s`, `1m30s` or `500ms`
 "#;
-    refused(fixture.audit(&["--policy", "./p.toml"]), expected);
-    refused(fixture.audit(&["--policy", "p.toml", "--format", "json"]), expected);
+    rejected(fixture.audit(&["--policy", "./p.toml"]), expected);
+    rejected(fixture.audit(&["--policy", "p.toml", "--format", "json"]), expected);
 }
 
-/// A policy that this version cannot hold anybody to is refused, not held in part.
+/// A policy that this version can't apply in full is rejected.
 #[test]
 fn rejects_tables_that_are_not_supported_yet() {
     let fixture = Fixture::new();
@@ -149,7 +149,7 @@ fn a_rule_that_no_policy_names_is_off() {
     assert_eq!(fixture.levels(&["none.toml"]), map(&[]));
     fixture.file("one.toml", "schema = 1\n[rules]\nroot-user = \"warn\"\n");
     assert_eq!(fixture.levels(&["one.toml"]), map(&[("root-user", "warn")]));
-    // Off is off too where a policy below says otherwise.
+    // `off` also overrides an earlier policy.
     fixture.file("off.toml", "schema = 1\nextends = [\"baseline\"]\n[rules]\nroot-user = \"off\"\n");
     assert!(!fixture.levels(&["off.toml"]).contains_key("root-user"));
     assert!(fixture.levels(&["baseline"]).contains_key("root-user"));
@@ -164,7 +164,7 @@ fn extends_is_relative_to_the_file() {
         "schema = 1\nextends = [\"./ports.toml\"]\n[rules]\nroot-user = \"error\"\nunexpected-port = { level = \"warn\" }\n",
     );
     let expected = map(&[("root-user", "error"), ("unexpected-port", "warn")]);
-    assert_eq!(fixture.levels(&["team/release.toml"]), expected, "the level is replaced, the parameter is kept");
+    assert_eq!(fixture.levels(&["team/release.toml"]), expected, "the level is replaced and the parameter stays");
     let report = fixture.audit(&["--policy", "team/release.toml", "--format", "json"]).exits(1).json();
     let names: Vec<&str> =
         report["policies"].as_array().unwrap().iter().map(|policy| policy["name"].as_str().unwrap()).collect();
@@ -188,11 +188,11 @@ fn the_last_policy_wins() {
     assert_eq!(of(&["b.toml", "a.toml"]), map(&[("root-user", "warn"), ("unexpected-port", "note")]));
     let over = of(&["baseline", "b.toml"]);
     assert_eq!(over["root-user"], "note");
-    assert_eq!(over["missing-healthcheck"], "note", "what only baseline names stays");
+    assert_eq!(over["missing-healthcheck"], "note", "rules that only baseline names stay");
     // A list is replaced as a whole.
     fixture.file("c.toml", "schema = 1\n[rules]\nunexpected-port = { ports = [\"22/tcp\"] }\n");
     assert_eq!(of(&["a.toml", "c.toml"]), map(&[("root-user", "warn")]));
-    // A policy that leaves the level out needs one below it.
+    // Without a level, the policy needs an earlier one that sets it.
     let output = fixture.audit(&["--policy", "c.toml"]).exits(2);
     assert!(output.err().contains("no level here") && output.err().contains("c.toml:3:1"), "{}", output.describe());
 }
@@ -204,19 +204,19 @@ fn fail_on_sets_the_failing_level() {
         [("error", &["error", "warn", "note"][..]), ("warn", &["warn", "note"]), ("note", &["note"]), ("off", &[])]
     {
         fixture.file("p.toml", &format!("schema = 1\n[rules]\nroot-user = \"{level}\"\n"));
-        for line in ["error", "warn", "note", "never"] {
-            let fails = failing.contains(&line);
-            let output = fixture.audit(&["--policy", "p.toml", "--fail-on", line, "--format", "json"]);
+        for fail_on in ["error", "warn", "note", "never"] {
+            let fails = failing.contains(&fail_on);
+            let output = fixture.audit(&["--policy", "p.toml", "--fail-on", fail_on, "--format", "json"]);
             let output = output.exits(i32::from(fails));
             let report = output.json();
             let verdict = if fails { "fail" } else { "pass" };
             assert_eq!((&report["verdict"], &report["images"][0]["verdict"]), (&verdict.into(), &verdict.into()));
             let found = report["images"][0]["findings"].as_array().unwrap().len();
-            assert_eq!(found, usize::from(level != "off"), "--fail-on {line} hides nothing");
+            assert_eq!(found, usize::from(level != "off"), "--fail-on {fail_on} hides nothing");
         }
     }
     let output = fixture.audit(&["--policy", "baseline"]).exits(1);
-    assert!(output.out().starts_with("FAIL  app:1.0"), "error is the line where none is given: {}", output.describe());
+    assert!(output.out().starts_with("FAIL  app:1.0"), "`error` is the default: {}", output.describe());
 }
 
 /// `--fail-on never` judges no findings, but an image that cannot be judged stays unjudged.

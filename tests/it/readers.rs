@@ -1,5 +1,4 @@
-//! Places where one reader of an image sees other files or another config than the next: none of them may pass as if there
-//! were nothing to see.
+//! Constructs in which readers of an image see different files or a different config: none of them passes unnoticed.
 
 use crate::image;
 use crate::image::Image;
@@ -20,12 +19,12 @@ fn audit(path: &str) -> Output {
     Run::new(["audit", path, "--format", "json"]).run()
 }
 
-/// The image as a docker archive cannot be judged, and one of the words says why.
+/// Asserts that the image is unjudged as a docker archive, and that the output contains `word`.
 #[track_caller]
 fn unjudged(text: &str, word: &str) {
     let scratch = ScratchDir::new();
     let output = audit(&scratch.archive(&notation::image(text)));
-    assert!(output.code == Some(2) && output.out().contains(word), "no word of {word}: {}", output.describe());
+    assert!(output.code == Some(2) && output.out().contains(word), "{word} is not mentioned: {}", output.describe());
 }
 
 #[test]
@@ -57,7 +56,7 @@ fn rejects_an_archive_that_unpacks_differently() {
     let scratch = ScratchDir::new();
     let whole = image::docker_archive(&[small("1000")]);
     let body = &whole[..whole.len() - tarball::END.len()];
-    // Who unpacks it writes through the link; who indexes it sees two names.
+    // Unpacking writes through the link; indexing sees two names.
     let tar = [body, &tarball::symlink("d", "."), &tarball::file("d/manifest.json", "[]"), &tarball::END].concat();
     let output = audit(&scratch.file("through.tar", tar));
     assert!(

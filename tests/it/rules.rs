@@ -1,9 +1,9 @@
-//! Rules on images in text: `testdata/rules/RULE/*.image` holds the images, the marks on their lines are the findings
-//! expected, no more and no fewer.
+//! Rules on images written as text: the findings on `testdata/rules/RULE/*.image` are exactly those marked in the
+//! files.
 //!
-//! A case's first comments say `row B4, breaks` or `row B4, keeps` (one or more), `policy NAME` where it is not
-//! `baseline`, and `with KEY = VALUE`, a further line of the policy's `[rules]`; the rule itself is held at `error`
-//! unless such a line sets it. In: files. Not here: the wording of messages.
+//! A case begins with comments: `row B4, breaks` or `row B4, keeps` (one or more), `policy NAME` if it isn't
+//! `baseline`, and `with KEY = VALUE`, a further line of the policy's `[rules]`. The rule is at level `error` unless
+//! such a line sets it. The wording of messages isn't compared.
 
 use crate::notation;
 use crate::notation::Mark;
@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// The rows of the specification that want a case which breaks them and one which keeps them.
+/// The rows of the specification that need a breaking and a keeping case.
 const ROWS: [&str; 21] = [
     "B4", "B5", "B6", "B7", "B8", "B9", "B10", "B11", "B12", "F4", "F5", "F6", "F7", "F8", "E1", "E3", "S1", "S3",
     "S4", "O4", "G5",
@@ -47,7 +47,7 @@ fn cases() -> Vec<Case> {
         let rule = directory.file_name().unwrap().to_str().unwrap().to_string();
         for file in sorted(&directory) {
             let name = format!("{rule}/{}", file.file_name().unwrap().to_str().unwrap());
-            assert!(name.ends_with(".image"), "testdata/rules/{name} is no .image");
+            assert!(name.ends_with(".image"), "testdata/rules/{name} is not an .image file");
             cases.push(case(name, &rule, &std::fs::read_to_string(&file).unwrap()));
         }
     }
@@ -65,20 +65,20 @@ fn case(name: String, rule: &str, text: &str) -> Case {
         lines: Vec::new(),
         parsed,
     };
-    let mut said = false;
+    let mut has_row = false;
     for line in case.parsed.head.clone() {
         if let Some((row, what)) = line.strip_prefix("row ").and_then(|rest| rest.split_once(", ")) {
             assert!(what == "breaks" || what == "keeps", "{}: `row ROW, breaks` or `keeps`, not {line}", case.name);
             case.rows.insert(row.to_string());
             case.breaks = what == "breaks";
-            said = true;
+            has_row = true;
         } else if let Some(policy) = line.strip_prefix("policy ") {
             case.policy = policy.to_string();
         } else if let Some(line) = line.strip_prefix("with ") {
             case.lines.push(line.to_string());
         }
     }
-    assert!(said, "{}: no `row ROW, breaks` or `row ROW, keeps` in its first lines", case.name);
+    assert!(has_row, "{}: the first lines have no `row ROW, breaks` or `row ROW, keeps`", case.name);
     let marked = case.parsed.marks.iter().any(|mark| !mark.undecided);
     assert_eq!(marked, case.breaks, "{}: a case that breaks a row has marks, one that keeps it has none", case.name);
     if !case.lines.iter().any(|line| line.split(['=', ' ']).next() == Some(rule)) {
@@ -105,28 +105,28 @@ fn compare(case: &Case, image: &Value) -> Vec<String> {
     if !image["faults"].as_array().is_none_or(Vec::is_empty) {
         problems.push(format!("not judged: {}", image["faults"]));
     }
-    let mut open: Vec<&Mark> =
+    let mut unmatched: Vec<&Mark> =
         case.parsed.marks.iter().filter(|mark| mark.rule == case.rule && !mark.undecided).collect();
     for finding in support::findings(image, &case.rule) {
-        match open.iter().position(|mark| fits(mark, finding, &case.parsed.fields)) {
-            Some(at) => drop(open.remove(at)),
-            None => problems.push(format!("not expected: {} at {}", finding["message"], finding["locations"])),
+        match unmatched.iter().position(|mark| fits(mark, finding, &case.parsed.fields)) {
+            Some(at) => drop(unmatched.remove(at)),
+            None => problems.push(format!("unexpected: {} at {}", finding["message"], finding["locations"])),
         }
     }
-    for mark in open {
-        problems.push(format!("line {}: expected and not found", mark.line));
+    for mark in unmatched {
+        problems.push(format!("line {}: expected, but not found", mark.line));
     }
-    let asked = case.parsed.marks.iter().any(|mark| mark.undecided && mark.rule == case.rule);
+    let expected = case.parsed.marks.iter().any(|mark| mark.undecided && mark.rule == case.rule);
     let undecided =
         image["undecided"].as_array().unwrap().iter().any(|question| question["rule"] == case.rule.as_str());
-    if asked != undecided {
-        problems.push(format!("undecided: expected {asked}, found {}", image["undecided"]));
+    if expected != undecided {
+        problems.push(format!("undecided: expected {expected}, found {}", image["undecided"]));
     }
     problems
 }
 
-/// Whether a finding's first place is what the marked line is about. A config field that some line sets wants the mark of
-/// that line; one that no line sets takes the mark of any.
+/// Whether a finding's first place is the one that the marked line describes. A config field that a line sets must be
+/// marked on that line; any mark fits a field that no line sets.
 fn fits(mark: &Mark, finding: &Value, fields: &[String]) -> bool {
     let place = &finding["locations"][0];
     let shipped = place["state"] == "shipped";
@@ -145,12 +145,12 @@ fn fits(mark: &Mark, finding: &Value, fields: &[String]) -> bool {
     }
 }
 
-/// A path as the report's JSON spells it.
+/// A path as the report's JSON writes it.
 fn spelled(path: &[u8]) -> String {
     plimsoll::model::text::exact_bytes(path).trim_matches('/').to_string()
 }
 
-/// The smallest images on each rule's page, under the policy `backend` where that names the rule.
+/// Checks the example images of each rule, under the policy `backend` if it enables the rule.
 #[test]
 fn examples_on_rule_pages_break_and_keep_the_rule() {
     let mut wrong = Vec::new();

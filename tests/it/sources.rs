@@ -1,6 +1,7 @@
-//! Every shape that tools give an image, and every way to name one: what is found, and that the shape changes no finding.
+//! Every shape that tools write and every way to name an image: what is found, and that the shape doesn't change the
+//! findings.
 //!
-//! The archives are made here (`shapes`, `image`). Not here: what real tools wrote (`formats`), damaged inputs (`hostile`).
+//! `shapes` and `image` build the archives. `formats` covers the output of real tools, `hostile` damaged inputs.
 
 use crate::image;
 use crate::image::Compression;
@@ -17,7 +18,7 @@ use crate::tarball;
 use serde_json::Value;
 use serde_json::json;
 
-/// Three layers, the last one the same as the second, and something for most kinds of rules to find.
+/// Four layers, the last one identical to the second, with findings for most kinds of rules.
 const APP: &str = "\
 name app:1.0
 config user=root workdir=/app env=DB_PASSWORD=hunter2hunter2 expose=8000/tcp
@@ -46,13 +47,13 @@ fn other() -> Image {
     notation::image("name other:2.0\nconfig user=1000\nlayer COPY . .\n f 0644 0:0 srv/x \"x\"\n")
 }
 
-/// The findings about an image's name hang on how much of it a shape keeps.
+/// The items that aren't about the image's name, which some shapes don't store in full.
 fn without_names(list: &Value) -> Vec<Value> {
     list.as_array().unwrap().iter().filter(|item| item["rule"] != "floating-tag").cloned().collect()
 }
 
-/// What may not hang on the shape that an image is stored in.
-fn essence(image: &Value) -> Value {
+/// The part of the report that must not depend on the image's shape.
+fn comparable(image: &Value) -> Value {
     let diff_ids: Vec<&Value> = image["layers"].as_array().unwrap().iter().map(|layer| &layer["diff_id"]).collect();
     json!({
         "platform": image["platform"], "config": image["config_digest"], "verdict": image["verdict"],
@@ -66,7 +67,7 @@ fn audit(reference: &str, more: &[&str]) -> Output {
     support::plimsoll(&[&["audit", reference, "--format", "json"], more].concat())
 }
 
-/// The images of an input that all could be judged.
+/// The images of an input, all of which must be judged.
 #[track_caller]
 fn images(output: &Output) -> Vec<Value> {
     assert!(matches!(output.code, Some(0 | 1)), "{}", output.describe());
@@ -80,10 +81,10 @@ fn only(output: &Output) -> Value {
     images.remove(0)
 }
 
-/// What the plainest docker archive of an image gives.
-fn truth(image: &Image) -> Value {
+/// The report on an image's minimal docker archive.
+fn reference_report(image: &Image) -> Value {
     let scratch = ScratchDir::new();
-    let found = essence(&only(&audit(&scratch.archive(image), &[])));
+    let found = comparable(&only(&audit(&scratch.archive(image), &[])));
     let (diff_ids, config) = shapes::digests(image);
     assert_eq!(found["diff_ids"], json!(diff_ids));
     assert_eq!(found["config"], json!(config));
@@ -91,7 +92,7 @@ fn truth(image: &Image) -> Value {
     found
 }
 
-/// The one image of this reference is `image`, whatever the shape; gives its part of the report.
+/// Asserts that this reference contains exactly `image`, and returns its part of the report.
 #[track_caller]
 fn holds(reference: &str, image: &Image) -> Value {
     is(&audit(reference, &[]), image)
@@ -100,7 +101,7 @@ fn holds(reference: &str, image: &Image) -> Value {
 #[track_caller]
 fn is(output: &Output, image: &Image) -> Value {
     let found = only(output);
-    assert_eq!(essence(&found), truth(image), "{}", output.describe());
+    assert_eq!(comparable(&found), reference_report(image), "{}", output.describe());
     assert_eq!(found["layers"].as_array().unwrap().len(), image.layers.len());
     found
 }
@@ -109,7 +110,7 @@ fn texts(value: &Value) -> Vec<&str> {
     value.as_array().unwrap().iter().filter_map(Value::as_str).collect()
 }
 
-/// The `media_type`, and whether compressed bytes are told, of every layer.
+/// The `media_type` of every layer, and whether `compressed` is a number.
 fn stored(image: &Value) -> Vec<(Option<&str>, bool)> {
     let layers = image["layers"].as_array().unwrap().iter();
     layers.map(|layer| (layer["media_type"].as_str(), layer["compressed"].is_u64())).collect()
@@ -172,7 +173,7 @@ fn reads_nix_archives() {
 #[test]
 fn names_inside_a_layer_may_begin_with_a_slash_or_a_dot() {
     let places = |image: &Image| {
-        let mut found = essence(&only(&audit(&ScratchDir::new().archive(image), &[])));
+        let mut found = comparable(&only(&audit(&ScratchDir::new().archive(image), &[])));
         for list in found["findings"].as_array_mut().unwrap() {
             for place in list["locations"].as_array_mut().unwrap() {
                 place["diff_id"].take();
@@ -235,12 +236,12 @@ fn reads_oci_layouts_and_skopeo_directories() {
             let found = holds(&reference, &app());
             assert_eq!(texts(&found["names"]), ["app:1.0"], "{reference}");
             assert_eq!(found["reference"], json!(reference));
-            assert!(stored(&found).iter().all(|(_, told)| *told == packed), "{reference}");
+            assert!(stored(&found).iter().all(|(_, is_compressed)| *is_compressed == packed), "{reference}");
         }
         let dir = scratch.files(&format!("dir-{name}"), &image::dir_layout(&app(), compression));
         for reference in [dir.clone(), format!("dir:{dir}")] {
             let found = holds(&reference, &app());
-            assert_eq!(texts(&found["names"]), Vec::<&str>::new(), "a dir: directory holds no name");
+            assert_eq!(texts(&found["names"]), Vec::<&str>::new(), "a dir: directory has no names");
             assert!(found["manifest_digest"].is_string());
         }
     }
@@ -260,8 +261,8 @@ fn a_digest_selects_a_manifest_or_a_config() {
             assert_eq!(found["manifest_digest"], entry["digest"]);
         }
     }
-    let nobody = format!("oci:{directory}@sha256:{}", "0".repeat(64));
-    let output = audit(&nobody, &[]).exits(2);
+    let unknown = format!("oci:{directory}@sha256:{}", "0".repeat(64));
+    let output = audit(&unknown, &[]).exits(2);
     assert!(output.err().contains("it holds app:1.0, other:2.0"), "{}", output.describe());
     audit(&format!("oci:{directory}@sha256:00"), &[]).exits(2);
 }
@@ -274,7 +275,10 @@ fn reads_two_images_in_one_archive() {
     let new = scratch.file("new.tar", image::tar_of(&shapes::docker_since_25(&both, Compression::Gzip)));
     for file in [old, new] {
         let all = images(&audit(&file, &[]));
-        assert_eq!(all.iter().map(essence).collect::<Vec<_>>(), [truth(&app()), truth(&other())]);
+        assert_eq!(
+            all.iter().map(comparable).collect::<Vec<_>>(),
+            [reference_report(&app()), reference_report(&other())]
+        );
         for (name, image) in [("app:1.0", app()), ("1.0", app()), ("other:2.0", other()), ("2.0", other())] {
             let found = holds(&format!("docker-archive:{file}:{name}"), &image);
             assert!(texts(&found["names"]).iter().any(|known| *known == image.names[0]), "{}", found["names"]);
@@ -296,7 +300,7 @@ fn one_image_with_two_names_is_one_image() {
     }
 }
 
-/// What BuildKit writes beside an image: a manifest with an image's config, whose layers are statements.
+/// What BuildKit writes beside an image: a manifest with an image's config whose layers are attestations.
 fn attestation(files: &mut Files) -> Value {
     let statement = image::put(files, br#"{"_type":"https://in-toto.io/Statement/v0.1"}"#.to_vec());
     let statement = image::descriptor("application/vnd.in-toto+json", &statement);
@@ -330,7 +334,7 @@ fn audits_an_image_that_claims_to_be_an_attestation() {
     }
 }
 
-/// An index of two platforms, one below the other, an attestation before both.
+/// A nested index with two platforms and an attestation before them; returns the files and the attested digest.
 fn nested(arm: &Image, amd: &Image) -> (Files, String) {
     let mut files = Files::new();
     let attested = image::put_image(&mut files, amd, Compression::Gzip);
@@ -365,13 +369,16 @@ fn reads_nested_indexes_with_attestations() {
     let file = scratch.file("layout.tar", image::tar_of(&files));
     for reference in [directory.clone(), file, format!("oci:{directory}:app:1.0")] {
         let all = images(&audit(&reference, &[]));
-        assert_eq!(all.iter().map(essence).collect::<Vec<_>>(), [truth(&app()), truth(&for_arm())]);
+        assert_eq!(
+            all.iter().map(comparable).collect::<Vec<_>>(),
+            [reference_report(&app()), reference_report(&for_arm())]
+        );
         let platforms: Vec<&Value> = all.iter().map(|image| &image["platform"]).collect();
         assert_eq!(platforms, ["linux/amd64", "linux/arm64/v8"]);
         assert!(all.iter().all(|image| texts(&image["names"]) == ["app:1.0"]));
         assert_eq!(all[0]["evidence"][0]["kind"], "attestation");
         assert_eq!(all[0]["evidence"][0]["subject"], json!(about));
-        assert_eq!(all[1]["evidence"], json!([]), "the attestation speaks of the other platform");
+        assert_eq!(all[1]["evidence"], json!([]), "the attestation is about the other platform");
     }
     for (platform, image) in [("linux/amd64", app()), ("linux/arm64", for_arm()), ("linux/arm64/v8", for_arm())] {
         is(&audit(&directory, &["--platform", platform]), &image);
@@ -417,7 +424,7 @@ fn rejects_an_input_with_only_artifacts() {
     let output = audit(&scratch.files("chart", &files), &[]).exits(2);
     assert!(output.err().contains("artifact"), "{}", output.describe());
     assert_eq!(output.json()["images"], json!([]));
-    // Beside an image it is evidence.
+    // Beside an image, an artifact is evidence.
     let app_entry = image::put_image(&mut files, &app(), Compression::Gzip);
     image::seal(&mut files, &[artifact, app_entry]);
     let found = holds(&scratch.files("both", &files), &app());

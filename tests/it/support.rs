@@ -1,6 +1,5 @@
-//! Running the program as a child, with a time limit and an eye on its memory, and reading what it says.
-//!
-//! The environment is cleared. Not here: what the answers ought to be.
+//! Runs plimsoll as a child process with a cleared environment and a time limit, measures its memory and reads its
+//! output.
 
 use crate::image;
 use crate::image::Image;
@@ -20,10 +19,10 @@ use tempfile::TempDir;
 
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_plimsoll");
-/// Output beyond this is a fault of its own.
+/// Output beyond this many bytes is cut off.
 const OUTPUT_BYTES_MAX: u64 = 64 << 20;
 
-/// What a run came to.
+/// The result of a run.
 pub struct Output {
     pub code: Option<i32>,
     pub signal: Option<i32>,
@@ -44,10 +43,10 @@ impl Output {
 
     /// Standard output as JSON.
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.stdout).unwrap_or_else(|why| panic!("no JSON ({why}): {}", self.describe()))
+        serde_json::from_slice(&self.stdout).unwrap_or_else(|why| panic!("not JSON ({why}): {}", self.describe()))
     }
 
-    /// Everything, for a failing test.
+    /// The whole result, for messages of failing tests.
     pub fn describe(&self) -> String {
         format!(
             "exit {:?}, signal {:?}\n--- stdout\n{}\n--- stderr\n{}",
@@ -58,19 +57,19 @@ impl Output {
         )
     }
 
-    /// Standard output, then standard error, as a page shows them.
+    /// Standard output, then standard error.
     pub fn printed(&self) -> String {
         self.out() + &self.err()
     }
 
-    /// The exit code is this one.
+    /// Asserts the exit code.
     #[track_caller]
     pub fn exits(self, code: i32) -> Output {
-        assert!(self.code == Some(code), "want exit {code}: {}", self.describe());
+        assert!(self.code == Some(code), "expected exit code {code}: {}", self.describe());
         self
     }
 
-    /// What may not be said or shown, whatever the input: a crash, raw control bytes, bytes that are not UTF-8.
+    /// The first thing in the output that no input may cause: signs of a crash, raw control characters, invalid UTF-8.
     pub fn unsafe_text(&self) -> Option<String> {
         const CRASH: [&str; 9] = [
             "panicked at",
@@ -86,21 +85,21 @@ impl Output {
         for (name, bytes) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
             let Ok(text) = std::str::from_utf8(bytes) else { return Some(format!("{name} is not UTF-8")) };
             if let Some(crash) = CRASH.iter().find(|crash| text.contains(**crash)) {
-                return Some(format!("{name} reads like a crash ({crash})"));
+                return Some(format!("{name} looks like a crash ({crash})"));
             }
             let raw = |c: &char| {
                 (c.is_control() && !matches!(c, '\n' | '\t'))
                     || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
             };
             if let Some(c) = text.chars().find(raw) {
-                return Some(format!("{name} holds the raw character U+{:04X}", c as u32));
+                return Some(format!("{name} contains the raw character U+{:04X}", c as u32));
             }
         }
         None
     }
 }
 
-/// A run about to be made.
+/// A run to be started.
 pub struct Run {
     command: Command,
     stdin: Option<Vec<u8>>,
@@ -157,7 +156,8 @@ impl Run {
     }
 }
 
-/// Waits for the child's end or for the limit, and reads its peak memory meanwhile.
+/// Waits until the child exits or the time limit passes; returns its status, its peak memory in KiB, and whether it
+/// timed out.
 fn watch(child: &mut Child, limit: Duration) -> (std::process::ExitStatus, u64, bool) {
     let start = Instant::now();
     let status_file = format!("/proc/{}/status", child.id());
@@ -181,12 +181,12 @@ fn peak_memory_kib(status_file: &str) -> u64 {
     line.and_then(|rest| rest.split_whitespace().next()).and_then(|kib| kib.parse().ok()).unwrap_or(0)
 }
 
-/// Runs the program.
+/// Runs plimsoll with these arguments.
 pub fn plimsoll(args: &[&str]) -> Output {
     Run::new(args).run()
 }
 
-/// A directory for the files of one test.
+/// A temporary directory for the files of one test.
 pub struct ScratchDir {
     directory: TempDir,
 }
@@ -200,7 +200,7 @@ impl ScratchDir {
         self.directory.path()
     }
 
-    /// Writes a file; gives its path as text.
+    /// Writes a file and returns its path as text.
     pub fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
         let path = self.directory.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -208,7 +208,7 @@ impl ScratchDir {
         path.to_str().unwrap().to_string()
     }
 
-    /// Writes a directory of files; gives its path as text.
+    /// Writes a directory of files and returns its path as text.
     pub fn files(&self, name: &str, files: &image::Files) -> String {
         for (inner, bytes) in files {
             self.file(&format!("{name}/{inner}"), bytes);
@@ -221,19 +221,19 @@ impl ScratchDir {
         self.directory.path().join(name).to_str().unwrap().to_string()
     }
 
-    /// One image as a docker archive.
+    /// Writes one image as a docker archive.
     pub fn archive(&self, image: &Image) -> String {
         self.file("image.tar", image::docker_archive(std::slice::from_ref(image)))
     }
 
-    /// A policy file that extends another and holds further lines of `[rules]`.
+    /// Writes a policy that extends another (or none, if empty) and has these lines in `[rules]`.
     pub fn policy(&self, extends: &str, rules: &str) -> String {
         let extends = if extends.is_empty() { String::new() } else { format!("extends = [\"{extends}\"]\n") };
         self.file("policy.toml", format!("schema = 1\n{extends}\n[rules]\n{rules}\n"))
     }
 }
 
-/// Audits one image under a policy and gives its part of the report.
+/// Audits one image under a policy and returns its part of the report.
 pub fn audit(image: &Image, extends: &str, rules: &str) -> Value {
     let scratch = ScratchDir::new();
     let (archive, policy) = (scratch.archive(image), scratch.policy(extends, rules));
@@ -241,7 +241,7 @@ pub fn audit(image: &Image, extends: &str, rules: &str) -> Value {
     assert!(matches!(output.code, Some(0..=2)), "{}", output.describe());
     let report = output.json();
     let images = report["images"].as_array().unwrap();
-    assert_eq!(images.len(), 1, "one image was given: {}", output.describe());
+    assert_eq!(images.len(), 1, "expected one image: {}", output.describe());
     images[0].clone()
 }
 
@@ -250,25 +250,26 @@ pub fn findings<'a>(image: &'a Value, rule: &str) -> Vec<&'a Value> {
     image["findings"].as_array().unwrap().iter().filter(|finding| finding["rule"] == rule).collect()
 }
 
-/// The findings that weigh, as `rule: message`; for assertions that want none or want to show them.
+/// All findings as `rule: message`.
 pub fn messages(image: &Value) -> Vec<String> {
     let text = |finding: &Value| format!("{}: {}", finding["rule"].as_str().unwrap(), finding["message"]);
     image["findings"].as_array().unwrap().iter().map(text).collect()
 }
 
-/// The paths of all places of a finding, without the leading slash.
+/// The paths of all places of a finding, without leading slashes.
 pub fn paths(finding: &Value) -> Vec<String> {
     let places = finding["locations"].as_array().unwrap().iter();
     places.filter_map(|place| place["path"].as_str()).map(|path| path.trim_start_matches('/').to_string()).collect()
 }
 
-/// The directory that an environment variable names, or a loud word on standard error.
+/// The directory that an environment variable names; without the variable, says on standard error that the test is
+/// skipped.
 pub fn external_dir(variable: &str, test: &str) -> Option<PathBuf> {
     match std::env::var_os(variable) {
         Some(directory) if Path::new(&directory).is_dir() => Some(PathBuf::from(directory)),
         Some(directory) => panic!("{variable} is {}: no such directory", directory.display()),
         None => {
-            // Past the test harness, which would hold back what `eprintln!` says while the test passes.
+            // `eprintln!` would be captured by the test harness.
             let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: set {variable} to run it");
             None
         }
