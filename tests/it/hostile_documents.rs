@@ -32,9 +32,8 @@ fn with_manifest(change: impl Fn(&str) -> Vec<u8>) -> Form {
 /// The clean archive with one entry replaced by a link.
 fn with_link(which: usize, kind: u8, target: &str) -> Form {
     let entries = image::docker_entries(&[clean()]);
-    let entry = |(at, (name, data)): (usize, &(String, Vec<u8>))| match at == which {
-        true => Header::new(name).kind(kind).link(target).with(""),
-        false => tarball::file(name, data),
+    let entry = |(at, (name, data)): (usize, &(String, Vec<u8>))| {
+        if at == which { Header::new(name).kind(kind).link(target).with("") } else { tarball::file(name, data) }
     };
     let mut out: Vec<u8> = entries.iter().enumerate().flat_map(entry).collect();
     out.extend_from_slice(&tarball::END);

@@ -254,17 +254,19 @@ fn predicts_what_python_imports() {
             let process = process(facts, &start.cwd, &start.env);
             for module in ["alpha", "beta", "alpha.x", "beta.y", "alpha.x.y"] {
                 for is_run in [false, true] {
-                    let more = match is_run {
-                        true => ["-m".to_string(), module.to_string()],
-                        false => ["-c".to_string(), format!("import {module}")],
+                    let more = if is_run {
+                        ["-m".to_string(), module.to_string()]
+                    } else {
+                        ["-c".to_string(), format!("import {module}")]
                     };
                     let words: Vec<String> = start.words.iter().cloned().chain(more).collect();
                     let call = call::command(&words);
                     let python = Python::of(&process, words[0].as_bytes(), call.flags).unwrap();
                     let first = call.first(&process);
-                    let need = match is_run {
-                        true => python.runnable(&process, module, &first),
-                        false => python.module(&process, module, &first),
+                    let need = if is_run {
+                        python.runnable(&process, module, &first)
+                    } else {
+                        python.module(&process, module, &first)
                     };
                     let (ran, stderr) = fixture.run(&start.cwd, &start.env, &words);
                     match need {

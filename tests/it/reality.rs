@@ -307,9 +307,10 @@ fn predicts_whether_commands_run() {
         unpack(&own, &directory);
         let actual = run(&directory, &image);
         let predicted = predict(&root.archive(&image));
-        match actual {
-            true => ran += 1,
-            false => failed += 1,
+        if actual {
+            ran += 1;
+        } else {
+            failed += 1;
         }
         if predicted != Ok(actual) {
             wrong.push(format!("{case}\n  predicted {predicted:?}, actual {actual}"));
@@ -329,10 +330,7 @@ fn predict(archive: &str) -> Result<bool, String> {
     assert!(examined.faults.is_empty(), "{:?}", examined.faults);
     let facts = Facts::new(&examined.image, examined.view.as_ref().ok_or(Undecided::denied("view", "none")));
     let proof = facts.start_proof(Capabilities::None).unwrap();
-    match proof.open.is_empty() || proof.fails() {
-        true => Ok(!proof.fails()),
-        false => Err(format!("{:?}", proof.open)),
-    }
+    if proof.open.is_empty() || proof.fails() { Ok(!proof.fails()) } else { Err(format!("{:?}", proof.open)) }
 }
 
 /// Whether the command runs, by running it as the image's user. busybox's `env` executes it as a runtime would: a file
