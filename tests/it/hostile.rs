@@ -117,7 +117,7 @@ fn write_input(scratch: &ScratchDir, input: &Input) -> String {
     directory
 }
 
-fn judge(input: &Input, output: &Output) -> Option<String> {
+fn problem(input: &Input, output: &Output) -> Option<String> {
     let codes: &[i32] = match input.expect {
         Expect::Error => &[2],
         Expect::Accept => &[0, 1],
@@ -153,7 +153,7 @@ fn run_all(inputs: Vec<Input>) {
             let run = Run::new(["audit", &path, "--policy", &policy, "--format", format])
                 .env("CANARY", "environment-of-the-host")
                 .limit(Duration::from_secs(SECONDS_MAX));
-            if let Some(why) = judge(input, &run.run()) {
+            if let Some(why) = problem(input, &run.run()) {
                 wrong.push(format!("{} ({format}): {why}", input.name));
                 break;
             }

@@ -138,7 +138,7 @@ fn the_position_of_a_marker_does_not_matter() {
 }
 
 #[track_caller]
-fn agree(text: &str) {
+fn matches_model(text: &str) {
     let image = notation::image(text);
     let layers: Vec<Vec<Entry>> = image.layers.iter().map(|layer| layer.entries.clone()).collect();
     assert_eq!(tree(&image), view_model::listing(&layers).unwrap());
@@ -151,35 +151,39 @@ fn an_empty_image_contains_only_the_root() {
 
 #[test]
 fn a_whiteout_does_not_hide_files_of_its_own_layer() {
-    agree("layer\n f 0644 0:0 a/x \"old\"\nlayer\n f 0644 0:0 a/x \"new\"\n w a/x\n f 0644 0:0 a/y \"y\"\n o a\n");
+    matches_model(
+        "layer\n f 0644 0:0 a/x \"old\"\nlayer\n f 0644 0:0 a/x \"new\"\n w a/x\n f 0644 0:0 a/y \"y\"\n o a\n",
+    );
 }
 
 #[test]
 fn a_directory_removed_and_recreated_is_empty() {
-    agree("layer\n f 0644 0:0 a/x \"old\"\nlayer\n w a\n d 0700 5:6 a\n");
+    matches_model("layer\n f 0644 0:0 a/x \"old\"\nlayer\n w a\n d 0700 5:6 a\n");
 }
 
 #[test]
 fn a_file_can_become_a_directory_and_a_file_again() {
-    agree("layer\n f 0644 0:0 a \"1\"\nlayer\n d 0755 0:0 a\n f 0644 0:0 a/x \"2\"\nlayer\n f 0644 0:0 a \"3\"\n");
+    matches_model(
+        "layer\n f 0644 0:0 a \"1\"\nlayer\n d 0755 0:0 a\n f 0644 0:0 a/x \"2\"\nlayer\n f 0644 0:0 a \"3\"\n",
+    );
 }
 
 #[test]
 fn a_directory_entry_keeps_the_contents() {
-    agree("layer\n d 0755 0:0 a\n f 0644 0:0 a/x \"1\"\nlayer\n d 0700 1:2 a\n");
+    matches_model("layer\n d 0755 0:0 a\n f 0644 0:0 a/x \"1\"\nlayer\n d 0700 1:2 a\n");
 }
 
 #[test]
 fn replacing_one_name_keeps_the_other_links() {
-    agree("layer\n f 0644 0:0 a \"1\"\n h b -> a\n h c -> b\nlayer\n f 0600 7:8 a \"2\"\n");
+    matches_model("layer\n f 0644 0:0 a \"1\"\n h b -> a\n h c -> b\nlayer\n f 0600 7:8 a \"2\"\n");
 }
 
 #[test]
 fn a_hard_link_can_keep_a_removed_file() {
-    agree("layer\n f 0644 0:0 a \"1\"\nlayer\n w a\n h b -> a\n");
+    matches_model("layer\n f 0644 0:0 a \"1\"\nlayer\n w a\n h b -> a\n");
 }
 
 #[test]
 fn entries_below_a_link_follow_it() {
-    agree("layer\n d 0755 0:0 usr/bin\n l bin -> usr/bin\nlayer\n f 0755 0:0 bin/sh \"s\"\n w bin/none\n");
+    matches_model("layer\n d 0755 0:0 usr/bin\n l bin -> usr/bin\nlayer\n f 0755 0:0 bin/sh \"s\"\n w bin/none\n");
 }

@@ -183,15 +183,15 @@ fn the_last_policy_wins() {
         "schema = 1\n[rules]\nroot-user = \"warn\"\nunexpected-port = { level = \"note\", ports = [] }\n",
     );
     fixture.file("b.toml", "schema = 1\n[rules]\nroot-user = \"note\"\n");
-    let of = |policies: &[&str]| fixture.levels(policies);
-    assert_eq!(of(&["a.toml", "b.toml"]), map(&[("root-user", "note"), ("unexpected-port", "note")]));
-    assert_eq!(of(&["b.toml", "a.toml"]), map(&[("root-user", "warn"), ("unexpected-port", "note")]));
-    let over = of(&["baseline", "b.toml"]);
-    assert_eq!(over["root-user"], "note");
-    assert_eq!(over["missing-healthcheck"], "note", "rules that only baseline names stay");
+    let levels = |policies: &[&str]| fixture.levels(policies);
+    assert_eq!(levels(&["a.toml", "b.toml"]), map(&[("root-user", "note"), ("unexpected-port", "note")]));
+    assert_eq!(levels(&["b.toml", "a.toml"]), map(&[("root-user", "warn"), ("unexpected-port", "note")]));
+    let combined = levels(&["baseline", "b.toml"]);
+    assert_eq!(combined["root-user"], "note");
+    assert_eq!(combined["missing-healthcheck"], "note", "rules that only baseline names stay");
     // A list is replaced as a whole.
     fixture.file("c.toml", "schema = 1\n[rules]\nunexpected-port = { ports = [\"22/tcp\"] }\n");
-    assert_eq!(of(&["a.toml", "c.toml"]), map(&[("root-user", "warn")]));
+    assert_eq!(levels(&["a.toml", "c.toml"]), map(&[("root-user", "warn")]));
     // Without a level, the policy needs an earlier one that sets it.
     let output = fixture.audit(&["--policy", "c.toml"]).exits(2);
     assert!(output.err().contains("no level here") && output.err().contains("c.toml:3:1"), "{}", output.describe());

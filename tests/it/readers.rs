@@ -96,9 +96,9 @@ fn counts_a_repeated_layer_towards_the_entry_limit() {
         split: false,
     };
     let facts = Arc::new(plimsoll::pass::read(&Blob::new(Arc::new(file), 0, tar.len() as u64), &request).unwrap());
-    let often = limits::IMAGE_ENTRIES as usize / 1000 + 1;
+    let repetitions = limits::IMAGE_ENTRIES as usize / 1000 + 1;
     assert_eq!(View::new(vec![facts.clone(); 3]).faults, Vec::<String>::new());
-    let faults = View::new(vec![facts; often]).faults;
+    let faults = View::new(vec![facts; repetitions]).faults;
     assert!(faults.iter().any(|fault| fault.contains("(image entries)")), "{faults:?}");
 }
 

@@ -94,12 +94,12 @@ fn reference_report(image: &Image) -> Value {
 
 /// Asserts that this reference contains exactly `image`, and returns its part of the report.
 #[track_caller]
-fn holds(reference: &str, image: &Image) -> Value {
-    is(&audit(reference, &[]), image)
+fn contains_image(reference: &str, image: &Image) -> Value {
+    reports_image(&audit(reference, &[]), image)
 }
 
 #[track_caller]
-fn is(output: &Output, image: &Image) -> Value {
+fn reports_image(output: &Output, image: &Image) -> Value {
     let found = only(output);
     assert_eq!(comparable(&found), reference_report(image), "{}", output.describe());
     assert_eq!(found["layers"].as_array().unwrap().len(), image.layers.len());
@@ -121,7 +121,7 @@ fn reads_docker_before_25_with_repeated_layers() {
     let scratch = ScratchDir::new();
     for repeated in [Repeated::Symlink, Repeated::Hardlink] {
         let file = scratch.file("app.tar", shapes::docker_before_25(&app(), repeated));
-        let found = holds(&file, &app());
+        let found = contains_image(&file, &app());
         assert_eq!(texts(&found["names"]), ["app:1.0"]);
         assert!(found["manifest_digest"].is_null(), "{repeated:?}: such an archive has no manifest");
         assert_eq!(stored(&found), [(None, false); 4]);
@@ -137,13 +137,13 @@ fn reads_docker_since_25_as_one_image() {
         let files = shapes::docker_since_25(&[app()], compression);
         let file = scratch.file("app.tar", image::tar_of(&files));
         for reference in [file.clone(), format!("oci-archive:{file}"), format!("docker-archive:{file}:app:1.0")] {
-            let found = holds(&reference, &app());
+            let found = contains_image(&reference, &app());
             assert!(texts(&found["names"]).contains(&"app:1.0"), "{reference}: {}", found["names"]);
             assert!(found["manifest_digest"].is_string());
             assert!(stored(&found).iter().all(|(kind, told)| kind.is_some() && *told == packed), "{reference}");
         }
         let directory = scratch.files(&format!("{compression:?}"), &files);
-        holds(&directory, &app());
+        contains_image(&directory, &app());
     }
 }
 
@@ -151,12 +151,12 @@ fn reads_docker_since_25_as_one_image() {
 fn reads_kaniko_and_crane_archives() {
     let scratch = ScratchDir::new();
     let file = scratch.file("app.tar", shapes::crane(&app()));
-    let found = holds(&file, &app());
+    let found = contains_image(&file, &app());
     assert_eq!(texts(&found["names"]), ["app:1.0"]);
     assert_eq!(stored(&found), [(None, true); 4]);
     let packed = image::digest(&image::gzip(&app().layers[0].bytes()));
     assert_eq!(found["layers"][0]["digest"], json!(packed));
-    holds(&format!("docker-archive:{file}:app:1.0"), &app());
+    contains_image(&format!("docker-archive:{file}:app:1.0"), &app());
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn reads_nix_archives() {
     let scratch = ScratchDir::new();
     let mut image = app();
     image.top.insert("created".into(), json!("1970-01-01T00:00:01+00:00"));
-    let found = holds(&scratch.file("app.tar", shapes::nix(&image)), &image);
+    let found = contains_image(&scratch.file("app.tar", shapes::nix(&image)), &image);
     assert_eq!(texts(&found["names"]), ["app:1.0"]);
     assert!(found["manifest_digest"].is_null());
 }
@@ -197,7 +197,7 @@ fn reads_podman_and_skopeo_archives() {
     let scratch = ScratchDir::new();
     let mut image = app();
     image.names = vec![["docker", ".io/library/app:1.0"].concat()];
-    let found = holds(&scratch.file("app.tar", shapes::podman(&image)), &app());
+    let found = contains_image(&scratch.file("app.tar", shapes::podman(&image)), &app());
     assert_eq!(texts(&found["names"]), ["app:1.0"]);
     assert_eq!(stored(&found), [(None, false); 4]);
 }
@@ -209,7 +209,7 @@ fn reads_archives_whose_names_begin_with_a_dot() {
     let both = shapes::docker_since_25(&[app()], Compression::Plain);
     for files in [layout, both] {
         let file = scratch.file("app.tar", shapes::dotted_tar_of(&files));
-        let found = holds(&file, &app());
+        let found = contains_image(&file, &app());
         assert!(texts(&found["names"]).contains(&"app:1.0"));
         assert!(found["manifest_digest"].is_string());
     }
@@ -233,14 +233,14 @@ fn reads_oci_layouts_and_skopeo_directories() {
             format!("oci-archive:{file}"),
             format!("oci-archive:{file}:app:1.0"),
         ] {
-            let found = holds(&reference, &app());
+            let found = contains_image(&reference, &app());
             assert_eq!(texts(&found["names"]), ["app:1.0"], "{reference}");
             assert_eq!(found["reference"], json!(reference));
             assert!(stored(&found).iter().all(|(_, is_compressed)| *is_compressed == packed), "{reference}");
         }
         let dir = scratch.files(&format!("dir-{name}"), &image::dir_layout(&app(), compression));
         for reference in [dir.clone(), format!("dir:{dir}")] {
-            let found = holds(&reference, &app());
+            let found = contains_image(&reference, &app());
             assert_eq!(texts(&found["names"]), Vec::<&str>::new(), "a dir: directory has no names");
             assert!(found["manifest_digest"].is_string());
         }
@@ -257,7 +257,7 @@ fn a_digest_selects_a_manifest_or_a_config() {
         let manifest = entry["digest"].as_str().unwrap();
         let (_, config) = shapes::digests(&image);
         for digest in [manifest, &config] {
-            let found = holds(&format!("oci:{directory}@{digest}"), &image);
+            let found = contains_image(&format!("oci:{directory}@{digest}"), &image);
             assert_eq!(found["manifest_digest"], entry["digest"]);
         }
     }
@@ -280,7 +280,7 @@ fn reads_two_images_in_one_archive() {
             [reference_report(&app()), reference_report(&other())]
         );
         for (name, image) in [("app:1.0", app()), ("1.0", app()), ("other:2.0", other()), ("2.0", other())] {
-            let found = holds(&format!("docker-archive:{file}:{name}"), &image);
+            let found = contains_image(&format!("docker-archive:{file}:{name}"), &image);
             assert!(texts(&found["names"]).iter().any(|known| *known == image.names[0]), "{}", found["names"]);
         }
         let output = audit(&format!("docker-archive:{file}:app:3.0"), &[]).exits(2);
@@ -295,7 +295,7 @@ fn one_image_with_two_names_is_one_image() {
     let one = std::slice::from_ref(&image);
     for file in [image::docker_archive(one), image::oci_archive(one, Compression::Gzip)] {
         let file = scratch.file("app.tar", file);
-        let found = holds(&file, &image);
+        let found = contains_image(&file, &image);
         assert_eq!(texts(&found["names"]), ["app:1.0", "app:stable"]);
     }
 }
@@ -381,7 +381,7 @@ fn reads_nested_indexes_with_attestations() {
         assert_eq!(all[1]["evidence"], json!([]), "the attestation is about the other platform");
     }
     for (platform, image) in [("linux/amd64", app()), ("linux/arm64", for_arm()), ("linux/arm64/v8", for_arm())] {
-        is(&audit(&directory, &["--platform", platform]), &image);
+        reports_image(&audit(&directory, &["--platform", platform]), &image);
     }
     let output = audit(&directory, &["--platform", "linux/s390x"]).exits(2);
     assert!(output.err().contains("linux/s390x") && output.err().contains("linux/arm64/v8"), "{}", output.describe());
@@ -396,13 +396,13 @@ fn lists_a_platform_that_is_missing_from_the_input() {
     let absent = image::put_image(&mut elsewhere, &for_arm(), Compression::Gzip);
     image::seal(&mut files, &[here, absent.clone()]);
     let directory = scratch.files("layout", &files);
-    let found = holds(&directory, &app());
+    let found = contains_image(&directory, &app());
     let left = &found["not_examined"][0];
     assert_eq!(left["kind"], "platform");
     let reason = left["reason"].as_str().unwrap();
     let digest = absent["digest"].as_str().unwrap();
     assert!(reason.contains("linux/arm64/v8") && reason.contains(digest), "{reason}");
-    is(&audit(&directory, &["--platform", "linux/amd64"]), &app());
+    reports_image(&audit(&directory, &["--platform", "linux/amd64"]), &app());
     let output = audit(&directory, &["--platform", "linux/arm64"]).exits(2);
     assert!(output.err().contains(digest) && output.err().contains("skopeo copy --all"), "{}", output.describe());
 }
@@ -427,7 +427,7 @@ fn rejects_an_input_with_only_artifacts() {
     // Beside an image, an artifact is evidence.
     let app_entry = image::put_image(&mut files, &app(), Compression::Gzip);
     image::seal(&mut files, &[artifact, app_entry]);
-    let found = holds(&scratch.files("both", &files), &app());
+    let found = contains_image(&scratch.files("both", &files), &app());
     assert_eq!(found["evidence"][0]["kind"], "artifact");
     assert_eq!(found["evidence"][0]["media_type"], "application/vnd.example.chart");
 }
@@ -441,16 +441,16 @@ fn reads_compressed_archives() {
     let layout = image::oci_archive(&[app()], Compression::Gzip);
     for archive in [image::docker_archive(&[app()]), shapes::crane(&app()), layout] {
         for bytes in pack(&archive) {
-            holds(&scratch.file("app", &bytes), &app());
+            contains_image(&scratch.file("app", &bytes), &app());
             let piped = Run::new(["audit", "-", "--format", "json"]).stdin(bytes).run();
-            let found = is(&piped, &app());
+            let found = reports_image(&piped, &app());
             assert_eq!(found["reference"], "-");
         }
     }
     let old = image::gzip(&image::docker_archive(&[app()]));
-    is(&Run::new(["audit", "docker-archive:-", "--format", "json"]).stdin(old.clone()).run(), &app());
+    reports_image(&Run::new(["audit", "docker-archive:-", "--format", "json"]).stdin(old.clone()).run(), &app());
     let file = scratch.file("app.tar.gz", old);
-    holds(&format!("docker-archive:{file}:app:1.0"), &app());
+    contains_image(&format!("docker-archive:{file}:app:1.0"), &app());
 }
 
 #[test]
@@ -467,7 +467,7 @@ fn reads_layers_of_several_gzip_members_or_zstd_frames() {
     ];
     for (media_type, pack) in ways {
         let files = shapes::layout_packed(&app(), media_type, pack);
-        let found = holds(&scratch.file("app.tar", image::tar_of(&files)), &app());
+        let found = contains_image(&scratch.file("app.tar", image::tar_of(&files)), &app());
         assert_eq!(stored(&found), [(Some(media_type), true); 4]);
         assert_eq!(found["layers"][0]["digest"], json!(image::digest(&pack(&app().layers[0].bytes()))));
         assert_eq!(found["not_examined"], json!([]), "all of it belongs to the stream");
@@ -484,7 +484,7 @@ fn the_bytes_determine_the_compression_not_the_media_type() {
     ] {
         for (pack, packed) in [(<[u8]>::to_vec as fn(&[u8]) -> Vec<u8>, false), (image::gzip, true)] {
             let files = shapes::layout_packed(&app(), media_type, pack);
-            let found = holds(&scratch.file("app.tar", image::tar_of(&files)), &app());
+            let found = contains_image(&scratch.file("app.tar", image::tar_of(&files)), &app());
             assert_eq!(stored(&found), [(Some(media_type), packed); 4]);
         }
     }
@@ -495,7 +495,7 @@ fn reports_bytes_that_no_runtime_unpacks() {
     let scratch = ScratchDir::new();
     let gzip = "application/vnd.oci.image.layer.v1.tar+gzip";
     let files = shapes::layout_packed(&app(), gzip, |tar| [image::gzip(tar), b"behind the stream".to_vec()].concat());
-    let found = holds(&scratch.file("stream.tar", image::tar_of(&files)), &app());
+    let found = contains_image(&scratch.file("stream.tar", image::tar_of(&files)), &app());
     let left = found["not_examined"].as_array().unwrap();
     assert_eq!(left.len(), 4);
     assert_eq!((&left[0]["kind"], &left[0]["bytes"]), (&json!("trailer"), &json!(17)));
