@@ -1,5 +1,7 @@
-//! The floor: the least that an honest reader of an image does. Decompress, both digests, a walk over the tar headers;
-//! none of the program's own modules. `cargo bench --bench floor -- IMAGE [--threads N]`, IMAGE a layout or an archive.
+//! The floor: the minimal work of a correct reader of an image. It decompresses the layers, computes both digests and
+//! walks the tar headers, without plimsoll's modules.
+//!
+//! `cargo bench --bench floor -- IMAGE [--threads N]`, where IMAGE is an OCI layout or an archive.
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 
 use serde_json::Value;
@@ -9,10 +11,11 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Take};
 use std::sync::Mutex;
 
-type Answer<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
-/// A blob: its size, its file, where in the file it begins.
-type Place = (u64, String, u64);
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+/// A blob: its size, the file that contains it, and its offset in that file.
+type Blob = (u64, String, u64);
 
+/// A reader that hashes the bytes it returns.
 struct Hashed<R>(R, Sha256);
 impl<R: Read> Read for Hashed<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
@@ -22,15 +25,15 @@ impl<R: Read> Read for Hashed<R> {
     }
 }
 
-fn open((size, file, offset): &Place) -> Answer<Take<File>> {
+fn open((size, file, offset): &Blob) -> Result<Take<File>> {
     let mut file = File::open(file)?;
     file.seek(SeekFrom::Start(*offset))?;
     Ok(file.take(*size))
 }
 
-/// Reads one layer; gives the bytes of its tar.
-fn layer(place: &Place) -> Answer<u64> {
-    let mut stored = BufReader::with_capacity(128 << 10, Hashed(open(place)?, Sha256::new()));
+/// Reads one layer and returns the size of its tar in bytes.
+fn read_layer(blob: &Blob) -> Result<u64> {
+    let mut stored = BufReader::with_capacity(128 << 10, Hashed(open(blob)?, Sha256::new()));
     let magic = stored.fill_buf()?.get(..4).unwrap_or_default().to_vec();
     let (mut tar, plain): (Box<dyn Read + '_>, bool) = match magic.as_slice() {
         [0x1f, 0x8b, ..] => (Box::new(flate2::bufread::MultiGzDecoder::new(&mut stored)), false),
@@ -44,12 +47,16 @@ fn layer(place: &Place) -> Answer<u64> {
         hash.update(if plain { &[] } else { bytes });
         total += count as u64;
         while !bytes.is_empty() {
-            let over = skip.min(bytes.len() as u64) as usize;
-            (skip, bytes) = (skip - over as u64, &bytes[over..]);
+            let skipped = skip.min(bytes.len() as u64) as usize;
+            (skip, bytes) = (skip - skipped as u64, &bytes[skipped..]);
             head.extend_from_slice(bytes.split_off(..bytes.len().min(512 - head.len())).unwrap_or_default());
             if head.len() == 512 {
-                let bare = head[0] == 0 || matches!(head[156], b'1'..=b'6');
-                skip = if bare { 0 } else { tar::Header::from_byte_slice(&head).entry_size()?.next_multiple_of(512) };
+                let has_no_data = head[0] == 0 || matches!(head[156], b'1'..=b'6');
+                skip = if has_no_data {
+                    0
+                } else {
+                    tar::Header::from_byte_slice(&head).entry_size()?.next_multiple_of(512)
+                };
                 head.clear();
             }
         }
@@ -59,21 +66,21 @@ fn layer(place: &Place) -> Answer<u64> {
     Ok(total)
 }
 
-/// The layers of all images, the smallest first.
-fn layers(image: &str) -> Answer<BTreeSet<Place>> {
-    let (mut inside, mut found) = (HashMap::new(), BTreeSet::new());
+/// The layers of all images, smallest first.
+fn layers(image: &str) -> Result<BTreeSet<Blob>> {
+    let (mut members, mut found) = (HashMap::new(), BTreeSet::new());
     let mut archive =
         std::fs::metadata(image)?.is_file().then(|| File::open(image).map(tar::Archive::new)).transpose()?;
     for entry in archive.iter_mut().flat_map(|archive| archive.entries_with_seek()).flatten() {
         let entry = entry?;
         let name = entry.path()?.to_string_lossy().trim_start_matches("./").to_string();
-        inside.insert(name, (entry.size(), image.to_string(), entry.raw_file_position()));
+        members.insert(name, (entry.size(), image.to_string(), entry.raw_file_position()));
     }
-    let find = |name: &str| match inside.get(name) {
-        Some(place) => Ok(place.clone()),
+    let find = |name: &str| match members.get(name) {
+        Some(blob) => Ok(blob.clone()),
         None => std::fs::metadata(format!("{image}/{name}")).map(|file| (file.len(), format!("{image}/{name}"), 0)),
     };
-    let json = |name: &str| -> Answer<Value> { Ok(serde_json::from_reader(open(&find(name)?)?)?) };
+    let json = |name: &str| -> Result<Value> { Ok(serde_json::from_reader(open(&find(name)?)?)?) };
     let path = |item: &Value| Some(format!("blobs/{}", item["digest"].as_str()?.replace(':', "/")));
     let blob = |item: &Value| item.as_str().map(String::from).or_else(|| path(item)).unwrap_or_default();
     let mut todo = vec![json("index.json").or_else(|_| json("manifest.json"))?];
@@ -86,13 +93,13 @@ fn layers(image: &str) -> Answer<BTreeSet<Place>> {
     Ok(found)
 }
 
-fn main() -> Answer<()> {
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    let Some(image) = words.first() else { return Err("floor IMAGE [--threads N]".into()) };
-    let threads: usize = words.iter().position(|word| word == "--threads").map_or(Ok(1), |at| words[at + 1].parse())?;
+fn main() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
+    let Some(image) = args.first() else { return Err("usage: floor IMAGE [--threads N]".into()) };
+    let threads: usize = args.iter().position(|arg| arg == "--threads").map_or(Ok(1), |at| args[at + 1].parse())?;
     let (todo, total) = (Mutex::new(layers(image)?), Mutex::new(0));
     let next = || todo.lock().unwrap().pop_last();
-    let work = || std::iter::from_fn(next).for_each(|place| *total.lock().unwrap() += layer(&place).unwrap());
+    let work = || std::iter::from_fn(next).for_each(|blob| *total.lock().unwrap() += read_layer(&blob).unwrap());
     std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
     println!("{} bytes of tar", total.lock().unwrap());
     Ok(())

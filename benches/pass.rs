@@ -1,9 +1,10 @@
-//! The program against the floor: seven pairs of runs on each image, and the median of what an audit costs above the bare
-//! reading (CPU per MB of tar), its wall time with two threads against the floor's with one, and its peak memory.
+//! Compares an audit with the floor, the minimal work of reading an image (`floor`). Runs both seven times on each
+//! image and prints the medians of the audit's additional CPU time per MB of tar and of its wall time with two threads
+//! relative to the floor's with one, and the audit's peak memory.
 //!
-//! `PLIMSOLL_BENCH_IMAGES=FOLDER cargo bench --bench pass` takes `NAME.oci-gzip`, `NAME.oci-zstd` and `NAME.docker.tar`
-//! from a directory; without it an OCI layout of about 200 MB is made of this machine's own `/usr`. The floor is built by
-//! `cargo bench --no-run`. Linux only: the figures come from /proc.
+//! `PLIMSOLL_BENCH_IMAGES=DIRECTORY cargo bench --bench pass` measures the `NAME.oci-gzip`, `NAME.oci-zstd` and
+//! `NAME.docker.tar` in a directory. Without it, the image is an OCI layout of about 200 MB built from this machine's
+//! `/usr`. `cargo bench --no-run` builds the floor. Linux only: the measurements come from /proc.
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 
 use serde_json::json;
@@ -30,7 +31,7 @@ struct Run {
     out: String,
 }
 
-/// User and system time of this process's ended children, in seconds (clock ticks of 10 ms, as proc(5) gives them).
+/// User and system time of this process's terminated children, in seconds (from clock ticks of 10 ms, see proc(5)).
 fn children_cpu() -> f64 {
     let text = std::fs::read_to_string("/proc/self/stat").unwrap();
     let fields = text.rsplit(')').next().unwrap().split_whitespace();
@@ -63,8 +64,8 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// The newest program of this name among what cargo built for benches.
-fn floor() -> PathBuf {
+/// The newest `floor` binary that cargo built.
+fn floor_binary() -> PathBuf {
     let directory = std::env::current_exe().unwrap().parent().unwrap().to_path_buf();
     let is_floor = |path: &PathBuf| {
         let name = path.file_name().unwrap().to_string_lossy();
@@ -72,7 +73,7 @@ fn floor() -> PathBuf {
     };
     let found = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).filter(is_floor);
     let newest = found.max_by_key(|path| path.metadata().unwrap().modified().unwrap());
-    newest.expect("the floor is built: cargo bench --no-run")
+    newest.expect("the floor is not built: run `cargo bench --no-run`")
 }
 
 fn measure(floor: &Path, image: &str) {
@@ -80,28 +81,28 @@ fn measure(floor: &Path, image: &str) {
     let bytes = |text: &str| text.split(' ').next().and_then(|word| word.parse::<f64>().ok()).unwrap_or(f64::NAN);
     let megabytes = bytes(&run(floor, &[image]).out) / 1e6;
     run(program, &["audit", image, "--format", "json"]);
-    let (mut above, mut ratio, mut wall, mut peak) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    let (mut overhead, mut ratio, mut wall, mut peak) = (Vec::new(), Vec::new(), Vec::new(), 0);
     for _ in 0..PAIRS {
-        let bare = run(floor, &[image, "--threads", "1"]);
+        let floor = run(floor, &[image, "--threads", "1"]);
         let one = run(program, &["audit", image, "--format", "json", "--threads", "1"]);
         let two = run(program, &["audit", image, "--format", "json", "--threads", "2"]);
-        above.push((one.cpu - bare.cpu) * 1000.0 / megabytes);
-        ratio.push(one.cpu / bare.cpu);
-        wall.push(two.wall / bare.wall);
+        overhead.push((one.cpu - floor.cpu) * 1000.0 / megabytes);
+        ratio.push(one.cpu / floor.cpu);
+        wall.push(two.wall / floor.wall);
         peak = peak.max(one.peak_kib).max(two.peak_kib);
     }
     println!(
-        "{image}: {megabytes:.1} MB of tar, {:+.2} ms CPU per MB above the floor ({:.2} times it), wall with 2 threads \
-         {:.2} times the floor with 1, peak {:.0} MiB",
-        median(above),
+        "{image}: {megabytes:.1} MB of tar, CPU {:+.2} ms per MB over the floor ({:.2} times the floor), wall time with 2 \
+         threads {:.2} times the floor with 1, peak memory {:.0} MiB",
+        median(overhead),
         median(ratio),
         median(wall),
         peak as f64 / 1024.0
     );
 }
 
-/// The machine's own files, text and programs, until there are enough.
-fn gather(directory: &Path, found: &mut Vec<(String, Vec<u8>)>, total: &mut usize) {
+/// Collects files of this machine until they exceed [`SAMPLE_BYTES`].
+fn collect_files(directory: &Path, found: &mut Vec<(String, Vec<u8>)>, total: &mut usize) {
     let Ok(entries) = std::fs::read_dir(directory) else { return };
     let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     paths.sort();
@@ -111,7 +112,7 @@ fn gather(directory: &Path, found: &mut Vec<(String, Vec<u8>)>, total: &mut usiz
             return;
         }
         if meta.is_dir() {
-            gather(&path, found, total);
+            collect_files(&path, found, total);
         } else if meta.is_file() && meta.len() < 8 << 20 {
             let Ok(data) = std::fs::read(&path) else { continue };
             *total += data.len();
@@ -120,11 +121,11 @@ fn gather(directory: &Path, found: &mut Vec<(String, Vec<u8>)>, total: &mut usiz
     }
 }
 
-/// An OCI layout of gzip layers; gives its path.
-fn sample(directory: &Path) -> String {
+/// Writes an OCI layout of gzip layers and returns its path.
+fn write_sample(directory: &Path) -> String {
     let (mut files, mut total) = (Vec::new(), 0);
     for start in ["/usr/bin", "/usr/share", "/usr/lib"] {
-        gather(Path::new(start), &mut files, &mut total);
+        collect_files(Path::new(start), &mut files, &mut total);
         total = if total > SAMPLE_BYTES { total } else { total.min(SAMPLE_BYTES / 2) };
     }
     let blobs = directory.join("blobs/sha256");
@@ -165,10 +166,10 @@ fn sample(directory: &Path) -> String {
 }
 
 fn main() {
-    let floor = floor();
+    let floor = floor_binary();
     let Some(directory) = std::env::var_os("PLIMSOLL_BENCH_IMAGES") else {
         let directory = tempfile::tempdir().unwrap();
-        measure(&floor, &sample(directory.path()));
+        measure(&floor, &write_sample(directory.path()));
         return;
     };
     let mut images: Vec<PathBuf> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -1,4 +1,4 @@
-//! The command line: wrong inputs end in one clear word and exit 2, and what is said hangs on the input alone.
+//! The command line: wrong inputs give one clear error and exit code 2, and the output depends only on the input.
 
 use crate::hello;
 use crate::image;
@@ -6,9 +6,9 @@ use crate::image::Compression;
 use crate::image::Image;
 use crate::notation;
 use crate::support;
-use crate::support::Desk;
-use crate::support::Ran;
+use crate::support::Output;
 use crate::support::Run;
+use crate::support::ScratchDir;
 use crate::tarball;
 use serde_json::json;
 use std::io::Read;
@@ -19,74 +19,74 @@ fn small() -> Image {
     notation::image("name app:1.0\nconfig user=1000\nlayer COPY . .\n f 0644 0:0 app/a \"a\"\n")
 }
 
-/// One error on standard error that names all of `words`, nothing on standard output that reads like a verdict.
+/// Auditing `reference` exits with 2 and at most one error. The output contains one alternative (`a|b`) of each word.
 #[track_caller]
-fn refuses(reference: &str, words: &[&str]) -> Ran {
-    let ran = support::plimsoll(&["audit", reference]).exits(2);
-    let said = format!("{}{}", ran.out(), ran.err()).to_lowercase();
+fn rejects(reference: &str, words: &[&str]) -> Output {
+    let output = support::plimsoll(&["audit", reference]).exits(2);
+    let said = format!("{}{}", output.out(), output.err()).to_lowercase();
     for word in words {
-        assert!(word.split('|').any(|word| said.contains(word)), "no word of {word}: {}", ran.told());
+        assert!(word.split('|').any(|word| said.contains(word)), "{word} is not mentioned: {}", output.describe());
     }
-    let errors = ran.err().lines().filter(|line| line.starts_with("error")).count();
-    assert!(errors <= 1, "more than one error: {}", ran.told());
-    assert!(ran.dirt().is_none(), "{:?}", ran.dirt());
-    ran
+    let errors = output.err().lines().filter(|line| line.starts_with("error")).count();
+    assert!(errors <= 1, "more than one error: {}", output.describe());
+    assert!(output.unsafe_text().is_none(), "{:?}", output.unsafe_text());
+    output
 }
 
 #[test]
-fn a_file_that_is_not_there() {
-    let ran = refuses("/nowhere/app.tar", &["/nowhere/app.tar", "no such|not found|not there"]);
-    assert!(ran.stdout.is_empty(), "{}", ran.told());
+fn rejects_a_missing_file() {
+    let output = rejects("/nowhere/app.tar", &["/nowhere/app.tar", "no such|not found|not there"]);
+    assert!(output.stdout.is_empty(), "{}", output.describe());
 }
 
 #[test]
-fn something_that_is_no_image() {
-    let desk = Desk::new();
-    refuses(&desk.file("notes.txt", "some notes\n"), &["notes.txt"]);
-    refuses(&desk.file("empty.tar", ""), &["empty.tar"]);
-    std::fs::create_dir(desk.directory().join("directory")).unwrap();
-    refuses(&desk.path("directory"), &["directory"]);
+fn rejects_inputs_that_are_not_images() {
+    let scratch = ScratchDir::new();
+    rejects(&scratch.file("notes.txt", "some notes\n"), &["notes.txt"]);
+    rejects(&scratch.file("empty.tar", ""), &["empty.tar"]);
+    std::fs::create_dir(scratch.directory().join("directory")).unwrap();
+    rejects(&scratch.path("directory"), &["directory"]);
     let disk =
         [tarball::directory("etc/"), tarball::file("etc/passwd", "root:x:0:0::/:/bin/sh\n"), tarball::END.to_vec()];
-    refuses(
-        &desk.file("export.tar", disk.concat()),
+    rejects(
+        &scratch.file("export.tar", disk.concat()),
         &["manifest.json|index.json", "export|root filesystem|docker save"],
     );
 }
 
 #[test]
-fn a_tag_that_the_input_does_not_have() {
-    let desk = Desk::new();
-    let layout = desk.files("layout", &image::oci_layout_files(&[small()], Compression::Gzip));
-    refuses(&format!("oci:{layout}:app:9.9"), &["9.9", "app:1.0"]);
-    let archive = desk.archive(&small());
-    refuses(&format!("docker-archive:{archive}:app:9.9"), &["9.9", "app:1.0"]);
+fn rejects_an_unknown_tag_and_lists_the_known_ones() {
+    let scratch = ScratchDir::new();
+    let layout = scratch.files("layout", &image::oci_layout_files(&[small()], Compression::Gzip));
+    rejects(&format!("oci:{layout}:app:9.9"), &["9.9", "app:1.0"]);
+    let archive = scratch.archive(&small());
+    rejects(&format!("docker-archive:{archive}:app:9.9"), &["9.9", "app:1.0"]);
 }
 
 #[test]
-fn an_archive_that_was_cut() {
-    let desk = Desk::new();
+fn rejects_a_truncated_archive() {
+    let scratch = ScratchDir::new();
     let whole = image::docker_archive(&[small()]);
     let content = whole.len() - tarball::END.len();
     for part in 1..16 {
         let cut = content * part / 16;
-        refuses(&desk.file("cut.tar", &whole[..cut]), &["cut.tar"]);
+        rejects(&scratch.file("cut.tar", &whole[..cut]), &["cut.tar"]);
     }
 }
 
 #[test]
-fn a_layer_that_does_not_hash_to_its_digest() {
-    let desk = Desk::new();
+fn rejects_a_layer_that_does_not_match_its_digest() {
+    let scratch = ScratchDir::new();
     let mut files = image::oci_layout_files(&[small()], Compression::Plain);
     let (_, blob) = files.iter_mut().find(|(_, blob)| blob.starts_with(b"app/a")).unwrap();
     blob[512] ^= 1;
-    let layout = desk.files("layout", &files);
-    refuses(&layout, &["digest|sha256"]);
+    let layout = scratch.files("layout", &files);
+    rejects(&layout, &["digest|sha256"]);
     let report = support::plimsoll(&["audit", &layout, "--format", "json"]).exits(2).json();
     assert_eq!(report["verdict"], "unjudged");
 }
 
-/// A layout whose only layer has another media type.
+/// A layout whose only layer has this media type.
 fn with_layer_type(media_type: &str) -> image::Files {
     let mut files = image::Files::new();
     let image = small();
@@ -103,68 +103,68 @@ fn with_layer_type(media_type: &str) -> image::Files {
 }
 
 #[test]
-fn an_encrypted_layer() {
-    let desk = Desk::new();
+fn rejects_an_encrypted_layer() {
+    let scratch = ScratchDir::new();
     let files = with_layer_type("application/vnd.oci.image.layer.v1.tar+gzip+encrypted");
-    refuses(&desk.files("layout", &files), &["encrypted"]);
+    rejects(&scratch.files("layout", &files), &["encrypted"]);
 }
 
 #[test]
-fn a_windows_image() {
-    let desk = Desk::new();
+fn rejects_a_windows_image() {
+    let scratch = ScratchDir::new();
     let image = notation::image("config os=windows\nlayer\n f 0644 0:0 Files/a \"a\"\n");
-    refuses(&desk.archive(&image), &["windows"]);
+    rejects(&scratch.archive(&image), &["windows"]);
 }
 
 #[test]
-fn a_policy_that_is_wrong() {
-    let desk = Desk::new();
-    let policy = desk.policy("", "rot-user = \"error\"");
-    let ran = support::plimsoll(&["audit", &hello::archive(), "--policy", &policy]).exits(2);
-    assert!(ran.err().contains("rot-user") && ran.err().contains("root-user"), "{}", ran.told());
+fn rejects_wrong_policies_and_options() {
+    let scratch = ScratchDir::new();
+    let policy = scratch.policy("", "rot-user = \"error\"");
+    let output = support::plimsoll(&["audit", &hello::archive(), "--policy", &policy]).exits(2);
+    assert!(output.err().contains("rot-user") && output.err().contains("root-user"), "{}", output.describe());
     support::plimsoll(&["audit", &hello::archive(), "--policy", "no-such-policy"]).exits(2);
     support::plimsoll(&["audit", &hello::archive(), "--fail-on", "sometimes"]).exits(2);
     support::plimsoll(&["audit"]).exits(2);
 }
 
 #[test]
-fn one_bad_input_of_two() {
-    let desk = Desk::new();
-    let ran = support::plimsoll(&["audit", &desk.archive(&small()), "/nowhere.tar", "--format", "json"]).exits(2);
-    let report = ran.json();
+fn judges_the_good_input_beside_a_bad_one() {
+    let scratch = ScratchDir::new();
+    let output = support::plimsoll(&["audit", &scratch.archive(&small()), "/nowhere.tar", "--format", "json"]).exits(2);
+    let report = output.json();
     assert_eq!(report["images"].as_array().unwrap().len(), 1);
     assert_eq!(report["errors"].as_array().unwrap().len(), 1);
     assert_eq!(report["verdict"], "unjudged");
 }
 
 #[test]
-fn the_line_that_fails() {
-    let desk = Desk::new();
-    let (archive, policy) = (hello::archive(), desk.policy("", "unusable-path-entry = \"warn\""));
-    for (line, code) in [("error", 0), ("warn", 1), ("note", 1), ("never", 0)] {
-        support::plimsoll(&["audit", &archive, "--policy", &policy, "--fail-on", line]).exits(code);
+fn fail_on_sets_the_failing_level() {
+    let scratch = ScratchDir::new();
+    let (archive, policy) = (hello::archive(), scratch.policy("", "unusable-path-entry = \"warn\""));
+    for (level, code) in [("error", 0), ("warn", 1), ("note", 1), ("never", 0)] {
+        support::plimsoll(&["audit", &archive, "--policy", &policy, "--fail-on", level]).exits(code);
     }
 }
 
 #[test]
-fn several_images_want_a_choice_for_the_tree() {
-    let desk = Desk::new();
+fn tree_requires_a_single_image() {
+    let scratch = ScratchDir::new();
     let other = notation::image("name other:2.0\nlayer\n f 0644 0:0 b \"b\"\n");
-    let archive = desk.file("two.tar", image::docker_archive(&[small(), other]));
-    let ran = support::plimsoll(&["tree", &archive, "--plain"]).exits(2);
-    assert!(ran.err().contains("app:1.0") && ran.err().contains("other:2.0"), "{}", ran.told());
+    let archive = scratch.file("two.tar", image::docker_archive(&[small(), other]));
+    let output = support::plimsoll(&["tree", &archive, "--plain"]).exits(2);
+    assert!(output.err().contains("app:1.0") && output.err().contains("other:2.0"), "{}", output.describe());
     let one = support::plimsoll(&["tree", &format!("docker-archive:{archive}:other:2.0"), "--plain"]).exits(0);
     assert_eq!(one.out(), "d 0755 0 0 0 / - -\nf 0644 0 0 1 /b - -\n");
 }
 
 #[test]
-fn a_reader_that_goes_away() {
-    let desk = Desk::new();
+fn exits_quietly_when_the_reader_closes_the_pipe() {
+    let scratch = ScratchDir::new();
     let mut layer = String::from("layer\n");
     for number in 0..5000 {
         layer.push_str(&format!(" f 0644 0:0 a/long-name-{number:08} \"x\"\n"));
     }
-    let archive = desk.archive(&notation::image(&layer));
+    let archive = scratch.archive(&notation::image(&layer));
     let args = ["tree", &archive, "--plain", "--sha256"];
     let mut child =
         Command::new(support::PROGRAM).args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -179,38 +179,38 @@ fn a_reader_that_goes_away() {
 }
 
 #[test]
-fn no_escape_sequences_away_from_a_terminal_or_under_no_color() {
+fn writes_no_escape_sequences_without_a_terminal() {
     for (name, value) in [("NO_COLOR", "1"), ("TERM", "xterm-256color"), ("COLUMNS", "80")] {
-        let ran = Run::new(["audit", &hello::archive()]).env(name, value).run().exits(1);
-        assert!(ran.dirt().is_none(), "{name}: {:?}", ran.dirt());
-        assert!(ran.stderr.is_empty(), "{}", ran.told());
+        let output = Run::new(["audit", &hello::archive()]).env(name, value).run().exits(1);
+        assert!(output.unsafe_text().is_none(), "{name}: {:?}", output.unsafe_text());
+        assert!(output.stderr.is_empty(), "{}", output.describe());
     }
 }
 
 #[test]
-fn a_narrow_terminal_loses_nothing() {
+fn a_narrow_table_shows_every_rule() {
     let wide = Run::new(["audit", &hello::archive()]).env("COLUMNS", "400").run().exits(1).out();
     let narrow = Run::new(["audit", &hello::archive()]).env("COLUMNS", "40").run().exits(1).out();
     let squeezed = |text: &str| text.split_whitespace().collect::<String>();
     for rule in ["command-cannot-run", "secret-in-env", "package-cache-left", "world-writable", "setuid-program"] {
-        assert!(squeezed(&wide).contains(rule), "{rule} is not in the wide table");
-        assert!(squeezed(&narrow).contains(rule), "{rule} is not in the narrow table");
+        assert!(squeezed(&wide).contains(rule), "{rule} is missing from the wide table");
+        assert!(squeezed(&narrow).contains(rule), "{rule} is missing from the narrow table");
     }
 }
 
 #[test]
-fn secrets_are_never_printed() {
+fn never_prints_secrets() {
     for format in ["table", "json"] {
-        let ran = support::plimsoll(&["audit", &hello::archive(), "--format", format]).exits(1);
-        assert!(!ran.out().contains("n0t-a-real"), "the password is printed: {}", ran.told());
+        let output = support::plimsoll(&["audit", &hello::archive(), "--format", format]).exits(1);
+        assert!(!output.out().contains("n0t-a-real"), "the password is printed: {}", output.describe());
     }
-    let ran = support::plimsoll(&["inspect", &hello::archive(), "--no-layers", "--format", "json"]).exits(0);
-    assert!(!ran.out().contains("n0t-a-real"), "the password is printed: {}", ran.told());
+    let output = support::plimsoll(&["inspect", &hello::archive(), "--no-layers", "--format", "json"]).exits(0);
+    assert!(!output.out().contains("n0t-a-real"), "the password is printed: {}", output.describe());
 }
 
 #[test]
-fn images_with_little_in_them() {
-    let desk = Desk::new();
+fn judges_minimal_images() {
+    let scratch = ScratchDir::new();
     for (name, text) in [
         ("no history", "config user=1000\nhistory none\nlayer\n f 0644 0:0 a \"a\"\n"),
         ("no layers", "config user=1000\n"),
@@ -218,15 +218,15 @@ fn images_with_little_in_them() {
         ("no config", "layer\n f 0644 0:0 a \"a\"\n"),
         ("an empty layer", "config user=1000\nlayer RUN true\nlayer RUN true\n"),
     ] {
-        let archive = desk.archive(&notation::image(text));
-        let ran = support::plimsoll(&["audit", &archive, "--format", "json"]);
-        assert!(matches!(ran.code, Some(0 | 1)), "{name}: {}", ran.told());
-        assert!(ran.dirt().is_none(), "{name}: {:?}", ran.dirt());
+        let archive = scratch.archive(&notation::image(text));
+        let output = support::plimsoll(&["audit", &archive, "--format", "json"]);
+        assert!(matches!(output.code, Some(0 | 1)), "{name}: {}", output.describe());
+        assert!(output.unsafe_text().is_none(), "{name}: {:?}", output.unsafe_text());
     }
 }
 
 #[test]
-fn the_same_input_gives_the_same_bytes() {
+fn the_same_input_gives_the_same_report() {
     for format in ["json", "table"] {
         let first = support::plimsoll(&["audit", &hello::archive(), "--format", format]);
         for _ in 0..4 {
@@ -237,7 +237,7 @@ fn the_same_input_gives_the_same_bytes() {
 }
 
 #[test]
-fn the_number_of_threads_changes_nothing() {
+fn the_number_of_threads_does_not_change_the_report() {
     let run = |threads: &str| {
         let args = ["audit", &hello::archive(), "--format", "json", "--threads", threads];
         support::plimsoll(&args).exits(1).stdout
@@ -246,7 +246,7 @@ fn the_number_of_threads_changes_nothing() {
 }
 
 #[test]
-fn an_archive_from_a_pipe() {
+fn reads_an_archive_from_a_pipe() {
     let bytes = std::fs::read(hello::archive()).unwrap();
     for bytes in [bytes.clone(), image::gzip(&bytes)] {
         let piped = Run::new(["audit", "-", "--format", "json"]).stdin(bytes).run().exits(1).json();
@@ -256,27 +256,27 @@ fn an_archive_from_a_pipe() {
 }
 
 #[test]
-fn rules_explain_themselves() {
+fn lists_and_explains_rules() {
     let rules = support::plimsoll(&["rules"]).exits(0);
-    assert!(rules.out().contains("root-user"), "{}", rules.told());
+    assert!(rules.out().contains("root-user"), "{}", rules.describe());
     let page = support::plimsoll(&["explain", "root-user"]).exits(0);
-    assert!(page.out().contains("USER"), "{}", page.told());
+    assert!(page.out().contains("USER"), "{}", page.describe());
     let wrong = support::plimsoll(&["explain", "rot-user"]).exits(2);
-    assert!(wrong.err().contains("root-user"), "no word of what was meant: {}", wrong.told());
+    assert!(wrong.err().contains("root-user"), "no suggestion: {}", wrong.describe());
 }
 
 #[test]
-fn the_chain_is_shown_step_by_step() {
-    let desk = Desk::new();
-    let archive = desk.archive(&notation::image(
+fn inspect_start_shows_each_step() {
+    let scratch = ScratchDir::new();
+    let archive = scratch.archive(&notation::image(
         "name app:1.0\nconfig user=1000 workdir=/w cmd=[\"/bin/sh\",\"-c\",\"exec ./run --token=ghp_0123456789abcdefghijklmnopqrstuvwxyzAB\"]\n\
          config healthcheck=[\"CMD\",\"/bin/\\u001b[31mx\"]\n\
          layer COPY . .\n e 0755 0:0 bin/sh\n f 0755 0:0 w/run \"#!/bin/sh\\n\"\n",
     ));
-    let ran = support::plimsoll(&["inspect", &archive, "--start"]).exits(0);
-    let out = ran.out();
+    let output = support::plimsoll(&["inspect", &archive, "--start"]).exits(0);
+    let out = output.out();
     for part in ["app:1.0", "as uid 1000", "`./run` → /w/run: #!/bin/sh", "→ it can run", "→ it cannot run"] {
-        assert!(out.contains(part), "no {part:?}: {}", ran.told());
+        assert!(out.contains(part), "no {part:?}: {}", output.describe());
     }
     assert!(!out.contains('\u{1b}') && !out.contains("0123456789abc"), "{out}");
     let json = support::plimsoll(&["inspect", &archive, "--start", "--format", "json"]).exits(0).json();
@@ -286,40 +286,40 @@ fn the_chain_is_shown_step_by_step() {
     assert_eq!(image["health"]["steps"][0]["sort"], "fault");
     assert!(!json.to_string().contains("0123456789abc"));
     for columns in ["40", "200"] {
-        let ran = Run::new(["inspect", "--start", &archive]).env("COLUMNS", columns).run().exits(0);
-        let width = ran.out().lines().map(|line| line.chars().count()).max().unwrap();
-        assert!(width <= columns.parse().unwrap(), "{width} columns: {}", ran.told());
+        let output = Run::new(["inspect", "--start", &archive]).env("COLUMNS", columns).run().exits(0);
+        let width = output.out().lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(width <= columns.parse().unwrap(), "{width} columns: {}", output.describe());
     }
     support::plimsoll(&["inspect", &archive]).exits(2);
     support::plimsoll(&["inspect", &archive, "--start", "--no-layers"]).exits(2);
-    let broken = desk.file("broken.tar", &std::fs::read(&archive).unwrap()[..3000]);
+    let broken = scratch.file("broken.tar", &std::fs::read(&archive).unwrap()[..3000]);
     support::plimsoll(&["inspect", &broken, "--start"]).exits(2);
 }
 
 #[test]
-fn what_stays_open_keeps_secrets_and_escapes_to_itself() {
-    let desk = Desk::new();
+fn undecided_questions_leak_no_secrets_or_escapes() {
+    let scratch = ScratchDir::new();
     let text = "config user=app env=DB_PASSWORD=hunter2Zq cmd=[\"/bin/sh\",\"-c\",\"x.sh; /opt/$DB_PASSWORD/x\"]\n\
                 config healthcheck=[\"CMD\",\"python3\",\"-m\",\"\\u001b]0;p\\u202eX\"]\n\
                 layer COPY . .\n f 0644 0:0 etc/passwd \"app:x:1000:1000::/:/bin/sh\\n\"\n e 0755 0:0 bin/sh\n \
                 e 0755 0:0 bin/python3.12\n l bin/python3 -> python3.12\n f 0644 0:0 lib/python3.12/os.py \"\"\n";
-    let archive = desk.archive(&notation::image(text));
+    let archive = scratch.archive(&notation::image(text));
     for args in
         [vec!["audit", &archive], vec!["audit", &archive, "--format", "json"], vec!["inspect", &archive, "--start"]]
     {
-        let ran = support::plimsoll(&args);
-        let out = ran.out();
+        let output = support::plimsoll(&args);
+        let out = output.out();
         assert!(!out.contains("hunter2Zq") && !out.contains('\u{1b}') && !out.contains('\u{202e}'), "{out}");
-        assert!(out.contains("redacted"), "the program is not told at all: {out}");
+        assert!(out.contains("redacted"), "the secret is not redacted: {out}");
     }
 }
 
 #[test]
-fn a_busybox_of_busyboxes() {
-    let desk = Desk::new();
+fn survives_a_very_long_chain_of_busyboxes() {
+    let scratch = ScratchDir::new();
     let mut image = notation::image("config cmd=[\"/bin/busybox\"]\nlayer COPY . .\n e 0755 0:0 bin/busybox\n");
     let mut words = vec!["busybox"; 300_000];
     words[0] = "/bin/busybox";
     image = image.with("Cmd", serde_json::json!(words));
-    support::plimsoll(&["inspect", &desk.archive(&image), "--start"]).exits(0);
+    support::plimsoll(&["inspect", &scratch.archive(&image), "--start"]).exits(0);
 }

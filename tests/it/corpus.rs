@@ -1,7 +1,7 @@
-//! Real images against an oracle that shares no code: `PLIMSOLL_CORPUS` names a directory with the images (`apps`, `full`,
-//! `formats`) and one JSON of facts for each (`truth`).
+//! Compares real images with an oracle that shares no code with plimsoll. `PLIMSOLL_CORPUS` names a directory with the
+//! images (`apps`, `full`, `formats`) and a JSON file of facts for each (`truth`).
 //!
-//! Compared here: layers, sizes, the listing of the merged view, exit codes. Rules: `corpus_rules`.
+//! Covers layers, sizes, the listing of the merged view and exit codes. `corpus_rules` covers the rules.
 
 use crate::support;
 use serde_json::Value;
@@ -11,17 +11,17 @@ use std::path::PathBuf;
 
 /// One image of the corpus.
 pub struct Specimen {
-    /// Its file of facts, below `truth`.
+    /// Its file of facts, relative to `truth`, without the extension.
     pub name: String,
-    /// As the program is asked for it.
+    /// The command-line arguments that name it.
     pub args: Vec<String>,
-    /// The facts.
+    /// The oracle's facts.
     pub truth: Value,
 }
 
 impl Specimen {
-    /// Runs the program on it.
-    pub fn run(&self, command: &str, more: &[&str]) -> support::Ran {
+    /// Runs plimsoll on it.
+    pub fn run(&self, command: &str, more: &[&str]) -> support::Output {
         let mut args = vec![command.to_string()];
         args.extend(self.args.clone());
         args.extend(more.iter().map(|text| text.to_string()));
@@ -30,16 +30,16 @@ impl Specimen {
 
     /// Its part of the report.
     pub fn audit(&self, more: &[&str]) -> Value {
-        let ran = self.run("audit", &[&["--format", "json"], more].concat());
-        assert!(matches!(ran.code, Some(0 | 1)), "{}: {}", self.name, ran.told());
-        let report = ran.json();
+        let output = self.run("audit", &[&["--format", "json"], more].concat());
+        assert!(matches!(output.code, Some(0 | 1)), "{}: {}", self.name, output.describe());
+        let report = output.json();
         let images = report["images"].as_array().unwrap();
-        assert_eq!(images.len(), 1, "{}: one image was asked for", self.name);
+        assert_eq!(images.len(), 1, "{}: expected one image", self.name);
         images[0].clone()
     }
 }
 
-/// All images of the corpus that can be read.
+/// All images of the corpus that are readable.
 pub fn specimens(corpus: &Path) -> Vec<Specimen> {
     let mut found = Vec::new();
     for directory in ["apps", "full", "formats"] {
@@ -57,11 +57,11 @@ pub fn specimens(corpus: &Path) -> Vec<Specimen> {
             }
         }
     }
-    assert!(!found.is_empty(), "{} holds no facts", corpus.display());
+    assert!(!found.is_empty(), "{} contains no facts", corpus.display());
     found
 }
 
-/// From the name of a file of facts to the reference: `NAME_TAG` in one layout, `FILE`, `FILE@TAG`, `FILE@OS-ARCH`.
+/// The arguments for a file of facts, by its name: `NAME_TAG` in one layout, `FILE`, `FILE@TAG`, `FILE@OS-ARCH`.
 fn args(corpus: &Path, directory: &str, stem: &str, truth: &Value) -> Vec<String> {
     let base = corpus.join(directory);
     if directory != "formats" {
@@ -88,27 +88,28 @@ fn args(corpus: &Path, directory: &str, stem: &str, truth: &Value) -> Vec<String
     vec![format!("oci:{path}:{which}")]
 }
 
-/// The differences between two values that ought to be equal.
-fn differ(what: &str, found: &Value, wanted: &Value, out: &mut Vec<String>) {
-    if found != wanted {
-        out.push(format!("{what}: {found}, the oracle says {wanted}"));
+/// Reports a difference between two values that should be equal.
+fn push_difference(what: &str, found: &Value, expected: &Value, out: &mut Vec<String>) {
+    if found != expected {
+        out.push(format!("{what}: {found}, the oracle says {expected}"));
     }
 }
 
 fn compare_layers(found: &Value, truth: &Value, out: &mut Vec<String>) {
-    let (layers, wanted) = (found["layers"].as_array().unwrap(), truth["layers"].as_array().unwrap());
-    differ("layers", &json!(layers.len()), &json!(wanted.len()), out);
-    for (at, (layer, wanted)) in layers.iter().zip(wanted).enumerate() {
-        let mut check = |key: &str, wanted: &Value| differ(&format!("layer {at}, {key}"), &layer[key], wanted, out);
+    let (layers, expected) = (found["layers"].as_array().unwrap(), truth["layers"].as_array().unwrap());
+    push_difference("layers", &json!(layers.len()), &json!(expected.len()), out);
+    for (at, (layer, expected)) in layers.iter().zip(expected).enumerate() {
+        let mut check =
+            |key: &str, expected: &Value| push_difference(&format!("layer {at}, {key}"), &layer[key], expected, out);
         let count = |value: &Value| value.as_u64().unwrap_or(0);
-        let entries: u64 = wanted["entries"].as_object().unwrap().values().map(count).sum();
-        check("index", &wanted["index"]);
-        check("diff_id", &wanted["diff_id"]);
-        check("digest", &wanted["blob_digest"]);
-        check("compressed", &wanted["compressed_bytes"]);
-        check("uncompressed", &wanted["tar_bytes"]);
+        let entries: u64 = expected["entries"].as_object().unwrap().values().map(count).sum();
+        check("index", &expected["index"]);
+        check("diff_id", &expected["diff_id"]);
+        check("digest", &expected["blob_digest"]);
+        check("compressed", &expected["compressed_bytes"]);
+        check("uncompressed", &expected["tar_bytes"]);
         check("entries", &json!(entries));
-        check("whiteouts", &json!(count(&wanted["whiteouts"]) + count(&wanted["opaque"])));
+        check("whiteouts", &json!(count(&expected["whiteouts"]) + count(&expected["opaque"])));
     }
 }
 
@@ -118,22 +119,22 @@ fn compare_image(found: &Value, truth: &Value) -> Vec<String> {
     let (image, sizes) = (&truth["image"], &found["sizes"]);
     for key in ["config_digest", "manifest_digest"] {
         if !image[key].is_null() {
-            differ(key, &found[key], &image[key], &mut out);
+            push_difference(key, &found[key], &image[key], &mut out);
         }
     }
-    differ("platform", &found["platform"], &image["platform"], &mut out);
-    differ("uncompressed", &sizes["uncompressed"], &image["tar_bytes"], &mut out);
-    differ("visible", &sizes["visible"], &truth["view"]["visible_bytes"], &mut out);
-    differ("wasted", &sizes["wasted"], &truth["waste"]["wasted_bytes"], &mut out);
+    push_difference("platform", &found["platform"], &image["platform"], &mut out);
+    push_difference("uncompressed", &sizes["uncompressed"], &image["tar_bytes"], &mut out);
+    push_difference("visible", &sizes["visible"], &truth["view"]["visible_bytes"], &mut out);
+    push_difference("wasted", &sizes["wasted"], &truth["waste"]["wasted_bytes"], &mut out);
     let plain = truth["layers"].as_array().unwrap().iter().any(|layer| layer["compressed_bytes"].is_null());
     let stored = if plain { Value::Null } else { image["blob_bytes"].clone() };
-    differ("compressed", &sizes["compressed"], &stored, &mut out);
+    push_difference("compressed", &sizes["compressed"], &stored, &mut out);
     out
 }
 
 #[test]
-fn layers_and_sizes_agree_with_the_oracle() {
-    let Some(corpus) = support::outside("PLIMSOLL_CORPUS", "layers_and_sizes_agree_with_the_oracle") else { return };
+fn layers_and_sizes_match_the_oracle() {
+    let Some(corpus) = support::external_dir("PLIMSOLL_CORPUS", "layers_and_sizes_match_the_oracle") else { return };
     let mut wrong = Vec::new();
     for specimen in specimens(&corpus) {
         let problems = compare_image(&specimen.audit(&[]), &specimen.truth);
@@ -143,28 +144,34 @@ fn layers_and_sizes_agree_with_the_oracle() {
 }
 
 #[test]
-fn listings_agree_with_the_oracle() {
-    let Some(corpus) = support::outside("PLIMSOLL_CORPUS", "listings_agree_with_the_oracle") else { return };
+fn listings_match_the_oracle() {
+    let Some(corpus) = support::external_dir("PLIMSOLL_CORPUS", "listings_match_the_oracle") else { return };
     let mut wrong = Vec::new();
     for specimen in specimens(&corpus) {
-        let ran = specimen.run("tree", &["--plain", "--sha256"]);
-        let wanted = specimen.truth["view"]["listing_sha256"].as_str().unwrap();
-        if ran.code != Some(0) {
-            wrong.push(format!("{}: {}", specimen.name, ran.told()));
-        } else if crate::image::sha256(&ran.stdout) != wanted {
-            wrong.push(format!("{}: the listing has another digest than {wanted}", specimen.name));
+        let output = specimen.run("tree", &["--plain", "--sha256"]);
+        let expected = specimen.truth["view"]["listing_sha256"].as_str().unwrap();
+        if output.code != Some(0) {
+            wrong.push(format!("{}: {}", specimen.name, output.describe()));
+        } else if crate::image::sha256(&output.stdout) != expected {
+            wrong.push(format!("{}: the listing has another digest than {expected}", specimen.name));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
-fn a_platform_whose_blobs_are_absent() {
-    let Some(corpus) = support::outside("PLIMSOLL_CORPUS", "a_platform_whose_blobs_are_absent") else { return };
+fn reports_a_platform_whose_blobs_are_missing() {
+    let Some(corpus) = support::external_dir("PLIMSOLL_CORPUS", "reports_a_platform_whose_blobs_are_missing") else {
+        return;
+    };
     let layout = corpus.join("formats/multi-platform-oci-missing-arm64").display().to_string();
     let all = support::plimsoll(&["audit", &layout, "--format", "json"]);
-    assert!(matches!(all.code, Some(0 | 1)), "{}", all.told());
-    assert!(all.out().contains("arm64"), "the absent platform is not listed: {}", all.told());
+    assert!(matches!(all.code, Some(0 | 1)), "{}", all.describe());
+    assert!(all.out().contains("arm64"), "the missing platform is not listed: {}", all.describe());
     let asked = support::plimsoll(&["audit", &layout, "--platform", "linux/arm64/v8"]).exits(2);
-    assert!(format!("{}{}", asked.out(), asked.err()).contains("sha256:"), "which blob? {}", asked.told());
+    assert!(
+        format!("{}{}", asked.out(), asked.err()).contains("sha256:"),
+        "the blob is not named: {}",
+        asked.describe()
+    );
 }

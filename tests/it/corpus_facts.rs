@@ -1,5 +1,5 @@
-//! The facts themselves against the oracle's, through the library: configs, every number of every layer, waste by cause,
-//! packages and the files they own.
+//! Compares the library's facts with the oracle's: configs, every number of every layer, waste by cause, packages and
+//! the files they own.
 
 use crate::corpus;
 use crate::corpus::Specimen;
@@ -17,7 +17,7 @@ use serde_json::json;
 use sha2::Digest;
 use std::collections::BTreeMap;
 
-/// The one image that a specimen's arguments name, its layers not read.
+/// The one image that a specimen's arguments name, without reading its layers.
 fn candidate(specimen: &Specimen) -> Candidate {
     let platform = specimen.args.iter().position(|arg| arg == "--platform").map(|at| specimen.args[at + 1].clone());
     let opened = examine::open(&specimen.args[0], platform.as_deref()).unwrap();
@@ -30,7 +30,7 @@ fn list(texts: &[String]) -> Value {
     if texts.is_empty() { Value::Null } else { json!(texts) }
 }
 
-/// What is absent and what is empty mean the same, and the oracle keeps them apart.
+/// Treats missing and empty as equal; the oracle distinguishes them.
 fn same(ours: Value, theirs: &Value) -> bool {
     let empty = |value: &Value| match value {
         Value::Null => true,
@@ -43,8 +43,8 @@ fn same(ours: Value, theirs: &Value) -> bool {
 }
 
 #[test]
-fn configs_are_the_oracles() {
-    let Some(directory) = support::outside("PLIMSOLL_CORPUS", "configs_are_the_oracles") else { return };
+fn configs_match_the_oracle() {
+    let Some(directory) = support::external_dir("PLIMSOLL_CORPUS", "configs_match_the_oracle") else { return };
     for specimen in corpus::specimens(&directory) {
         let image = candidate(&specimen).image;
         let (run, truth) = (&image.config.run, &specimen.truth["config"]);
@@ -61,7 +61,7 @@ fn configs_are_the_oracles() {
             }
             fields
         });
-        // The corpus leaves the default registry's host out of labels.
+        // The corpus omits the default registry's host from labels.
         let labels: BTreeMap<&String, String> =
             run.labels.iter().map(|(key, value)| (key, value.replace(concat!("docker", ".io/"), ""))).collect();
         let fields = [
@@ -89,7 +89,7 @@ fn configs_are_the_oracles() {
         let paired: Vec<Value> = image.instructions.iter().map(|made| json!(made.layer)).collect();
         let history = specimen.truth["history"].as_array().cloned().unwrap_or_default();
         let theirs: Vec<Value> = history.iter().map(|entry| entry["layer"].clone()).collect();
-        assert_eq!(paired, theirs, "{}: which instruction made which layer", specimen.name);
+        assert_eq!(paired, theirs, "{}: which instruction created which layer", specimen.name);
     }
 }
 
@@ -129,7 +129,7 @@ fn cause(name: &str) -> Cause {
     }
 }
 
-/// The listing's spelling of a path.
+/// A path as the listing writes it.
 fn spelled(path: &[u8]) -> String {
     let byte = |&b: &u8| match b {
         0x21..=0x7e if b != b'\\' => char::from(b).to_string(),
@@ -138,7 +138,7 @@ fn spelled(path: &[u8]) -> String {
     path.iter().map(byte).collect()
 }
 
-/// A line for every path that packages own: the path and their names.
+/// One line for each path that packages own: the path and the packages' names.
 fn ownership(facts: &Facts<'_>) -> String {
     let view = facts.view().unwrap();
     let mut owned: Vec<(Vec<u8>, Vec<String>)> = Vec::new();
@@ -153,8 +153,8 @@ fn ownership(facts: &Facts<'_>) -> String {
 }
 
 #[test]
-fn layers_waste_and_packages_are_the_oracles() {
-    let Some(directory) = support::outside("PLIMSOLL_CORPUS", "layers_waste_and_packages_are_the_oracles") else {
+fn layers_waste_and_packages_match_the_oracle() {
+    let Some(directory) = support::external_dir("PLIMSOLL_CORPUS", "layers_waste_and_packages_match_the_oracle") else {
         return;
     };
     for specimen in corpus::specimens(&directory) {
@@ -224,6 +224,6 @@ fn layers_waste_and_packages_are_the_oracles() {
         let lines = ownership(&facts);
         let digest = sha2::Sha256::digest(lines.as_bytes());
         let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(json!(hex), truth["packages"]["ownership"]["lines_sha256"], "{name}: who owns what");
+        assert_eq!(json!(hex), truth["packages"]["ownership"]["lines_sha256"], "{name}: ownership");
     }
 }

@@ -1,6 +1,6 @@
-//! What is said of the modules, applications, scripts and builds of the corpus's images: all of them ran but one.
+//! Modules, applications, scripts and builds found in the corpus's images, all but one of which ran.
 //!
-//! Needs `PLIMSOLL_CORPUS`. Not here: whole commands (`corpus_start`).
+//! Needs `PLIMSOLL_CORPUS`. `corpus_start` covers whole commands.
 
 use crate::support;
 use plimsoll::examine;
@@ -33,7 +33,7 @@ fn facts(examined: &Examined) -> Facts<'_> {
     Facts::new(&examined.image, examined.view.as_ref().ok_or(Undecided::denied("view", "there is none")))
 }
 
-fn told(view: &View, need: Need) -> String {
+fn describe(view: &View, need: Need) -> String {
     match need {
         Need::Met(node) => format!("/{}", String::from_utf8_lossy(&view.path(node))),
         Need::Unmet(lack) => format!("NO {}", lack.what),
@@ -46,8 +46,8 @@ fn words(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn modules_of_python_images() {
-    let Some(corpus) = support::outside("PLIMSOLL_CORPUS", "modules_of_python_images") else { return };
+fn finds_the_modules_of_python_images() {
+    let Some(corpus) = support::external_dir("PLIMSOLL_CORPUS", "finds_the_modules_of_python_images") else { return };
     for (name, invoked, uvicorn) in [
         ("python:3.13-slim", "/usr/local/bin/python3", ""),
         ("backend-good:1.0", "/opt/venv/bin/python", "/opt/venv/lib/python3.13/site-packages/uvicorn/__init__.py"),
@@ -69,16 +69,16 @@ fn modules_of_python_images() {
         let python = Python::of(&process, invoked.as_bytes(), Flags::default()).unwrap();
         assert_eq!(python.version, "3.13", "{name}");
         let module =
-            |module: &str| told(process.view, python.module(&process, module, std::slice::from_ref(&process.cwd)));
+            |module: &str| describe(process.view, python.module(&process, module, std::slice::from_ref(&process.cwd)));
         assert_eq!(module("http.server"), "/usr/local/lib/python3.13/http/server.py", "{name}");
-        // A virtual environment that was made without pip does not see the base's.
+        // A virtual environment created without pip doesn't see the base's.
         let pip = module("pip");
         assert_eq!(pip.starts_with("NO "), python.venv.is_some(), "{name}: {pip}");
         if !uvicorn.is_empty() {
             assert_eq!(module("uvicorn"), uvicorn, "{name}");
             let app = apps::needs(&process, &python, &[], "uvicorn", &words("main:app --host 0.0.0.0"));
             assert_eq!(
-                app.into_iter().map(|need| told(process.view, need)).collect::<Vec<_>>(),
+                app.into_iter().map(|need| describe(process.view, need)).collect::<Vec<_>>(),
                 ["/app/main.py"],
                 "{name}"
             );
@@ -102,8 +102,10 @@ fn modules_of_python_images() {
 }
 
 #[test]
-fn scripts_and_builds_of_node_images() {
-    let Some(corpus) = support::outside("PLIMSOLL_CORPUS", "scripts_and_builds_of_node_images") else { return };
+fn finds_the_scripts_and_builds_of_node_images() {
+    let Some(corpus) = support::external_dir("PLIMSOLL_CORPUS", "finds_the_scripts_and_builds_of_node_images") else {
+        return;
+    };
     for name in ["frontend-spec:1.0", "frontend-bad:latest"] {
         let examined = examined(&corpus, name);
         let facts = facts(&examined);
@@ -114,7 +116,10 @@ fn scripts_and_builds_of_node_images() {
         let texts: Vec<&str> = run.scripts.iter().map(|script| script.text.as_str()).collect();
         assert_eq!(texts, ["next start -p ${PORT:-3000}"], "{name}");
         let build = next::needs(&process, &words("start -p 3000"));
-        assert_eq!(build.into_iter().map(|need| told(process.view, need)).collect::<Vec<_>>(), ["/app/.next/BUILD_ID"]);
+        assert_eq!(
+            build.into_iter().map(|need| describe(process.view, need)).collect::<Vec<_>>(),
+            ["/app/.next/BUILD_ID"]
+        );
     }
     for name in ["frontend-good:1.0", "app:1.0", "app:1.2"] {
         let examined = examined(&corpus, name);
@@ -122,7 +127,7 @@ fn scripts_and_builds_of_node_images() {
         let process = ProcessContext::of(&facts, Capabilities::Docker).ok().unwrap();
         let needs = node::command(&process, &words("node server.js")).needs(&process);
         assert_eq!(
-            needs.into_iter().map(|need| told(process.view, need)).collect::<Vec<_>>(),
+            needs.into_iter().map(|need| describe(process.view, need)).collect::<Vec<_>>(),
             ["/app/server.js"],
             "{name}"
         );

@@ -1,33 +1,33 @@
-//! Rules on the real images of `PLIMSOLL_CORPUS`: the oracle's lists of facts, narrowed as each rule documents it, are the
-//! places that its findings name.
+//! Rules on the real images of `PLIMSOLL_CORPUS`: findings are at the places in the oracle's lists of facts, narrowed
+//! as each rule's page documents.
 
 use crate::corpus;
 use crate::corpus::Specimen;
 use crate::support;
-use crate::support::Desk;
+use crate::support::ScratchDir;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 type Paths = BTreeSet<String>;
 
-/// The places of a rule's findings, the rule alone being on.
+/// The places of a rule's findings, with only that rule enabled.
 fn found(specimen: &Specimen, extends: &str, rule: &str) -> Paths {
-    let desk = Desk::new();
-    let policy = desk.policy(extends, &format!("{rule} = \"note\""));
+    let scratch = ScratchDir::new();
+    let policy = scratch.policy(extends, &format!("{rule} = \"note\""));
     let image = specimen.audit(&["--policy", &policy]);
     support::findings(&image, rule).into_iter().flat_map(support::paths).collect()
 }
 
-/// The paths of one of the oracle's lists, and whether the list is whole.
+/// The paths in one of the oracle's lists, and whether the list is complete.
 fn listed(facts: &Value, key: &str, keep: impl Fn(&Value) -> bool) -> (Paths, bool) {
     let list = facts[key].as_array().unwrap();
     let path = |item: &Value| item["path"].as_str().unwrap().trim_start_matches('/').to_string();
     (list.iter().filter(|item| keep(item)).map(path).collect(), facts.get(format!("{key}_total")).is_none())
 }
 
-/// Runs a check on every image and gathers what it says.
+/// Runs a check on every image and collects the problems it returns.
 fn each(test: &str, check: impl Fn(&Specimen) -> Vec<String>) {
-    let Some(corpus) = support::outside("PLIMSOLL_CORPUS", test) else { return };
+    let Some(corpus) = support::external_dir("PLIMSOLL_CORPUS", test) else { return };
     let mut wrong = Vec::new();
     for specimen in corpus::specimens(&corpus) {
         wrong.extend(check(&specimen).into_iter().map(|problem| format!("{}: {problem}", specimen.name)));
@@ -35,7 +35,7 @@ fn each(test: &str, check: impl Fn(&Specimen) -> Vec<String>) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// `must` has to be found; nothing outside `may` can be, where `may` is whole.
+/// Everything in `must` has to be found, and nothing outside `may`, if `may` is given.
 fn between(found: &Paths, must: &Paths, may: Option<&Paths>) -> Vec<String> {
     let mut out: Vec<String> = must.difference(found).map(|path| format!("not found: {path}")).collect();
     if let Some(may) = may {
@@ -45,8 +45,8 @@ fn between(found: &Paths, must: &Paths, may: Option<&Paths>) -> Vec<String> {
 }
 
 #[test]
-fn world_writable_paths_are_the_oracles() {
-    each("world_writable_paths_are_the_oracles", |specimen| {
+fn world_writable_paths_match_the_oracle() {
+    each("world_writable_paths_match_the_oracle", |specimen| {
         let facts = &specimen.truth["findings_facts"];
         let (files, all_files) = listed(facts, "world_writable_files", |_| true);
         let (directories, all_directories) = listed(facts, "world_writable_dirs", |_| true);
@@ -56,17 +56,17 @@ fn world_writable_paths_are_the_oracles() {
 }
 
 #[test]
-fn setuid_programs_are_the_oracles() {
-    each("setuid_programs_are_the_oracles", |specimen| {
+fn setuid_programs_match_the_oracle() {
+    each("setuid_programs_match_the_oracle", |specimen| {
         let facts = &specimen.truth["findings_facts"];
-        // What a package owns is silent unless a later layer touched it, which the oracle does not say.
+        // A file that a package owns is reported only if a later layer changed it, which the oracle doesn't record.
         let (unowned, _) = listed(facts, "setuid", |item| item["packages"].as_array().unwrap().is_empty());
         let (all, whole) = listed(facts, "setuid", |_| true);
         between(&found(specimen, "", "setuid-program"), &unowned, whole.then_some(&all))
     });
 }
 
-/// What `apt-get dist-clean` leaves is no cache.
+/// Whether only the files that `apt-get dist-clean` leaves are there; those aren't a cache.
 fn only_release_files(specimen: &Specimen, directory: &str) -> bool {
     let listing = specimen.run("tree", &["--plain"]).exits(0).out();
     let prefix = format!("/{directory}/");
@@ -78,8 +78,8 @@ fn only_release_files(specimen: &Specimen, directory: &str) -> bool {
 }
 
 #[test]
-fn package_caches_are_the_oracles() {
-    each("package_caches_are_the_oracles", |specimen| {
+fn package_caches_match_the_oracle() {
+    each("package_caches_match_the_oracle", |specimen| {
         let facts = &specimen.truth["findings_facts"];
         let is_cache = |item: &Value| {
             let kind = item["kind"].as_str().unwrap();
@@ -92,7 +92,7 @@ fn package_caches_are_the_oracles() {
         let found = found(specimen, "", "package-cache-left");
         let mut out: Vec<String> =
             caches.iter().filter(|path| !found.contains(*path)).map(|path| format!("not found: {path}")).collect();
-        // A policy may count more directories as caches (a bundler's) than the oracle; a package manager's own must agree.
+        // The rule may know more caches (a bundler's) than the oracle; package managers' caches must match.
         let managers = ["apt", "apk", "pip", ".npm", "yarn"];
         let extra = found.iter().filter(|path| !caches.contains(*path));
         let extra = extra.filter(|path| whole && path.split('/').any(|part| managers.contains(&part)));
@@ -102,8 +102,8 @@ fn package_caches_are_the_oracles() {
 }
 
 #[test]
-fn files_of_the_build_context_are_the_oracles() {
-    each("files_of_the_build_context_are_the_oracles", |specimen| {
+fn files_of_the_build_context_match_the_oracle() {
+    each("files_of_the_build_context_match_the_oracle", |specimen| {
         let workdir = specimen.truth["config"]["WorkingDir"].as_str().unwrap_or("/").trim_matches('/').to_string();
         if workdir.is_empty() {
             return Vec::new();
@@ -126,13 +126,13 @@ fn files_of_the_build_context_are_the_oracles() {
 }
 
 #[test]
-fn build_tools_are_the_oracles() {
-    each("build_tools_are_the_oracles", |specimen| {
+fn build_tools_match_the_oracle() {
+    each("build_tools_match_the_oracle", |specimen| {
         let tools = &specimen.truth["findings_facts"]["build_tools"];
         let names =
             |key: &str| -> Vec<&str> { tools[key].as_array().unwrap().iter().filter_map(Value::as_str).collect() };
-        let desk = Desk::new();
-        let image = specimen.audit(&["--policy", &desk.policy("", "build-tools-left = \"note\"")]);
+        let scratch = ScratchDir::new();
+        let image = specimen.audit(&["--policy", &scratch.policy("", "build-tools-left = \"note\"")]);
         let findings = support::findings(&image, "build-tools-left");
         let nothing = names("files").is_empty() && names("packages").is_empty();
         let mut out = Vec::new();
@@ -141,22 +141,25 @@ fn build_tools_are_the_oracles() {
         }
         let said: String = findings.iter().map(|finding| finding.to_string()).collect();
         out.extend(
-            names("packages").iter().filter(|name| !said.contains(**name)).map(|name| format!("no word of {name}")),
+            names("packages")
+                .iter()
+                .filter(|name| !said.contains(**name))
+                .map(|name| format!("{name} is not mentioned")),
         );
         out
     });
 }
 
 #[test]
-fn users_are_the_oracles() {
-    each("users_are_the_oracles", |specimen| {
+fn users_match_the_oracle() {
+    each("users_match_the_oracle", |specimen| {
         let user = &specimen.truth["accounts"]["user"];
-        let desk = Desk::new();
-        let image = specimen.audit(&["--policy", &desk.policy("", "root-user = \"note\"\nunknown-user = \"note\"")]);
+        let scratch = ScratchDir::new();
+        let image = specimen.audit(&["--policy", &scratch.policy("", "root-user = \"note\"\nunknown-user = \"note\"")]);
         let says = |rule: &str| !support::findings(&image, rule).is_empty();
         let mut out = Vec::new();
         if says("root-user") != (user["uid"] == 0) || says("unknown-user") == user["error"].is_null() {
-            out.push(format!("{:?}, the oracle has {user}", support::said(&image)));
+            out.push(format!("{:?}, the oracle has {user}", support::messages(&image)));
         }
         out
     });

@@ -1,7 +1,7 @@
-//! What is said of the commands of real images, against what happened when they ran (`reality.json`) and against an oracle
-//! that follows the first program (`truth`, `commands`).
+//! Compares the start proofs of real images with what happened when the images ran (`reality.json`) and with an oracle
+//! that resolves the first program (`truth`, `commands`).
 //!
-//! Not here: images made for one way to fail (`rules`, `reality`).
+//! `rules` and `reality` cover images that are built to fail in one way.
 
 use crate::corpus;
 use crate::support;
@@ -34,13 +34,16 @@ fn proofs(examined: &Examined, capabilities: Capabilities) -> (Proof, Option<Pro
     (start.clone(), health.cloned())
 }
 
-/// `runs`, `fails`, `overridden` or `open`.
+/// `runs`, `fails`, `overridden` or `undecided`.
 fn verdict(proof: &Proof) -> &'static str {
-    match () {
-        () if proof.fails() => "fails",
-        () if !proof.faults.is_empty() => "overridden",
-        () if !proof.open.is_empty() => "open",
-        () => "runs",
+    if proof.fails() {
+        "fails"
+    } else if !proof.faults.is_empty() {
+        "overridden"
+    } else if !proof.open.is_empty() {
+        "undecided"
+    } else {
+        "runs"
     }
 }
 
@@ -52,8 +55,9 @@ fn reference(corpus: &Path, name: &str) -> String {
 }
 
 #[test]
-fn commands_do_what_they_did_when_the_images_ran() {
-    let Some(corpus) = support::outside("PLIMSOLL_CORPUS", "commands_do_what_they_did_when_the_images_ran") else {
+fn proofs_match_what_happened_when_the_images_ran() {
+    let Some(corpus) = support::external_dir("PLIMSOLL_CORPUS", "proofs_match_what_happened_when_the_images_ran")
+    else {
         return;
     };
     let reality: Value = serde_json::from_slice(&std::fs::read(corpus.join("reality.json")).unwrap()).unwrap();
@@ -62,18 +66,21 @@ fn commands_do_what_they_did_when_the_images_ran() {
         let real = &image["reality"];
         let (start, health) = proofs(&examined(&reference(&corpus, name)), Capabilities::Docker);
         let ran = real["status_after_8s"] == "running" || real["exit_code"] == 0;
-        let said = verdict(&start);
-        assert!(if ran { said != "fails" } else { said != "runs" }, "{name}: said {said}, ran {ran}: {start:#?}");
+        let predicted = verdict(&start);
+        assert!(
+            if ran { predicted != "fails" } else { predicted != "runs" },
+            "{name}: predicted {predicted}, ran {ran}: {start:#?}"
+        );
         let health = health.map(|proof| {
-            let said = verdict(&proof);
-            // What did not reach its server has run all the same.
+            let predicted = verdict(&proof);
+            // A check that could not reach its server still ran.
             let text = |field: &str| real[field].to_string();
             let refused = ["not found", "Permission denied"];
             let failed = refused.iter().any(|word| text("healthcheck_alone").contains(word));
-            assert_eq!(said == "fails", failed, "{name}: {proof:#?}");
-            said
+            assert_eq!(predicted == "fails", failed, "{name}: {proof:#?}");
+            predicted
         });
-        seen.push(format!("{name} {said} {}", health.unwrap_or("-")));
+        seen.push(format!("{name} {predicted} {}", health.unwrap_or("-")));
     }
     seen.sort();
     let expected = [
@@ -94,27 +101,27 @@ fn commands_do_what_they_did_when_the_images_ran() {
         "root-bin:1.0 overridden -",
         "rpm-like:9 runs -",
         "scratch-go:1.0 runs runs",
-        "tiny:1.0 open runs",
+        "tiny:1.0 undecided runs",
     ];
     assert_eq!(seen, expected);
     let backend = examined(&reference(&corpus, "backend-spec:1.0"));
     let (start, health) = proofs(&backend, Capabilities::Docker);
-    let said = |proof: &Proof| proof.faults.iter().map(|fault| fault.what.clone()).collect::<Vec<_>>().join("\n");
+    let faults = |proof: &Proof| proof.faults.iter().map(|fault| fault.what.clone()).collect::<Vec<_>>().join("\n");
     assert!(
-        said(&start).contains("/root/.local/bin/uvicorn: it can't traverse /root (mode 0700, owner 0:0)"),
+        faults(&start).contains("/root/.local/bin/uvicorn: it can't traverse /root (mode 0700, owner 0:0)"),
         "{start:#?}"
     );
-    let health = said(&health.unwrap());
+    let health = faults(&health.unwrap());
     assert!(health.contains("`curl`") && health.contains("can't look in /root/.local/bin"), "{health}");
-    // Without capabilities, the runtime does not reach the program either.
+    // Without capabilities, the runtime can't reach the program either.
     let root_bin = examined(&reference(&corpus, "root-bin:1.0"));
     assert_eq!(verdict(&proofs(&root_bin, Capabilities::None).0), "fails");
 }
 
-/// The oracle knows nothing of capabilities and stops at the first program.
+/// The oracle ignores capabilities and stops at the first program.
 #[test]
-fn the_first_program_is_the_oracle_s() {
-    let Some(corpus) = support::outside("PLIMSOLL_CORPUS", "the_first_program_is_the_oracle_s") else { return };
+fn the_first_program_matches_the_oracle() {
+    let Some(corpus) = support::external_dir("PLIMSOLL_CORPUS", "the_first_program_matches_the_oracle") else { return };
     let mut compared = 0;
     for specimen in corpus::specimens(&corpus).iter().filter(|specimen| specimen.args.len() == 1) {
         let examined = examined(&specimen.args[0]);
@@ -133,8 +140,8 @@ fn the_first_program_is_the_oracle_s() {
                 let view = examined.view.as_ref().unwrap();
                 format!("/{}", String::from_utf8_lossy(&view.path(started.program)))
             });
-            let wanted = if outcome == "runs" { program } else { None };
-            assert_eq!(first, wanted, "{}: {outcome} {truth:#}", specimen.name);
+            let expected = if outcome == "runs" { program } else { None };
+            assert_eq!(first, expected, "{}: {outcome} {truth:#}", specimen.name);
             compared += 1;
         }
     }

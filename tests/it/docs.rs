@@ -1,8 +1,8 @@
-//! Pages that are printed from values, and parts of pages that are printed by the program, are fresh:
-//! `PLIMSOLL_BLESS=1 cargo test` writes them anew.
+//! Generated pages and the generated parts of other pages are up to date. `PLIMSOLL_BLESS=1 cargo test` rewrites them.
 //!
-//! In a page written by hand, a comment opens a printed part: `printed by`, with a command line and its exit code, before
-//! a fenced block; `printed from`, with a file, before a fenced block; `printed from src/limits.rs`, up to a comment `end`.
+//! In a hand-written page, a comment marks a generated part: `printed by`, with a command line and its exit code,
+//! before a fenced block; `printed from`, with a file, before a fenced block; `printed from src/limits.rs`, up to a
+//! comment `end`.
 
 use crate::support::Run;
 use plimsoll::policy::builtin;
@@ -14,7 +14,7 @@ use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// Columns of the output that pages show.
+/// Width of the output shown in pages.
 const COLUMNS: &str = "100";
 
 fn root() -> &'static Path {
@@ -29,8 +29,8 @@ fn directory() -> PathBuf {
     root().join("docs/rules")
 }
 
-/// Every page by its file name.
-fn wanted() -> BTreeMap<String, String> {
+/// What each rule page should contain, by file name.
+fn expected() -> BTreeMap<String, String> {
     let mut pages = BTreeMap::new();
     let mut rows = Vec::new();
     for rule in rules::ALL {
@@ -42,12 +42,12 @@ fn wanted() -> BTreeMap<String, String> {
     pages
 }
 
-/// The pages in the directory, by file name.
+/// The rule pages on disk, by file name.
 fn found() -> BTreeMap<String, String> {
     let Ok(entries) = fs::read_dir(directory()) else { return BTreeMap::new() };
     entries
         .map(|entry| {
-            let entry = entry.expect("a directory that can be read");
+            let entry = entry.expect("a readable directory");
             let text = fs::read_to_string(entry.path()).expect("a page");
             (entry.file_name().into_string().expect("UTF-8"), text)
         })
@@ -55,46 +55,45 @@ fn found() -> BTreeMap<String, String> {
 }
 
 #[test]
-fn the_rules_pages_are_fresh() {
-    let wanted = wanted();
+fn rule_pages_are_up_to_date() {
+    let expected = expected();
     if blessing() {
         fs::create_dir_all(directory()).expect("docs can be written");
-        for name in found().keys().filter(|name| !wanted.contains_key(*name)) {
+        for name in found().keys().filter(|name| !expected.contains_key(*name)) {
             fs::remove_file(directory().join(name)).expect("a stale page can be removed");
         }
-        for (name, text) in &wanted {
+        for (name, text) in &expected {
             fs::write(directory().join(name), text).expect("docs can be written");
         }
     }
     let found = found();
     let names = |pages: &BTreeMap<String, String>| pages.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(&found), names(&wanted), "docs/rules: PLIMSOLL_BLESS=1 cargo test");
-    for (name, text) in &wanted {
+    assert_eq!(names(&found), names(&expected), "docs/rules: PLIMSOLL_BLESS=1 cargo test");
+    for (name, text) in &expected {
         assert!(found[name] == *text, "docs/rules/{name} is stale: PLIMSOLL_BLESS=1 cargo test");
     }
 }
 
-/// The pages written by hand: those at the top and in `docs`.
+/// The hand-written pages: those in the root and in `docs`.
 fn pages() -> Vec<PathBuf> {
     let mut pages = Vec::new();
     for directory in [root().to_path_buf(), root().join("docs")] {
-        let paths =
-            fs::read_dir(directory).expect("a directory that can be read").map(|entry| entry.expect("an entry").path());
+        let paths = fs::read_dir(directory).expect("a readable directory").map(|entry| entry.expect("an entry").path());
         pages.extend(paths.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
     }
     pages.sort();
     pages
 }
 
-/// What the program says to a command line, standard output before standard error.
+/// The output of a command line, standard output before standard error.
 fn printed(command: &str) -> String {
     let (line, code) = command.split_once("`, exit ").expect("`plimsoll …`, exit N");
     let args = line.strip_prefix("plimsoll ").expect("the command is plimsoll").split_whitespace();
-    let ran = Run::new(args).directory(root()).env("COLUMNS", COLUMNS).run();
-    ran.exits(code.parse().expect("an exit code")).told_plainly()
+    let output = Run::new(args).directory(root()).env("COLUMNS", COLUMNS).run();
+    output.exits(code.parse().expect("an exit code")).printed()
 }
 
-/// The page with its printed parts as they ought to be.
+/// The page with its generated parts rewritten.
 fn fresh(text: &str) -> String {
     let mut out = String::new();
     let mut lines = text.lines();
@@ -106,18 +105,18 @@ fn fresh(text: &str) -> String {
             None => {}
             Some(("by ", command)) => {
                 assert_eq!(lines.next(), Some("```text"), "a block of text follows {line}");
-                assert!(lines.any(|line| line == "```"), "a block begins and does not end: {line}");
+                assert!(lines.any(|line| line == "```"), "the block has no end: {line}");
                 out.push_str(&format!("```text\n{}\n```\n", printed(command).trim_end()));
             }
             Some(("from src/limits.rs", _)) => {
-                assert!(lines.any(|line| line == "<!-- end -->"), "no end of the table: {line}");
+                assert!(lines.any(|line| line == "<!-- end -->"), "the table has no end: {line}");
                 out.push_str(&format!("{}<!-- end -->\n", limits()));
             }
             Some((from, _)) => {
                 let file = from.strip_prefix("from ").expect("a mark is `printed by` or `printed from`");
                 let fence = lines.next().filter(|line| line.starts_with("```")).expect("a block follows");
-                assert!(lines.any(|line| line == "```"), "a block begins and does not end: {line}");
-                let text = fs::read_to_string(root().join(file)).expect("the file is there");
+                assert!(lines.any(|line| line == "```"), "the block has no end: {line}");
+                let text = fs::read_to_string(root().join(file)).expect("the file exists");
                 out.push_str(&format!("{fence}\n{}\n```\n", text.trim_end()));
             }
         }
@@ -126,7 +125,7 @@ fn fresh(text: &str) -> String {
 }
 
 #[test]
-fn what_pages_show_is_what_the_program_prints() {
+fn printed_parts_are_up_to_date() {
     let mut shown = 0;
     for page in pages() {
         let text = fs::read_to_string(&page).expect("a page");
@@ -135,16 +134,16 @@ fn what_pages_show_is_what_the_program_prints() {
         if blessing() && fresh != text {
             fs::write(&page, &fresh).expect("a page can be written");
         } else {
-            let first = text.lines().zip(fresh.lines()).find(|(is, ought)| is != ought);
+            let first = text.lines().zip(fresh.lines()).find(|(old, new)| old != new);
             assert!(fresh == text, "{} is stale: PLIMSOLL_BLESS=1 cargo test\n{first:?}", page.display());
         }
     }
     assert!(shown > 0 && fs::read_to_string(root().join("README.md")).expect("a page").contains("<!-- printed by"));
 }
 
-/// The table of all bounds.
+/// The table of all limits.
 fn limits() -> String {
-    let source = fs::read_to_string(root().join("src/limits.rs")).expect("src/limits.rs is there");
+    let source = fs::read_to_string(root().join("src/limits.rs")).expect("src/limits.rs exists");
     let mut out = String::from("| limit | value | of what, and why |\n| --- | --- | --- |\n");
     let mut about: Vec<&str> = Vec::new();
     for line in source.lines() {
@@ -157,11 +156,11 @@ fn limits() -> String {
             out.push_str(&format!("| `{name}` | {} | {about} |\n", value_of(name, value)));
         }
     }
-    assert_eq!(out.lines().count(), 2 + source.matches("pub const ").count(), "a bound that stands on several lines");
+    assert_eq!(out.lines().count(), 2 + source.matches("pub const ").count(), "a limit spans several lines");
     out
 }
 
-/// `8 << 20` of a name that ends in bytes as `8 MiB`; other numbers with commas.
+/// `8 << 20` as `8 MiB` if the name ends in `_BYTES`; other numbers with thousands separators.
 fn value_of(name: &str, value: &str) -> String {
     let number = |text: &str| text.trim().replace('_', "").parse::<u64>().expect("a number");
     let value = match value.split_once("<<") {
@@ -180,7 +179,7 @@ fn value_of(name: &str, value: &str) -> String {
 }
 
 #[test]
-fn links_between_pages_lead_somewhere() {
+fn links_between_pages_resolve() {
     let mut dead = Vec::new();
     let rules = found().into_keys().map(|name| directory().join(name));
     for page in pages().into_iter().chain(rules) {
@@ -196,9 +195,8 @@ fn links_between_pages_lead_somewhere() {
     assert!(dead.is_empty(), "{}", dead.join("\n"));
 }
 
-/// Every field of the JSON report, from its schema.
 #[test]
-fn the_page_on_output_names_every_field() {
+fn output_page_names_every_field() {
     fn fields(value: &serde_json::Value, out: &mut BTreeSet<String>) {
         if let Some(properties) = value.get("properties").and_then(serde_json::Value::as_object) {
             out.extend(properties.keys().cloned());
@@ -207,8 +205,8 @@ fn the_page_on_output_names_every_field() {
             object.values().for_each(|inner| fields(inner, out));
         }
     }
-    let schema = fs::read_to_string(root().join("docs/report.schema.json")).expect("the schema is there");
-    let page = fs::read_to_string(root().join("docs/output.md")).expect("the page is there");
+    let schema = fs::read_to_string(root().join("docs/report.schema.json")).expect("the schema exists");
+    let page = fs::read_to_string(root().join("docs/output.md")).expect("the page exists");
     let mut names = BTreeSet::new();
     fields(&serde_json::from_str(&schema).expect("JSON"), &mut names);
     assert!(names.contains("fingerprint"));
@@ -216,9 +214,9 @@ fn the_page_on_output_names_every_field() {
     assert!(missing.is_empty(), "docs/output.md does not name {missing:?}");
 }
 
-/// Every command and every flag of `audit` is on some page written by hand.
+/// Every command and every flag of `audit` is on some hand-written page.
 #[test]
-fn the_pages_name_every_command_and_flag() {
+fn pages_name_every_command_and_flag() {
     let text: String = pages().iter().map(|page| fs::read_to_string(page).expect("a page")).collect();
     let help = |args: &[&str]| Run::new(args).run().exits(0).out();
     let commands = help(&["--help"]);
@@ -229,12 +227,12 @@ fn the_pages_name_every_command_and_flag() {
     let flags = help(&["audit", "--help"]);
     let flags = flags.split_whitespace().filter(|word| word.starts_with("--"));
     missing.extend(flags.filter(|flag| !["--help", "--version"].contains(flag)).map(|flag| format!("`{flag}")));
-    missing.retain(|wanted| !text.contains(wanted.as_str()));
+    missing.retain(|expected| !text.contains(expected.as_str()));
     assert!(missing.is_empty(), "no page names {missing:?}");
 }
 
 #[test]
-fn the_specification_and_the_rules_name_each_other() {
+fn specification_and_rules_refer_to_each_other() {
     let text = fs::read_to_string(root().join("docs/specification.md")).unwrap();
     let mut written = BTreeSet::new();
     for line in
@@ -245,6 +243,7 @@ fn the_specification_and_the_rules_name_each_other() {
             written.insert((cells[0].to_string(), rule.to_string()));
         }
     }
-    let said = rules::ALL.iter().flat_map(|rule| rule.rows.iter().map(|row| (row.to_string(), rule.id.to_string())));
-    assert_eq!(written, said.collect());
+    let declared =
+        rules::ALL.iter().flat_map(|rule| rule.rows.iter().map(|row| (row.to_string(), rule.id.to_string())));
+    assert_eq!(written, declared.collect());
 }

@@ -1,14 +1,15 @@
-//! ELF files made for tests: a header, program headers, a dynamic section with its strings and version tables, no code.
+//! Builds ELF files for tests: a header, program headers, a dynamic section with its strings and version tables, but no
+//! code.
 //!
-//! In: names. Out: bytes that a loader would read the same way. Unit tests use it too, by its path.
+//! A loader reads them as it would real files. Unit tests include this file by its path.
 #![allow(dead_code)]
 
-/// Where the dynamic section and what it points to lie.
+/// The order of the dynamic section and the tables it points to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// Strings and versions in front, then filling, then the dynamic section: what linkers write.
+    /// Strings and versions, padding, then the dynamic section: what linkers write.
     Linked,
-    /// Filling, then PT_INTERP, the dynamic section and its strings: what patchelf leaves behind.
+    /// Padding, then PT_INTERP, the dynamic section and its strings: what patchelf writes.
     Patched,
 }
 
@@ -20,7 +21,6 @@ pub struct Elf {
     pub machine: u16,
     pub kind: u16,
     pub interpreter: Option<String>,
-    /// Without any of the following there is no dynamic section.
     pub needed: Vec<String>,
     pub soname: Option<String>,
     pub rpath: Option<String>,
@@ -30,9 +30,9 @@ pub struct Elf {
     pub needs: Vec<(String, String, bool)>,
     pub defines: Vec<String>,
     pub layout: Layout,
-    /// Bytes between the front and the rest.
+    /// Bytes of padding.
     pub filling: usize,
-    /// Has a dynamic section whatever it holds.
+    /// Whether it has a dynamic section.
     pub is_dynamic: bool,
 }
 
@@ -45,7 +45,7 @@ pub fn program(needed: &[&str]) -> Elf {
     Elf { interpreter: Some("/lib64/ld-linux-x86-64.so.2".into()), ..library("", needed) }
 }
 
-/// A library for x86-64; an empty name is none.
+/// A library for x86-64; an empty `soname` means none.
 pub fn library(soname: &str, needed: &[&str]) -> Elf {
     Elf {
         is_64: true,
@@ -102,7 +102,7 @@ impl Elf {
         self
     }
 
-    /// The file.
+    /// The file's bytes.
     pub fn bytes(&self) -> Vec<u8> {
         let (header, entry) = if self.is_64 { (64, 56) } else { (52, 32) };
         let mut strings = Strings::default();
@@ -118,9 +118,9 @@ impl Elf {
         };
         let interpreter = self.interpreter.clone().map(|path| path.into_bytes()).unwrap_or_default();
         let interpreter = [&interpreter[..], b"\0"].concat();
-        let filling = vec![0xa5; self.filling];
+        let padding = vec![0xa5; self.filling];
         if self.layout == Layout::Patched {
-            place(&mut out, &filling);
+            place(&mut out, &padding);
         }
         let interpreter_at = place(&mut out, &interpreter);
         let section_len = (tags.len() as u64 + 7) * if self.is_64 { 16 } else { 8 };
@@ -132,7 +132,7 @@ impl Elf {
         let needs_at = place(&mut out, &needs);
         let defines_at = place(&mut out, &defines);
         if self.layout == Layout::Linked {
-            place(&mut out, &filling);
+            place(&mut out, &padding);
             section_at = place(&mut out, &vec![0; section_len as usize]);
         }
         let mut section = Vec::new();
@@ -277,7 +277,7 @@ impl Elf {
     }
 }
 
-/// Where the file's first byte is loaded.
+/// The address at which the file is loaded.
 const BASE: u64 = 0x40_0000;
 
 /// A string table; offset 0 is the empty name.
@@ -298,7 +298,7 @@ impl Strings {
     }
 }
 
-/// The hash of System V's symbol tables, which version tables carry.
+/// System V's symbol hash, as version tables store it.
 pub fn hash(name: &str) -> u32 {
     let mut hash = 0u32;
     for byte in name.bytes() {

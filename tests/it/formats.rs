@@ -1,14 +1,14 @@
-//! One image as many tools write it (`PLIMSOLL_CORPUS`, directory `formats`): the same layers, files and findings byte for
-//! byte, but for what a format cannot hold.
+//! One image as written by many tools (`PLIMSOLL_CORPUS`, directory `formats`) has the same layers, files and findings,
+//! byte for byte, except for what a format can't store.
 //!
-//! Left out: names, digests and sizes of stored blobs, media types, and what a conversion to OCI drops from the config
-//! (Healthcheck, OnBuild, Shell).
+//! Not compared: names, digests and sizes of stored blobs, media types, and what a conversion to OCI drops from the
+//! config (Healthcheck, OnBuild, Shell).
 
 use crate::support;
 use serde_json::Value;
 use std::path::Path;
 
-/// The files that hold the very same image.
+/// The files that contain the same image.
 const SAME: [&str; 14] = [
     "docker-20.10-save.tar",
     "docker-archive:docker-20.10-save-multi.tar:tiny:1.0",
@@ -26,7 +26,7 @@ const SAME: [&str; 14] = [
     "oci:umoci-oci:tiny-1.0",
 ];
 
-/// Rules that ask what a conversion drops, or what an image is called.
+/// Words in the ids of rules that check what a conversion drops, or the image's name.
 const LOST: [&str; 4] = ["healthcheck", "onbuild", "shell-form", "floating"];
 
 fn reference(formats: &Path, short: &str) -> String {
@@ -36,8 +36,8 @@ fn reference(formats: &Path, short: &str) -> String {
     }
 }
 
-/// What has to be the same.
-fn essence(mut image: Value) -> String {
+/// The part of the report that must not depend on the format.
+fn comparable(mut image: Value) -> String {
     for key in ["reference", "names", "manifest_digest", "config_digest", "not_examined", "evidence", "counts"] {
         image.as_object_mut().unwrap().remove(key);
     }
@@ -56,14 +56,17 @@ fn essence(mut image: Value) -> String {
 
 #[test]
 fn the_same_image_in_every_format_has_the_same_findings() {
-    let Some(corpus) = support::outside("PLIMSOLL_CORPUS", "the_same_image_in_every_format") else { return };
+    let Some(corpus) = support::external_dir("PLIMSOLL_CORPUS", "the_same_image_in_every_format_has_the_same_findings")
+    else {
+        return;
+    };
     let formats = corpus.join("formats");
     let judge = |short: &str| {
-        let ran = support::plimsoll(&["audit", &reference(&formats, short), "--format", "json"]);
-        assert!(matches!(ran.code, Some(0 | 1)), "{short}: {}", ran.told());
-        let report = ran.json();
+        let output = support::plimsoll(&["audit", &reference(&formats, short), "--format", "json"]);
+        assert!(matches!(output.code, Some(0 | 1)), "{short}: {}", output.describe());
+        let report = output.json();
         assert_eq!(report["images"].as_array().unwrap().len(), 1, "{short}");
-        essence(report["images"][0].clone())
+        comparable(report["images"][0].clone())
     };
     let first = judge(SAME[0]);
     for short in &SAME[1..] {

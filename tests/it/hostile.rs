@@ -1,7 +1,7 @@
-//! Inputs that no honest tool writes. Whatever they are, the program ends in time, within its memory, without a crash,
-//! and never with a verdict that the bytes do not bear out.
+//! Inputs that no honest tool writes. For all of them, plimsoll stays within its time and memory limits, doesn't crash,
+//! and gives no verdict that the bytes don't support.
 //!
-//! The tables stand in `hostile_documents` (archives, layouts, JSON, configs) and `hostile_layers` (compression, tar,
+//! The tables are in `hostile_documents` (archives, layouts, JSON, configs) and `hostile_layers` (compression, tar,
 //! whiteouts, links, accounts). `PLIMSOLL_HOSTILE` names a directory with a larger generator and its own runner.
 
 use crate::hello;
@@ -12,9 +12,9 @@ use crate::image::Files;
 use crate::image::Image;
 use crate::image::Layer;
 use crate::support;
-use crate::support::Desk;
-use crate::support::Ran;
+use crate::support::Output;
 use crate::support::Run;
+use crate::support::ScratchDir;
 use crate::tarball;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
@@ -26,18 +26,18 @@ use std::time::Duration;
 const PEAK_MIB_MAX: u64 = 256;
 const SECONDS_MAX: u64 = 60;
 
-/// What may become of an input.
+/// The allowed results for an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Want {
-    /// Exit 2.
+pub enum Expect {
+    /// Exit code 2.
     Error,
-    /// Judged: 0 or 1.
+    /// Judged: exit code 0 or 1.
     Accept,
-    /// Judged, and root was seen: 1.
+    /// Judged, and root was found: exit code 1.
     Finding,
-    /// Never a pass: 1 or 2.
-    NoPass,
-    /// Only the limits count.
+    /// Never a pass: exit code 1 or 2.
+    NotPass,
+    /// Any exit code, within the limits.
     Any,
 }
 
@@ -47,7 +47,7 @@ pub enum Form {
     Directory(Files, Vec<Special>),
 }
 
-/// Something in a directory that is no file.
+/// Something in a directory that isn't a regular file.
 pub enum Special {
     Link(String, &'static str),
     Fifo(String),
@@ -56,7 +56,7 @@ pub enum Special {
 /// One input.
 pub struct Input {
     pub name: &'static str,
-    pub want: Want,
+    pub expect: Expect,
     pub form: Form,
 }
 
@@ -77,20 +77,20 @@ pub fn base() -> Vec<u8> {
     .concat()
 }
 
-/// A clean image; its user is a name, so that the accounts count.
+/// A clean image. Its user is a name, so the result depends on the accounts.
 pub fn clean() -> Image {
-    over(&[])
+    with_layers(&[])
 }
 
-/// The clean base with more layers of tar entries over it.
-pub fn over(layers: &[&[u8]]) -> Image {
+/// The clean base with further layers of tar entries on top.
+pub fn with_layers(layers: &[&[u8]]) -> Image {
     let base = base();
     let all: Vec<&[u8]> = std::iter::once(base.as_slice()).chain(layers.iter().copied()).collect();
     Image::of_tars(&all).with("User", json!("app")).with("Cmd", json!(["/app/server"]))
 }
 
-/// The clean base with one more layer whose tar is exactly this.
-pub fn over_raw(tar: Vec<u8>) -> Image {
+/// The clean base with one more layer that consists of exactly these bytes.
+pub fn with_raw_layer(tar: Vec<u8>) -> Image {
     let mut image = clean();
     image.layers.push(Layer { tar: Some(tar), ..Layer::default() });
     image
@@ -101,14 +101,14 @@ pub fn archive(image: &Image) -> Form {
     Form::File(image::docker_archive(std::slice::from_ref(image)))
 }
 
-fn set_down(desk: &Desk, input: &Input) -> String {
+fn write_input(scratch: &ScratchDir, input: &Input) -> String {
     let (files, specials) = match &input.form {
-        Form::File(bytes) => return desk.file(input.name, bytes),
+        Form::File(bytes) => return scratch.file(input.name, bytes),
         Form::Directory(files, specials) => (files, specials),
     };
-    let directory = desk.files(input.name, files);
+    let directory = scratch.files(input.name, files);
     for special in specials {
-        let path = |name: &str| desk.directory().join(input.name).join(name);
+        let path = |name: &str| scratch.directory().join(input.name).join(name);
         match special {
             Special::Link(name, target) => std::os::unix::fs::symlink(target, path(name)).unwrap(),
             Special::Fifo(name) => assert!(Command::new("mkfifo").arg(path(name)).status().unwrap().success()),
@@ -117,43 +117,43 @@ fn set_down(desk: &Desk, input: &Input) -> String {
     directory
 }
 
-fn judge(input: &Input, ran: &Ran) -> Option<String> {
-    let codes: &[i32] = match input.want {
-        Want::Error => &[2],
-        Want::Accept => &[0, 1],
-        Want::Finding => &[1],
-        Want::NoPass => &[1, 2],
-        Want::Any => &[0, 1, 2],
+fn problem(input: &Input, output: &Output) -> Option<String> {
+    let codes: &[i32] = match input.expect {
+        Expect::Error => &[2],
+        Expect::Accept => &[0, 1],
+        Expect::Finding => &[1],
+        Expect::NotPass => &[1, 2],
+        Expect::Any => &[0, 1, 2],
     };
-    if ran.timed_out {
+    if output.timed_out {
         return Some(format!("ran over {SECONDS_MAX} s"));
     }
-    if ran.peak_kib > PEAK_MIB_MAX * 1024 {
-        return Some(format!("peak memory {} MiB", ran.peak_kib / 1024));
+    if output.peak_kib > PEAK_MIB_MAX * 1024 {
+        return Some(format!("peak memory {} MiB", output.peak_kib / 1024));
     }
-    if !ran.code.is_some_and(|code| codes.contains(&code)) {
-        return Some(format!("want {:?}: {}", input.want, ran.told()));
+    if !output.code.is_some_and(|code| codes.contains(&code)) {
+        return Some(format!("expected {:?}: {}", input.expect, output.describe()));
     }
-    if ran.out().contains("root:x:0:0:root:/root:/bin/bash") || ran.out().contains("environment-of-the-host") {
-        return Some("the output holds what only the host could have told".to_string());
+    if output.out().contains("root:x:0:0:root:/root:/bin/bash") || output.out().contains("environment-of-the-host") {
+        return Some("the output contains data of the host".to_string());
     }
-    if ran.code == Some(2) && ran.stdout.is_empty() && ran.stderr.is_empty() {
-        return Some("exit 2 without a word".to_string());
+    if output.code == Some(2) && output.stdout.is_empty() && output.stderr.is_empty() {
+        return Some("exit 2 without a message".to_string());
     }
-    ran.dirt()
+    output.unsafe_text()
 }
 
 fn run_all(inputs: Vec<Input>) {
-    let desk = Desk::new();
-    let policy = desk.policy("baseline", "root-user = \"error\"\nunknown-user = \"error\"");
+    let scratch = ScratchDir::new();
+    let policy = scratch.policy("baseline", "root-user = \"error\"\nunknown-user = \"error\"");
     let mut wrong = Vec::new();
     for input in &inputs {
-        let path = set_down(&desk, input);
+        let path = write_input(&scratch, input);
         for format in ["json", "table"] {
             let run = Run::new(["audit", &path, "--policy", &policy, "--format", format])
                 .env("CANARY", "environment-of-the-host")
                 .limit(Duration::from_secs(SECONDS_MAX));
-            if let Some(why) = judge(input, &run.run()) {
+            if let Some(why) = problem(input, &run.run()) {
                 wrong.push(format!("{} ({format}): {why}", input.name));
                 break;
             }
@@ -163,55 +163,55 @@ fn run_all(inputs: Vec<Input>) {
 }
 
 #[test]
-fn archives_and_layouts() {
+fn survives_hostile_archives() {
     run_all(hostile_documents::archives());
 }
 
 #[test]
-fn oci_documents() {
+fn survives_hostile_layouts() {
     run_all(hostile_documents::layouts());
 }
 
 #[test]
-fn configs() {
+fn survives_hostile_configs() {
     run_all(hostile_documents::configs());
 }
 
 #[test]
-fn compression() {
+fn survives_hostile_compression() {
     run_all(hostile_layers::compression());
 }
 
 #[test]
-fn tar_headers() {
+fn survives_hostile_tar_headers() {
     run_all(hostile_layers::headers());
 }
 
 #[test]
-fn tar_names_and_sparse_files() {
+fn survives_hostile_names_and_sparse_files() {
     run_all(hostile_layers::names());
 }
 
 #[test]
-fn whiteouts_links_and_accounts() {
+fn survives_hostile_whiteouts_links_and_accounts() {
     run_all(hostile_layers::tree());
 }
 
 #[test]
-fn a_cut_archive_never_passes() {
-    let desk = Desk::new();
+fn a_truncated_archive_never_passes() {
+    let scratch = ScratchDir::new();
     let whole = image::docker_archive(&[clean()]);
     let content = whole.len() - tarball::END.len();
     for cut in (1..48).map(|part| content * part / 48) {
-        let path = desk.file("cut.tar", &whole[..cut]);
-        let ran = Run::new(["audit", &path, "--format", "json"]).run();
-        assert!(ran.code == Some(2) && ran.dirt().is_none(), "cut at {cut}: {}", ran.told());
+        let path = scratch.file("cut.tar", &whole[..cut]);
+        let output = Run::new(["audit", &path, "--format", "json"]).run();
+        assert!(output.code == Some(2) && output.unsafe_text().is_none(), "cut at {cut}: {}", output.describe());
     }
 }
 
 #[test]
-fn any_bytes_end_in_a_verdict_or_an_error() {
-    let desk = Desk::new();
+fn random_changes_end_in_a_verdict_or_an_error() {
+    let scratch = ScratchDir::new();
     let whole = std::fs::read(hello::archive()).unwrap();
     let change = (0..whole.len(), prop::collection::vec(any::<u8>(), 1..16), any::<bool>());
     let strategy = prop::collection::vec(change, 1..6);
@@ -224,9 +224,9 @@ fn any_bytes_end_in_a_verdict_or_an_error() {
             let end = if insert { at } else { (at + patch.len()).min(bytes.len()) };
             bytes.splice(at..end, patch);
         }
-        let ran = Run::new(["audit", &desk.file("changed.tar", &bytes), "--format", "json"]).run();
-        prop_assert!(matches!(ran.code, Some(0..=2)) && !ran.timed_out, "{}", ran.told());
-        prop_assert_eq!(ran.dirt(), None);
+        let output = Run::new(["audit", &scratch.file("changed.tar", &bytes), "--format", "json"]).run();
+        prop_assert!(matches!(output.code, Some(0..=2)) && !output.timed_out, "{}", output.describe());
+        prop_assert_eq!(output.unsafe_text(), None);
         Ok(())
     });
     if let Err(why) = run {
@@ -235,18 +235,18 @@ fn any_bytes_end_in_a_verdict_or_an_error() {
 }
 
 #[test]
-fn the_larger_generators_inputs() {
-    let Some(directory) = support::outside("PLIMSOLL_HOSTILE", "the_larger_generators_inputs") else { return };
-    let desk = Desk::new();
-    let inputs = desk.path("inputs");
+fn survives_the_external_generator() {
+    let Some(directory) = support::external_dir("PLIMSOLL_HOSTILE", "survives_the_external_generator") else { return };
+    let scratch = ScratchDir::new();
+    let inputs = scratch.path("inputs");
     let made = Command::new("python3").arg(directory.join("make_hostile.py")).arg(&inputs).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let ran = Command::new("python3")
+    let output = Command::new("python3")
         .arg(directory.join("run_hostile.py"))
         .args(["--slack", "6", "--files-args", "tree {input} --plain", &inputs, support::PROGRAM])
         .args(["--", "audit", "{input}"])
         .output()
         .unwrap();
-    let said = [ran.stdout, ran.stderr].concat();
-    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&said));
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
 }

@@ -1,9 +1,9 @@
 //! Hostile archives, layouts, JSON documents and configs.
 
+use crate::hostile::Expect;
 use crate::hostile::Form;
 use crate::hostile::Input;
 use crate::hostile::Special;
-use crate::hostile::Want;
 use crate::hostile::archive;
 use crate::hostile::clean;
 use crate::image;
@@ -21,7 +21,7 @@ fn pack(entries: &[(String, Vec<u8>)]) -> Vec<u8> {
     out
 }
 
-/// The clean archive with another `manifest.json`.
+/// The clean archive with a changed `manifest.json`.
 fn with_manifest(change: impl Fn(&str) -> Vec<u8>) -> Form {
     let mut entries = image::docker_entries(&[clean()]);
     let (_, manifest) = entries.last_mut().unwrap();
@@ -32,9 +32,8 @@ fn with_manifest(change: impl Fn(&str) -> Vec<u8>) -> Form {
 /// The clean archive with one entry replaced by a link.
 fn with_link(which: usize, kind: u8, target: &str) -> Form {
     let entries = image::docker_entries(&[clean()]);
-    let entry = |(at, (name, data)): (usize, &(String, Vec<u8>))| match at == which {
-        true => Header::new(name).kind(kind).link(target).with(""),
-        false => tarball::file(name, data),
+    let entry = |(at, (name, data)): (usize, &(String, Vec<u8>))| {
+        if at == which { Header::new(name).kind(kind).link(target).with("") } else { tarball::file(name, data) }
     };
     let mut out: Vec<u8> = entries.iter().enumerate().flat_map(entry).collect();
     out.extend_from_slice(&tarball::END);
@@ -42,7 +41,7 @@ fn with_link(which: usize, kind: u8, target: &str) -> Form {
 }
 
 pub fn archives() -> Vec<Input> {
-    use Want::*;
+    use Expect::*;
     let whole = image::docker_archive(&[clean()]);
     let entries = image::docker_entries(&[clean()]);
     let bad = image::docker_entries(&[clean().with("User", json!("0:0"))]);
@@ -66,7 +65,7 @@ pub fn archives() -> Vec<Input> {
         bytes.extend(b"[{\"Config\":\"");
         bytes
     };
-    let rows: Vec<(&'static str, Want, Form)> = vec![
+    let rows: Vec<(&'static str, Expect, Form)> = vec![
         ("control.tar", Accept, file(whole.clone())),
         ("empty.tar", Error, file(vec![])),
         ("one-byte.tar", Error, file(vec![0x1f])),
@@ -96,7 +95,7 @@ pub fn archives() -> Vec<Input> {
         ("layer-hard-link-to-nothing.tar", Error, with_link(1, b'1', "nothing")),
         ("manifest-link-out.tar", Error, with_link(entries.len() - 1, b'2', "/etc/passwd")),
         ("every-entry-twice.tar", Accept, file(pack(&twice))),
-        ("two-manifests.tar", NoPass, file(pack(&two_configs))),
+        ("two-manifests.tar", NotPass, file(pack(&two_configs))),
         ("dot-slash.tar", Accept, file(pack(&dotted))),
         ("manifest-empty.tar", Error, with_manifest(|_| vec![])),
         ("manifest-no-images.tar", Error, with_manifest(|_| b"[]".to_vec())),
@@ -120,10 +119,10 @@ pub fn archives() -> Vec<Input> {
         ),
         ("manifest-cut-after-3-gib-claim.tar", Error, file(huge)),
     ];
-    rows.into_iter().map(|(name, want, form)| Input { name, want, form }).collect()
+    rows.into_iter().map(|(name, expect, form)| Input { name, expect, form }).collect()
 }
 
-/// A layout whose manifest and index were altered; blobs follow their digests.
+/// A layout with a changed manifest and index; digests are updated to match.
 fn altered(manifest: impl Fn(&mut Value), index: impl Fn(&mut Value)) -> Files {
     let mut files = image::oci_layout_files(&[clean()], Compression::Plain);
     let name = files.iter().find(|(_, blob)| {
@@ -149,7 +148,7 @@ fn index_is(change: impl Fn(&mut Value)) -> Form {
     Form::Directory(altered(|_| {}, change), vec![])
 }
 
-/// Indexes in indexes, so many levels deep.
+/// Nested indexes, `levels` deep.
 fn nested(levels: usize) -> Form {
     let mut files = Files::new();
     let mut entry = image::put_image(&mut files, &clean(), Compression::Plain);
@@ -161,7 +160,7 @@ fn nested(levels: usize) -> Form {
     Form::Directory(files, vec![])
 }
 
-/// Two indexes that name each other, which no true digest can.
+/// Two indexes that name each other, which is impossible with valid digests.
 fn cycle() -> Form {
     let mut files = Files::new();
     let (a, b) = ("a".repeat(64), "b".repeat(64));
@@ -175,7 +174,7 @@ fn cycle() -> Form {
     Form::Directory(files, vec![])
 }
 
-/// The first layer's blob is something else than a file.
+/// The first layer's blob isn't a regular file.
 fn blob_is(special: impl Fn(String) -> Special) -> Form {
     let mut files = image::oci_layout_files(&[clean()], Compression::Plain);
     let name = files.iter().find(|(_, blob)| blob.starts_with(b"etc/")).unwrap().0.clone();
@@ -195,10 +194,10 @@ fn broken_blob(which: &[u8]) -> Form {
 }
 
 pub fn layouts() -> Vec<Input> {
-    use Want::*;
+    use Expect::*;
     let mut no_index = image::oci_layout_files(&[clean()], Compression::Plain);
     no_index.remove("index.json");
-    let rows: Vec<(&'static str, Want, Form)> = vec![
+    let rows: Vec<(&'static str, Expect, Form)> = vec![
         ("control", Accept, Form::Directory(image::oci_layout_files(&[clean()], Compression::Gzip), vec![])),
         ("no-index", Error, Form::Directory(no_index, vec![])),
         ("index-array", Error, index_is(|index| *index = json!([]))),
@@ -234,7 +233,7 @@ pub fn layouts() -> Vec<Input> {
         ("broken-config", Error, broken_blob(b"\"diff_ids\":")),
         ("broken-layer", Error, broken_blob(b"app/server")),
     ];
-    rows.into_iter().map(|(name, want, form)| Input { name, want, form }).collect()
+    rows.into_iter().map(|(name, expect, form)| Input { name, expect, form }).collect()
 }
 
 fn raw(text: impl Into<String>) -> Form {
@@ -253,7 +252,7 @@ fn user(text: &str) -> Form {
 }
 
 pub fn configs() -> Vec<Input> {
-    use Want::*;
+    use Expect::*;
     let escapes = "\u{1b}[2J\u{202e}\u{7}\r\u{9b}31m";
     let shown = clean()
         .with("Labels", json!({escapes: escapes}))
@@ -267,23 +266,23 @@ pub fn configs() -> Vec<Input> {
     many.history = Some((0..10_000).map(|at| (format!("ENV A={at}"), at != 0)).collect());
     let variables: Vec<String> = (0..100_000).map(|at| format!("V{at}={at}")).collect();
     let rootfs = r#"{"config":{},"rootfs":"#;
-    let rows: Vec<(&'static str, Want, Form)> = vec![
-        ("config-empty-object.tar", NoPass, raw("{}")),
+    let rows: Vec<(&'static str, Expect, Form)> = vec![
+        ("config-empty-object.tar", NotPass, raw("{}")),
         ("config-empty.tar", Error, raw("")),
         ("config-array.tar", Error, raw("[]")),
         ("config-null.tar", Any, run_config("null")),
-        ("config-is-array.tar", NoPass, run_config("[]")),
+        ("config-is-array.tar", NotPass, run_config("[]")),
         (
             "fields-null.tar",
-            NoPass,
+            NotPass,
             run_config(r#"{"User":null,"Env":null,"Cmd":null,"Healthcheck":null,"Labels":null}"#),
         ),
-        ("env-text.tar", NoPass, run_config(r#"{"User":"1000","Env":"A=b"}"#)),
-        ("label-number.tar", NoPass, run_config(r#"{"User":"1000","Labels":{"n":1}}"#)),
-        ("user-number.tar", NoPass, run_config(r#"{"User":1000}"#)),
+        ("env-text.tar", NotPass, run_config(r#"{"User":"1000","Env":"A=b"}"#)),
+        ("label-number.tar", NotPass, run_config(r#"{"User":"1000","Labels":{"n":1}}"#)),
+        ("user-number.tar", NotPass, run_config(r#"{"User":1000}"#)),
         ("user-twice.tar", Finding, run_config(r#"{"User":"1000","User":"0:0"}"#)),
         ("user-lower-case.tar", Finding, run_config(r#"{"user":"root"}"#)),
-        ("health-text.tar", NoPass, run_config(r#"{"User":"1000","Healthcheck":{"Test":"CMD x"}}"#)),
+        ("health-text.tar", NotPass, run_config(r#"{"User":"1000","Healthcheck":{"Test":"CMD x"}}"#)),
         (
             "health-float.tar",
             Any,
@@ -300,7 +299,7 @@ pub fn configs() -> Vec<Input> {
             Any,
             run_config(&format!(r#"{{"User":"1000","x":{}{}}}"#, "[".repeat(50_000), "]".repeat(50_000))),
         ),
-        ("rootfs-null.tar", NoPass, raw(format!("{rootfs}null}}"))),
+        ("rootfs-null.tar", NotPass, raw(format!("{rootfs}null}}"))),
         ("rootfs-type.tar", Error, raw(format!(r#"{rootfs}{{"type":"snapshots","diff_ids":$DIFF_IDS}}}}"#))),
         ("diff-ids-numbers.tar", Error, raw(format!(r#"{rootfs}{{"type":"layers","diff_ids":[1]}}}}"#))),
         ("diff-ids-fewer.tar", Error, raw(format!(r#"{rootfs}{{"type":"layers","diff_ids":[]}}}}"#))),
@@ -309,16 +308,16 @@ pub fn configs() -> Vec<Input> {
             Error,
             raw(format!(r#"{rootfs}{{"type":"layers","diff_ids":["sha256:{}"]}}}}"#, "1".repeat(64))),
         ),
-        ("user-colon.tar", NoPass, user(":")),
+        ("user-colon.tar", NotPass, user(":")),
         ("user-colon-zero.tar", Finding, user(":0")),
-        ("user-root-colon.tar", NoPass, user("root:")),
+        ("user-root-colon.tar", NotPass, user("root:")),
         ("user-zeros.tar", Finding, user("00:1000")),
-        ("user-uint32.tar", NoPass, user("4294967295")),
-        ("user-2-32.tar", NoPass, user("4294967296")),
-        ("user-minus.tar", NoPass, user("-1")),
-        ("user-exponent.tar", NoPass, user("1e3")),
-        ("user-wide-digits.tar", NoPass, user("\u{ff11}\u{ff10}")),
-        ("user-blank.tar", NoPass, user(" ")),
+        ("user-uint32.tar", NotPass, user("4294967295")),
+        ("user-2-32.tar", NotPass, user("4294967296")),
+        ("user-minus.tar", NotPass, user("-1")),
+        ("user-exponent.tar", NotPass, user("1e3")),
+        ("user-wide-digits.tar", NotPass, user("\u{ff11}\u{ff10}")),
+        ("user-blank.tar", NotPass, user(" ")),
         (
             "ports-odd.tar",
             Any,
@@ -334,5 +333,5 @@ pub fn configs() -> Vec<Input> {
         ("workdir-out.tar", Any, archive(&clean().with("WorkingDir", json!("../../../etc")))),
         ("escapes.tar", Any, archive(&shown)),
     ];
-    rows.into_iter().map(|(name, want, form)| Input { name, want, form }).collect()
+    rows.into_iter().map(|(name, expect, form)| Input { name, expect, form }).collect()
 }

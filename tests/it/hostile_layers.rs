@@ -1,18 +1,18 @@
 //! Hostile layers: compression, tar headers and names, whiteouts, links, accounts.
 //!
-//! "Hides" and "fakes" in a name: a reader that takes the wrong bytes sees other accounts than the image has, and root
-//! escapes it.
+//! "hides" and "fakes" in a name: a reader that takes the wrong bytes sees accounts that the image doesn't have, and
+//! misses root.
 
+use crate::hostile::Expect;
 use crate::hostile::Form;
 use crate::hostile::Input;
 use crate::hostile::PASSWD;
 use crate::hostile::PASSWD_BAD;
-use crate::hostile::Want;
 use crate::hostile::archive;
 use crate::hostile::base;
 use crate::hostile::clean;
-use crate::hostile::over;
-use crate::hostile::over_raw;
+use crate::hostile::with_layers;
+use crate::hostile::with_raw_layer;
 use crate::image;
 use crate::image::Files;
 use crate::tarball;
@@ -21,13 +21,13 @@ use flate2::Compress;
 use flate2::FlushCompress;
 use serde_json::json;
 
-type Row = (&'static str, Want, Form);
+type Row = (&'static str, Expect, Form);
 
 fn inputs(rows: Vec<Row>) -> Vec<Input> {
-    rows.into_iter().map(|(name, want, form)| Input { name, want, form }).collect()
+    rows.into_iter().map(|(name, expect, form)| Input { name, expect, form }).collect()
 }
 
-/// A layout of the clean base and one more layer, stored as `blob`, whose tar has this digest.
+/// A layout of the clean base and one more layer, stored as `blob`, whose tar has the digest `diff_id`.
 fn stored(blob: Vec<u8>, diff_id: &str) -> Form {
     let mut files = Files::new();
     let image = clean();
@@ -42,7 +42,7 @@ fn stored(blob: Vec<u8>, diff_id: &str) -> Form {
     Form::Directory(files, vec![])
 }
 
-/// Bytes of gzip of which `count` times one block of `block` is the middle, at the cost of one.
+/// gzip bytes that decompress to `head` and many times `block`, at the cost of compressing it once.
 fn bomb(head: &[u8], block: &[u8], count: usize) -> Vec<u8> {
     let mut deflate = Compress::new(flate2::Compression::new(9), false);
     let mut push = |data: &[u8]| {
@@ -57,14 +57,14 @@ fn bomb(head: &[u8], block: &[u8], count: usize) -> Vec<u8> {
     out
 }
 
-/// A zstd frame of raw blocks.
+/// A zstd frame with one raw block.
 fn frame(descriptor: u8, window: u8, middle: &[u8], data: &[u8], tail: &[u8]) -> Vec<u8> {
     let block = ((data.len() as u32) << 3 | 1).to_le_bytes();
     [&[0x28, 0xb5, 0x2f, 0xfd, descriptor, window], middle, &block[..3], data, tail].concat()
 }
 
 pub fn compression() -> Vec<Input> {
-    use Want::*;
+    use Expect::*;
     let bad = [tarball::file("etc/passwd", PASSWD_BAD), tarball::END.to_vec()].concat();
     let plain = [tarball::file("app/a", "a"), tarball::END.to_vec()].concat();
     let first = tarball::file("app/a", "a");
@@ -131,13 +131,13 @@ pub fn compression() -> Vec<Input> {
     ])
 }
 
-/// The clean base and a layer of these entries.
+/// The clean base with a layer of these entries on top.
 fn layer(parts: &[&[u8]]) -> Form {
-    archive(&over(&[&parts.concat()]))
+    archive(&with_layers(&[&parts.concat()]))
 }
 
 pub fn headers() -> Vec<Input> {
-    use Want::*;
+    use Expect::*;
     let after = tarball::file("app/after", "after!\n");
     let bad = tarball::file("etc/passwd", PASSWD_BAD);
     let good = tarball::file("etc/passwd", PASSWD);
@@ -212,14 +212,14 @@ pub fn headers() -> Vec<Input> {
         ),
         (
             "pax-nul-in-path.tar",
-            NoPass,
+            NotPass,
             layer(&[&tarball::pax_texts(&[("path", "etc/pass\0wd")]), &tarball::file("app/x", "x")]),
         ),
         ("pax-too-long.tar", Error, pax_raw(b"9999 path=x\n")),
         ("pax-length-zero.tar", Error, pax_raw(b"0 path=x\n")),
         ("pax-no-equals.tar", Error, pax_raw(b"10 pathxx\n")),
         ("pax-length-overflow.tar", Error, pax_raw(b"18446744073709551636 path=x\n")),
-        ("pax-header-2-mib.tar", NoPass, pax_raw(&tarball::pax_record(b"path", &vec![b'p'; 2 << 20]))),
+        ("pax-header-2-mib.tar", NotPass, pax_raw(&tarball::pax_record(b"path", &vec![b'p'; 2 << 20]))),
         (
             "pax-global-path.tar",
             Any,
@@ -241,7 +241,7 @@ pub fn headers() -> Vec<Input> {
         ),
         ("gnu-name-chain.tar", Any, layer(&[&chain, &after])),
         ("gnu-name-last.tar", Any, layer(&[&after, &tarball::gnu_long(b'L', b"app/x")])),
-        ("gnu-name-2-gib.tar", NoPass, layer(&[&Header::new("././@LongLink").kind(b'L').size(2 << 30).bytes()])),
+        ("gnu-name-2-gib.tar", NotPass, layer(&[&Header::new("././@LongLink").kind(b'L').size(2 << 30).bytes()])),
         ("type-multi-volume.tar", Any, typed(b'M')),
         ("type-label.tar", Any, typed(b'V')),
         ("type-unknown.tar", Any, typed(b'Z')),
@@ -250,20 +250,22 @@ pub fn headers() -> Vec<Input> {
         ("link-with-size.tar", Any, layer(&[&Header::new("app/l").kind(b'2').link("server").with(&bad), &after])),
         ("directory-with-size.tar", Any, layer(&[&Header::new("app/d/").kind(b'5').size(512).bytes(), &after])),
         ("checksum.tar", Error, layer(&[&Header::new("app/x").checksum(b"000001\0 ").with("x"), &after])),
-        ("no-end-blocks.tar", Accept, archive(&over_raw(after.clone()))),
-        ("one-end-block.tar", Accept, archive(&over_raw([after.clone(), vec![0; 512]].concat()))),
+        ("no-end-blocks.tar", Accept, archive(&with_raw_layer(after.clone()))),
+        ("one-end-block.tar", Accept, archive(&with_raw_layer([after.clone(), vec![0; 512]].concat()))),
         (
             "tar-behind-the-end.tar",
             Any,
-            archive(&over_raw([after.clone(), tarball::END.to_vec(), bad.clone()].concat())),
+            archive(&with_raw_layer([after.clone(), tarball::END.to_vec(), bad.clone()].concat())),
         ),
-        ("zero-block-amid.tar", Any, archive(&over_raw([after.clone(), vec![0; 512], bad.clone()].concat()))),
+        ("zero-block-amid.tar", Any, archive(&with_raw_layer([after.clone(), vec![0; 512], bad.clone()].concat()))),
         (
             "cut-in-data.tar",
             Error,
-            archive(&over_raw([after.clone(), Header::new("app/x").size(5000).bytes(), vec![b'x'; 100]].concat())),
+            archive(&with_raw_layer(
+                [after.clone(), Header::new("app/x").size(5000).bytes(), vec![b'x'; 100]].concat(),
+            )),
         ),
-        ("layer-noise.tar", Error, archive(&over_raw((0..5120u32).map(|n| n as u8).collect()))),
+        ("layer-noise.tar", Error, archive(&with_raw_layer((0..5120u32).map(|n| n as u8).collect()))),
         (
             "uid-base256.tar",
             Accept,
@@ -295,7 +297,7 @@ fn sparse_pax(map: &[u8], whole: u64) -> Vec<u8> {
 }
 
 pub fn names() -> Vec<Input> {
-    use Want::*;
+    use Expect::*;
     let after = tarball::file("app/after", "after!\n");
     let data = vec![b's'; 512];
     let accounts = |name: &str| layer(&[&tarball::file(name, PASSWD_BAD), &after]);
@@ -306,7 +308,7 @@ pub fn names() -> Vec<Input> {
     let maps: Vec<u8> =
         (0..2000).flat_map(|at| [vec![0; 504], vec![u8::from(at < 1999)], vec![0; 7]].concat()).collect();
     inputs(vec![
-        ("dotdot.tar", NoPass, accounts("../../etc/passwd")),
+        ("dotdot.tar", NotPass, accounts("../../etc/passwd")),
         ("absolute.tar", Finding, accounts("/etc/passwd")),
         ("slashes.tar", Finding, accounts("etc//./passwd")),
         ("dot-slash.tar", Finding, accounts("./etc/passwd")),
@@ -340,7 +342,7 @@ pub fn names() -> Vec<Input> {
 }
 
 pub fn tree() -> Vec<Input> {
-    use Want::*;
+    use Expect::*;
     let keep = tarball::file("app/keep", "keep");
     let marker = |name: &str| layer(&[&tarball::file(name, ""), &keep]);
     let hard = |name: &str, target: &str| layer(&[&tarball::hardlink(name, target), &keep]);
@@ -374,49 +376,49 @@ pub fn tree() -> Vec<Input> {
     inputs(vec![
         ("whiteout-of-nothing.tar", Accept, marker("app/.wh.ghost")),
         ("whiteout-in-nothing.tar", Accept, marker("none/here/.wh.ghost")),
-        ("whiteout-bare.tar", NoPass, marker("app/.wh.")),
-        ("whiteout-dot.tar", NoPass, marker("app/.wh..")),
-        ("whiteout-dotdot.tar", NoPass, marker("app/.wh...")),
-        ("whiteout-directory.tar", Accept, archive(&over(&[&directories, &tarball::file(".wh.srv", "")]))),
+        ("whiteout-bare.tar", NotPass, marker("app/.wh.")),
+        ("whiteout-dot.tar", NotPass, marker("app/.wh..")),
+        ("whiteout-dotdot.tar", NotPass, marker("app/.wh...")),
+        ("whiteout-directory.tar", Accept, archive(&with_layers(&[&directories, &tarball::file(".wh.srv", "")]))),
         (
             "whiteout-is-a-directory.tar",
             Any,
             layer(&[&tarball::directory("app/.wh.server/"), &tarball::file("app/.wh.server/x", "x"), &keep]),
         ),
-        ("opaque-reveals-accounts.tar", Finding, archive(&over(&[&reveals]))),
-        ("opaque-root.tar", Accept, archive(&over(&[&[tarball::file(".wh..wh..opq", ""), base()].concat()]))),
+        ("opaque-reveals-accounts.tar", Finding, archive(&with_layers(&[&reveals]))),
+        ("opaque-root.tar", Accept, archive(&with_layers(&[&[tarball::file(".wh..wh..opq", ""), base()].concat()]))),
         ("opaque-below-a-file.tar", Any, marker("etc/passwd/.wh..wh..opq")),
         ("aufs.tar", Accept, layer(&[&tarball::directory(".wh..wh.plnk/"), &tarball::file(".wh..wh.aufs", ""), &keep])),
         ("hard-to-lower.tar", Accept, hard("app/again", "app/server")),
-        ("hard-to-nothing.tar", NoPass, hard("app/h", "app/none")),
-        ("hard-to-itself.tar", NoPass, hard("app/h", "app/h")),
-        ("hard-to-directory.tar", NoPass, hard("app/h", "etc")),
+        ("hard-to-nothing.tar", NotPass, hard("app/h", "app/none")),
+        ("hard-to-itself.tar", NotPass, hard("app/h", "app/h")),
+        ("hard-to-directory.tar", NotPass, hard("app/h", "etc")),
         ("hard-to-later.tar", Any, hard("app/h", "app/keep")),
         (
             "hard-cycle.tar",
-            NoPass,
+            NotPass,
             layer(&[&tarball::hardlink("app/a", "app/b"), &tarball::hardlink("app/b", "app/a")]),
         ),
         ("hard-out.tar", Any, hard("app/h", &out)),
         ("hard-chain.tar", Accept, layer(&[&chain, &keep])),
-        ("hard-accounts.tar", Finding, archive(&over(&[&linked_passwd]))),
+        ("hard-accounts.tar", Finding, archive(&with_layers(&[&linked_passwd]))),
         ("symlink-loop.tar", Accept, layer(&[&tarball::symlink("app/a", "b"), &tarball::symlink("app/b", "a"), &keep])),
         ("symlink-command-loop.tar", Any, accounts(tarball::symlink("app/server", "server"))),
-        ("symlink-parent.tar", NoPass, archive(&behind_link)),
-        ("accounts-loop.tar", NoPass, accounts(tarball::symlink("etc/passwd", "passwd"))),
-        ("accounts-of-the-host.tar", NoPass, accounts(tarball::symlink("etc/passwd", &out))),
-        ("accounts-proc.tar", NoPass, accounts(tarball::symlink("etc/passwd", "/proc/self/environ"))),
+        ("symlink-parent.tar", NotPass, archive(&behind_link)),
+        ("accounts-loop.tar", NotPass, accounts(tarball::symlink("etc/passwd", "passwd"))),
+        ("accounts-of-the-host.tar", NotPass, accounts(tarball::symlink("etc/passwd", &out))),
+        ("accounts-proc.tar", NotPass, accounts(tarball::symlink("etc/passwd", "/proc/self/environ"))),
         (
             "accounts-directory.tar",
-            NoPass,
+            NotPass,
             layer(&[&tarball::file("etc/.wh.passwd", ""), &tarball::directory("etc/passwd/")]),
         ),
-        ("accounts-fifo.tar", NoPass, accounts(passwd(b'6'))),
-        ("accounts-device.tar", NoPass, accounts(passwd(b'3'))),
-        ("accounts-gone.tar", NoPass, accounts(tarball::file("etc/.wh.passwd", ""))),
-        ("accounts-empty.tar", NoPass, accounts(tarball::file("etc/passwd", ""))),
-        ("accounts-text-uid.tar", NoPass, accounts(tarball::file("etc/passwd", "app:x:abc:0::/:/bin/false\n"))),
-        ("accounts-inside.tar", Finding, archive(&over(&[&inside]))),
+        ("accounts-fifo.tar", NotPass, accounts(passwd(b'6'))),
+        ("accounts-device.tar", NotPass, accounts(passwd(b'3'))),
+        ("accounts-gone.tar", NotPass, accounts(tarball::file("etc/.wh.passwd", ""))),
+        ("accounts-empty.tar", NotPass, accounts(tarball::file("etc/passwd", ""))),
+        ("accounts-text-uid.tar", NotPass, accounts(tarball::file("etc/passwd", "app:x:abc:0::/:/bin/false\n"))),
+        ("accounts-inside.tar", Finding, archive(&with_layers(&[&inside]))),
         (
             "accounts-no-newline.tar",
             Finding,

@@ -1,7 +1,7 @@
-//! Images in memory, and their bytes in the shapes that tools write: a docker archive, an OCI layout, its tar, a
-//! skopeo `dir:`.
+//! Images in memory, and their bytes in the shapes that tools write: a docker archive, an OCI layout, its tar, a skopeo
+//! `dir:`.
 //!
-//! In: [`Image`]. Out: bytes, the same each time. Not here: reading the text that describes an image (`notation`).
+//! The same [`Image`] always gives the same bytes. `notation` reads images from text.
 
 use crate::tarball;
 use crate::tarball::Header;
@@ -15,17 +15,17 @@ use std::io::Write;
 /// One image.
 #[derive(Clone, Debug, Default)]
 pub struct Image {
-    /// `app:1.0`.
+    /// Such as `app:1.0`.
     pub names: Vec<String>,
     /// The config's `config`.
     pub run: serde_json::Map<String, Value>,
     /// Fields of the config beside `config`, such as `architecture`.
     pub top: serde_json::Map<String, Value>,
-    /// The whole config as text, `$DIFF_IDS` standing for the list of diff ids.
+    /// The whole config as text; `$DIFF_IDS` is replaced by the list of diff ids.
     pub raw_config: Option<String>,
-    /// The history, where it is not simply one entry a layer.
+    /// The history (text, and whether the layer is empty), if it isn't simply one entry per layer.
     pub history: Option<Vec<(String, bool)>>,
-    /// From the bottom.
+    /// From the bottom up.
     pub layers: Vec<Layer>,
 }
 
@@ -36,7 +36,7 @@ pub struct Layer {
     pub created_by: Option<String>,
     /// In the order of the tar.
     pub entries: Vec<Entry>,
-    /// The tar's very bytes instead.
+    /// The exact bytes of the tar; replaces `entries`.
     pub tar: Option<Vec<u8>>,
 }
 
@@ -50,15 +50,15 @@ pub struct Entry {
     pub gid: u64,
     pub path: Vec<u8>,
     pub data: Vec<u8>,
-    /// Of links.
+    /// For links.
     pub target: Vec<u8>,
-    /// Of devices.
+    /// For devices: major and minor number.
     pub device: (u64, u64),
     pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Entry {
-    /// Of this kind, with nothing in it.
+    /// An empty entry of this kind, owned by root.
     pub fn new(kind: u8, mode: u32, path: &[u8]) -> Entry {
         Entry {
             kind,
@@ -102,7 +102,7 @@ impl Entry {
 }
 
 impl Layer {
-    /// The tar.
+    /// The layer's tar.
     pub fn bytes(&self) -> Vec<u8> {
         if let Some(tar) = &self.tar {
             return tar.clone();
@@ -114,7 +114,7 @@ impl Layer {
 }
 
 impl Image {
-    /// An image of layers that are given as tar entries, the end blocks added.
+    /// An image of layers given as tar entries; end blocks are added.
     pub fn of_tars(layers: &[&[u8]]) -> Image {
         let mut image = Image::default();
         for entries in layers {
@@ -130,7 +130,7 @@ impl Image {
         self
     }
 
-    /// Names it.
+    /// Adds a name.
     pub fn named(mut self, name: &str) -> Image {
         self.names.push(name.to_string());
         self
@@ -158,7 +158,7 @@ impl Image {
         Value::Object(document).to_string().into_bytes()
     }
 
-    /// `linux/amd64`, as a descriptor says it.
+    /// The platform, as a descriptor writes it.
     fn platform(&self) -> Value {
         let text = |key: &str, default: &str| self.top.get(key).cloned().unwrap_or_else(|| json!(default));
         let mut platform = json!({"architecture": text("architecture", "amd64"), "os": text("os", "linux")});
@@ -235,13 +235,13 @@ pub fn descriptor(media_type: &str, blob: &[u8]) -> Value {
 /// The files of a directory or of a tar, by name.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
-/// Puts a blob into a layout.
+/// Adds a blob to a layout and returns it.
 pub fn put(files: &mut Files, blob: Vec<u8>) -> Vec<u8> {
     files.insert(format!("blobs/sha256/{}", sha256(&blob)), blob.clone());
     blob
 }
 
-/// What `docker save` wrote before release 25: one directory a layer, `manifest.json` at the end.
+/// What `docker save` wrote before release 25: one directory per layer, `manifest.json` at the end.
 pub fn docker_archive(images: &[Image]) -> Vec<u8> {
     let parts: Vec<(String, Vec<u8>)> = docker_entries(images);
     let mut out: Vec<u8> = parts.iter().flat_map(|(name, data)| tarball::file(name, data)).collect();
@@ -253,7 +253,7 @@ pub fn docker_archive(images: &[Image]) -> Vec<u8> {
 pub fn docker_entries(images: &[Image]) -> Vec<(String, Vec<u8>)> {
     let mut entries: Vec<(String, Vec<u8>)> = Vec::new();
     let mut add = |name: &str, data: Vec<u8>| {
-        if !entries.iter().any(|(there, _)| there == name) {
+        if !entries.iter().any(|(existing, _)| existing == name) {
             entries.push((name.to_string(), data));
         }
     };
@@ -275,7 +275,7 @@ pub fn docker_entries(images: &[Image]) -> Vec<(String, Vec<u8>)> {
     entries
 }
 
-/// Puts an image's blobs into a layout; gives the descriptor of its manifest, with platform.
+/// Adds an image's blobs to a layout and returns the descriptor of its manifest, with its platform.
 pub fn put_image(files: &mut Files, image: &Image, compression: Compression) -> Value {
     let tars: Vec<Vec<u8>> = image.layers.iter().map(Layer::bytes).collect();
     let diff_ids: Vec<String> = tars.iter().map(|tar| digest(tar)).collect();
@@ -299,7 +299,7 @@ pub fn seal(files: &mut Files, manifests: &[Value]) {
     files.insert("index.json".into(), index.to_string().into_bytes());
 }
 
-/// An OCI layout; each name is an entry of the index.
+/// An OCI layout with one index entry per name.
 pub fn oci_layout_files(images: &[Image], compression: Compression) -> Files {
     let mut files = Files::new();
     let mut manifests = Vec::new();
@@ -330,7 +330,7 @@ pub fn oci_archive(images: &[Image], compression: Compression) -> Vec<u8> {
     tar_of(&oci_layout_files(images, compression))
 }
 
-/// skopeo's `dir:`: blobs by bare hex name, `manifest.json` an OCI manifest, and a `version` file.
+/// skopeo's `dir:`: blobs named by their bare hex digests, an OCI manifest as `manifest.json`, and a `version` file.
 pub fn dir_layout(image: &Image, compression: Compression) -> Files {
     let mut blobs = Files::new();
     let entry = put_image(&mut blobs, image, compression);

@@ -1,8 +1,8 @@
-//! What is said of real images, judged by hand: `testdata/judged/*.txt` holds every finding and open question of an image,
-//! and beside each group, in lines that begin with `#`, whether it is true and how that was seen.
+//! Reports on real images, judged by hand. `testdata/judged/*.txt` lists every finding and undecided question of an
+//! image; lines that begin with `#` say for each group whether it is true and how that was verified.
 //!
-//! Compared where `PLIMSOLL_CORPUS` names the directory with the images. `PLIMSOLL_BLESS=1` rewrites the findings and keeps
-//! the judgement of every group that is still there; a new group without a judgement fails.
+//! Needs `PLIMSOLL_CORPUS`, the directory with the images. `PLIMSOLL_BLESS=1` rewrites the findings and keeps the
+//! judgement of every group that remains; a new group without a judgement fails.
 
 use crate::corpus;
 use crate::support;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// The images that differ from each other, and the policy that each is meant for.
+/// The distinct images, and the policy for each.
 const JUDGED: [(&str, &str); 26] = [
     ("apps/alpine_3.20", "baseline"),
     ("apps/app_1.0", "baseline"),
@@ -41,8 +41,9 @@ const JUDGED: [(&str, &str); 26] = [
 ];
 
 #[test]
-fn every_finding_on_real_images_was_judged() {
-    let Some(directory) = support::outside("PLIMSOLL_CORPUS", "every_finding_on_real_images_was_judged") else {
+fn every_finding_on_real_images_has_a_judgement() {
+    let Some(directory) = support::external_dir("PLIMSOLL_CORPUS", "every_finding_on_real_images_has_a_judgement")
+    else {
         return;
     };
     let specimens = corpus::specimens(&directory);
@@ -59,7 +60,7 @@ fn every_finding_on_real_images_was_judged() {
             std::fs::create_dir_all(file.parent().unwrap()).unwrap();
             std::fs::write(&file, &fresh).unwrap();
         } else if fresh != known {
-            wrong.push(format!("{}: not what the program says now", file.display()));
+            wrong.push(format!("{}: does not match the report", file.display()));
         }
         if fresh.contains("# not judged") {
             wrong.push(format!("{}: a group without a judgement", file.display()));
@@ -68,7 +69,7 @@ fn every_finding_on_real_images_was_judged() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The judgement of each group, by the group's head.
+/// The judgement of each group, by the group's heading.
 fn judgements(page: &str) -> BTreeMap<String, String> {
     let mut found: BTreeMap<String, String> = BTreeMap::new();
     let mut head = String::new();

@@ -1,13 +1,13 @@
-//! What is said of real programs against what their loaders do.
+//! Compares the libraries found for real programs with what the programs' own loaders find.
 //!
-//! `PLIMSOLL_ROOTFS` names root file systems, separated by colons: every program on the default PATH is asked for its
-//! libraries here, and of its own loader (`--list`) under chroot. `PLIMSOLL_CORPUS` names images whose programs all start.
-//! What cannot be run is skipped, and says so.
+//! `PLIMSOLL_ROOTFS` names root filesystems, separated by colons; their loaders list the libraries of every program
+//! under chroot (`--list`). `PLIMSOLL_CORPUS` names images whose programs all start. Tests that can't run are skipped
+//! and say so.
 
 use crate::corpus;
-use crate::loader::Told;
+use crate::loader::Summary;
 use crate::support;
-use crate::support::Desk;
+use crate::support::ScratchDir;
 use plimsoll::collect::CollectOptions;
 use plimsoll::collect::Collector;
 use plimsoll::examine;
@@ -36,7 +36,7 @@ use std::process::Command;
 use std::process::Stdio;
 use std::sync::Arc;
 
-/// A directory as one layer, by way of a tar.
+/// A directory as one layer, read through a tar.
 fn layer(directory: &Path) -> LayerFacts {
     let mut tar = Command::new("tar")
         .args(["--one-file-system", "--exclude=./proc/*", "--exclude=./sys/*", "-cf", "-", "-C"])
@@ -80,15 +80,15 @@ fn layer(directory: &Path) -> LayerFacts {
     }
 }
 
-/// An image with an empty config, for what needs one.
+/// An image whose config sets only the user.
 fn empty_image(user: &str) -> plimsoll::model::image::Image {
-    let desk = Desk::new();
+    let scratch = ScratchDir::new();
     let image = crate::notation::image(&format!("config user={user}\nlayer x\nd 0755 0:0 app"));
-    let opened = examine::open(&desk.archive(&image), None).unwrap();
+    let opened = examine::open(&scratch.archive(&image), None).unwrap();
     opened.listing.images.into_iter().next().unwrap().image
 }
 
-/// The ELF programs in the directories of the default PATH, each file once.
+/// The ELF programs on the default PATH, each file once.
 fn programs(view: &View) -> Vec<NodeId> {
     let mut out = BTreeSet::new();
     for directory in DEFAULT_PATH.split(':') {
@@ -104,8 +104,8 @@ fn programs(view: &View) -> Vec<NodeId> {
     out.into_iter().collect()
 }
 
-/// All ELF files that name a loader, wherever they lie, and that this machine's kernel surely runs.
-fn everywhere(view: &View) -> Vec<NodeId> {
+/// All executable ELF files that name a loader and are built for this machine.
+fn all_programs(view: &View) -> Vec<NodeId> {
     let here = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
     let fits = |elf: &Elf| elf.interpreter.is_some() && loader::machine_fits(elf, here) == Some(true);
     let runs = |node: &NodeId| matches!(view.head(*node), Some(Head::Elf(elf)) if fits(elf));
@@ -113,7 +113,7 @@ fn everywhere(view: &View) -> Vec<NodeId> {
     files.map(|(node, _)| node).filter(runs).collect()
 }
 
-/// Paths of the libraries, links followed; the loader's own file left out.
+/// The libraries' files, without the loader itself.
 fn found(view: &View, loaded: &Loaded) -> BTreeSet<NodeId> {
     let libraries = loaded.libraries.iter().map(|(_, node)| *node);
     libraries
@@ -124,7 +124,7 @@ fn found(view: &View, loaded: &Loaded) -> BTreeSet<NodeId> {
         .collect()
 }
 
-/// The same as the program's own loader tells it; an error is its words.
+/// The libraries' files as the program's own loader lists them; an error is its output.
 fn listed(root: &Path, view: &View, program: NodeId, loader: &str) -> Result<BTreeSet<NodeId>, String> {
     let mut command = Command::new("chroot");
     command.arg(root).arg(loader);
@@ -141,7 +141,7 @@ fn listed(root: &Path, view: &View, program: NodeId, loader: &str) -> Result<BTr
         if !path.starts_with('/') || path == loader {
             continue;
         }
-        // What this CPU is given stands for what every CPU is given.
+        // Compare the plain library instead of the variant for this CPU.
         let plain = match path.split_once("/glibc-hwcaps/") {
             Some((directory, rest)) => format!("{directory}/{}", rest.split_once('/').unwrap().1),
             None => path.to_string(),
@@ -176,8 +176,8 @@ fn roots(test: &str) -> Vec<PathBuf> {
 }
 
 #[test]
-fn libraries_are_those_that_loaders_list() {
-    let test = "libraries_are_those_that_loaders_list";
+fn finds_the_libraries_that_loaders_list() {
+    let test = "finds_the_libraries_that_loaders_list";
     let roots = roots(test);
     if roots.is_empty() || !can_chroot(test) {
         return;
@@ -188,23 +188,24 @@ fn libraries_are_those_that_loaders_list() {
         let image = empty_image("0:0");
         let facts = Facts::new(&image, Ok(&view));
         let process = ProcessContext::of(&facts, Capabilities::Docker).unwrap();
-        let (mut examined, mut undecided, mut lacking, mut libraries) = (0, 0, 0, 0);
-        for program in everywhere(&view) {
+        let (mut examined, mut undecided, mut incomplete, mut libraries) = (0, 0, 0, 0);
+        for program in all_programs(&view) {
             let loaded = loader::load(&process, program, &process.actor, false);
-            let told = Told::of(&view, &loaded);
+            let summary = Summary::of(&view, &loaded);
             examined += 1;
-            undecided += usize::from(!told.open.is_empty());
+            undecided += usize::from(!summary.undecided.is_empty());
             let Some(Head::Elf(elf)) = view.head(program) else { continue };
             let Some(interpreter) = &elf.interpreter else { continue };
             let ours = found(&view, &loaded);
             libraries += ours.len();
             match listed(&root, &view, program, &String::from_utf8_lossy(interpreter)) {
-                Ok(theirs) if theirs == ours && told.lacks.is_empty() => {}
-                Ok(theirs) if !told.open.is_empty() && ours.is_subset(&theirs) && told.lacks.is_empty() => {}
-                Err(words) if !told.lacks.is_empty() => {
-                    lacking += 1;
-                    if lacking < 4 {
-                        let _ = writeln!(std::io::stderr(), "{} {words}", told.lacks[0]);
+                Ok(theirs) if theirs == ours && summary.missing.is_empty() => {}
+                Ok(theirs)
+                    if !summary.undecided.is_empty() && ours.is_subset(&theirs) && summary.missing.is_empty() => {}
+                Err(words) if !summary.missing.is_empty() => {
+                    incomplete += 1;
+                    if incomplete < 4 {
+                        let _ = writeln!(std::io::stderr(), "{} {words}", summary.missing[0]);
                     }
                 }
                 theirs => {
@@ -215,14 +216,14 @@ fn libraries_are_those_that_loaders_list() {
                             names(&ours.difference(&theirs).copied().collect()),
                         )
                     });
-                    wrong.push(format!("{}: {told:?}\n  loader only, here only: {theirs:?}", process.name(program)));
+                    wrong.push(format!("{}: {summary:?}\n  loader only, here only: {theirs:?}", process.name(program)));
                 }
             }
         }
         assert!(!view.is_exhausted());
         let _ = writeln!(
             std::io::stderr(),
-            "{}: {examined} programs, {libraries} libraries, {lacking} lack something, {undecided} undecided, {} wrong",
+            "{}: {examined} programs, {libraries} libraries, {incomplete} with missing libraries, {undecided} undecided, {} wrong",
             root.display(),
             wrong.len()
         );
@@ -231,8 +232,8 @@ fn libraries_are_those_that_loaders_list() {
 }
 
 #[test]
-fn no_program_of_a_sound_image_lacks_anything() {
-    let Some(corpus) = support::outside("PLIMSOLL_CORPUS", "no_program_of_a_sound_image_lacks_anything") else {
+fn working_images_have_no_missing_libraries() {
+    let Some(corpus) = support::external_dir("PLIMSOLL_CORPUS", "working_images_have_no_missing_libraries") else {
         return;
     };
     let mut wrong = Vec::new();
@@ -242,20 +243,20 @@ fn no_program_of_a_sound_image_lacks_anything() {
         let options = examine::Options { threads: 2, sha256: false };
         let mut examined = examine::examine(opened.listing.images, &options);
         let examined = examined.remove(0);
-        let view = examined.view.expect("it can be read");
+        let view = examined.view.expect("it is readable");
         let facts = Facts::new(&examined.image, Ok(&view));
         let process = ProcessContext::of(&facts, Capabilities::Docker).unwrap();
         let (mut count, mut libraries, mut undecided) = (0, 0, 0);
         for program in programs(&view) {
             let Some(Head::Elf(elf)) = view.head(program) else { continue };
-            let told = Told::of(&view, &loader::load(&process, program, &process.actor.overriding(), false));
+            let summary = Summary::of(&view, &loader::load(&process, program, &process.actor.overriding(), false));
             count += 1;
-            libraries += told.libraries.len();
-            undecided += usize::from(!told.open.is_empty());
+            libraries += summary.libraries.len();
+            undecided += usize::from(!summary.undecided.is_empty());
             let fits = loader::machine_fits(elf, &examined.image.config.architecture);
             let whole = !specimen.name.starts_with("apps/");
-            if !told.lacks.is_empty() || fits != Some(true) || (whole && !told.open.is_empty()) {
-                wrong.push(format!("{}: {}: {fits:?} {told:?}", specimen.name, process.name(program)));
+            if !summary.missing.is_empty() || fits != Some(true) || (whole && !summary.undecided.is_empty()) {
+                wrong.push(format!("{}: {}: {fits:?} {summary:?}", specimen.name, process.name(program)));
             }
         }
         let _ = writeln!(
@@ -267,10 +268,10 @@ fn no_program_of_a_sound_image_lacks_anything() {
     assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong[..wrong.len().min(10)].join("\n"));
 }
 
-/// What becomes of a root in which `ls` and its libraries are alone.
+/// A change to a root that contains only a program and its libraries.
 struct Case {
     name: &'static str,
-    /// Shell commands, in the root's directory.
+    /// Shell commands, run in the root's directory.
     make: &'static str,
     user: &'static str,
     env: &'static [&'static str],
@@ -288,59 +289,65 @@ const fn env(case: Case, env: &'static [&'static str]) -> Case {
     Case { env, ..case }
 }
 
-/// `$D` is the directory of the libraries. `libpcre2-8` is needed by `libselinux` alone, and that by `ls`.
+/// `$D` is the libraries' directory. `ls` needs `libselinux`, and only that needs `libpcre2-8`.
 const CASES: &[Case] = &[
     case("sound", ""),
     user(case("sound for a user", "")),
-    case("a library of a library is gone", "rm $D/libpcre2*"),
-    case("the C library is gone", "rm $D/libc.so.6"),
+    case("an indirect library is missing", "rm $D/libpcre2*"),
+    case("the C library is missing", "rm $D/libc.so.6"),
     case("elsewhere", "mv $D/libpcre2* opt"),
-    env(case("elsewhere, named", "mv $D/libpcre2* opt"), &["LD_LIBRARY_PATH=/nowhere:/opt"]),
-    env(case("elsewhere, by the working directory", "mv $D/libpcre2* ."), &["LD_LIBRARY_PATH=/opt:"]),
-    env(case("elsewhere, by an empty list", "mv $D/libpcre2* ."), &["LD_LIBRARY_PATH="]),
-    env(case("elsewhere, loaded before", "mv $D/libpcre2* opt"), &["LD_PRELOAD=/opt/libpcre2-8.so.0"]),
+    env(case("elsewhere, on LD_LIBRARY_PATH", "mv $D/libpcre2* opt"), &["LD_LIBRARY_PATH=/nowhere:/opt"]),
+    env(case("elsewhere, in the working directory", "mv $D/libpcre2* ."), &["LD_LIBRARY_PATH=/opt:"]),
+    env(case("elsewhere, LD_LIBRARY_PATH empty", "mv $D/libpcre2* ."), &["LD_LIBRARY_PATH="]),
+    env(case("elsewhere, preloaded", "mv $D/libpcre2* opt"), &["LD_PRELOAD=/opt/libpcre2-8.so.0"]),
     case("in another default directory", "mv $D/libpcre2* usr/lib"),
-    case("in no default directory", "mkdir -p usr/lib64; mv $D/libpcre2* usr/lib64"),
+    case("in a directory that is not a default", "mkdir -p usr/lib64; mv $D/libpcre2* usr/lib64"),
     case("in the cache", "mv $D/libpcre2* opt; echo /opt > etc/ld.so.conf; ldconfig -r ."),
     case("not in the cache", "ldconfig -r .; mv $D/libpcre2* opt; echo /opt > etc/ld.so.conf"),
-    case("the cache is older", "mv $D/libpcre2* opt; echo /opt > etc/ld.so.conf; ldconfig -r .; mv opt/* usr/lib"),
-    case("the cache is old", "mv $D/libpcre2* opt; echo /opt > etc/ld.so.conf; ldconfig -r . -c compat"),
-    case("the cache is no cache", "echo text > etc/ld.so.cache"),
+    case(
+        "the cache is older than the library",
+        "mv $D/libpcre2* opt; echo /opt > etc/ld.so.conf; ldconfig -r .; mv opt/* usr/lib",
+    ),
+    case("the cache has the old format", "mv $D/libpcre2* opt; echo /opt > etc/ld.so.conf; ldconfig -r . -c compat"),
+    case("the cache is invalid", "echo text > etc/ld.so.cache"),
     user(case(
-        "the cache is closed",
+        "the cache is unreadable",
         "mv $D/libpcre2* opt; echo /opt > etc/ld.so.conf; ldconfig -r .; chmod 600 etc/ld.so.cache",
     )),
-    user(case("a closed directory", "mv $D/libpcre2* opt; echo /opt > etc/ld.so.conf; ldconfig -r .; chmod 700 opt")),
+    user(case(
+        "an unreachable directory",
+        "mv $D/libpcre2* opt; echo /opt > etc/ld.so.conf; ldconfig -r .; chmod 700 opt",
+    )),
     case(
-        "a closed directory for root",
+        "an unreachable directory, as root",
         "mv $D/libpcre2* opt; echo /opt > etc/ld.so.conf; ldconfig -r .; chmod 700 opt",
     ),
-    user(case("a closed file", "chmod 600 $D/libpcre2*")),
-    user(case("a closed file, and another", "cp $D/libpcre2* usr/lib; chmod 600 $D/libpcre2*")),
-    user(case("a file without x", "chmod 644 $D/*.so*; chmod 755 $D/ld-*")),
-    case("no library", "echo text > $D/libpcre2-8.so.0"),
-    case("no library, and one behind it", "cp $D/libpcre2-8.so.0 usr/lib; echo text > $D/libpcre2-8.so.0"),
+    user(case("an unreadable file", "chmod 600 $D/libpcre2*")),
+    user(case("an unreadable file, then a good one", "cp $D/libpcre2* usr/lib; chmod 600 $D/libpcre2*")),
+    user(case("a file that is not executable", "chmod 644 $D/*.so*; chmod 755 $D/ld-*")),
+    case("not an ELF file", "echo text > $D/libpcre2-8.so.0"),
+    case("not an ELF file, then a good one", "cp $D/libpcre2-8.so.0 usr/lib; echo text > $D/libpcre2-8.so.0"),
     case("a directory of that name", "mv $D/libpcre2-8.so.0 usr/lib; mkdir $D/libpcre2-8.so.0"),
     // e_machine, EI_CLASS, EI_DATA
     case("for another machine", "printf '\\267' | dd of=$D/libpcre2-8.so.0 bs=1 seek=18 conv=notrunc"),
     case(
-        "for another machine, and another",
+        "for another machine, then a good one",
         "cp $D/libpcre2* usr/lib; printf '\\267' | dd of=$D/libpcre2-8.so.0 bs=1 seek=18 conv=notrunc",
     ),
     case(
-        "of another class, and another",
+        "of another class, then a good one",
         "cp $D/libpcre2* usr/lib; printf '\\1' | dd of=$D/libpcre2-8.so.0 bs=1 seek=4 conv=notrunc",
     ),
-    case("the loader is gone", "rm lib64/*"),
+    case("the loader is missing", "rm lib64/*"),
     case("the loader's link is dangling", "rm $D/ld-linux*"),
-    user(case("the loader may not be executed", "chmod 644 $D/ld-linux*")),
-    case("the loader is no program", "echo text > $D/ld-linux-x86-64.so.2"),
-    case("cut off", "truncate -s 5000 $D/libpcre2-8.so.0"),
-    case("RUNPATH is for its own needs", "mv $D/libpcre2* opt; patchelf --set-rpath /opt usr/bin/ls"),
+    user(case("the loader is not executable", "chmod 644 $D/ld-linux*")),
+    case("the loader is not a program", "echo text > $D/ld-linux-x86-64.so.2"),
+    case("truncated", "truncate -s 5000 $D/libpcre2-8.so.0"),
+    case("RUNPATH is not inherited", "mv $D/libpcre2* opt; patchelf --set-rpath /opt usr/bin/ls"),
     case("RUNPATH", "mv $D/libselinux* opt; patchelf --set-rpath /opt usr/bin/ls"),
     case("RPATH is inherited", "mv $D/libpcre2* opt; patchelf --force-rpath --set-rpath /opt usr/bin/ls"),
     case(
-        "RPATH is silenced",
+        "RPATH is disabled",
         "mv $D/libpcre2* opt; patchelf --force-rpath --set-rpath /opt usr/bin/ls; patchelf --set-rpath /x $D/libselinux.so.1",
     ),
     case("$ORIGIN", "mv $D/libselinux* opt; patchelf --set-rpath '$ORIGIN/../../opt' usr/bin/ls"),
@@ -365,17 +372,17 @@ const CASES: &[Case] = &[
         "mv $D/libpcre2* opt; patchelf --replace-needed libpcre2-8.so.0 /opt/libpcre2-8.so.0 $D/libselinux.so.1",
     ),
     case("no default directory", "patchelf --no-default-lib $D/libselinux.so.1"),
-    case("a version that nobody defines", VERSION),
-    case("known by its soname", "mv $D/libpcre2-8.so.0 opt/x.so; patchelf --add-needed /opt/x.so usr/bin/ls"),
+    case("a version that no library defines", VERSION),
+    case("identified by its soname", "mv $D/libpcre2-8.so.0 opt/x.so; patchelf --add-needed /opt/x.so usr/bin/ls"),
 ];
 
-/// Instead of commands: `ls` needs a version that its library does not define.
+/// Used in place of commands: makes `ls` need a version that its library doesn't define.
 const VERSION: &str = "version";
 
 fn other_version(program: &Path) {
     let mut bytes = std::fs::read(program).unwrap();
     let mut replace = |from: &[u8], to: &[u8]| {
-        let at = bytes.windows(from.len()).position(|part| part == from).expect("it is there");
+        let at = bytes.windows(from.len()).position(|part| part == from).expect("the bytes exist");
         bytes[at..at + to.len()].copy_from_slice(to);
     };
     replace(b"LIBSELINUX_1.0\0", b"LIBSELINUX_1.1\0");
@@ -383,15 +390,15 @@ fn other_version(program: &Path) {
     std::fs::write(program, bytes).unwrap();
 }
 
-/// `app` needs `liba.so`, and that `libb.so`; both lie in `usr/lib`.
+/// `app` needs `liba.so`, which needs `libb.so`; both are in `usr/lib`.
 const MUSL_CASES: &[Case] = &[
     case("sound", ""),
     user(case("sound for a user", "")),
-    case("a library of a library is gone", "rm usr/lib/libb.so"),
+    case("an indirect library is missing", "rm usr/lib/libb.so"),
     case("elsewhere", "mv usr/lib/libb.so opt"),
-    env(case("elsewhere, named", "mv usr/lib/libb.so opt"), &["LD_LIBRARY_PATH=/nowhere:/opt"]),
-    env(case("elsewhere, by the working directory", "mv usr/lib/libb.so ."), &["LD_LIBRARY_PATH=/opt:"]),
-    env(case("elsewhere, loaded before", "mv usr/lib/libb.so opt"), &["LD_PRELOAD=/opt/libb.so"]),
+    env(case("elsewhere, on LD_LIBRARY_PATH", "mv usr/lib/libb.so opt"), &["LD_LIBRARY_PATH=/nowhere:/opt"]),
+    env(case("elsewhere, in the working directory", "mv usr/lib/libb.so ."), &["LD_LIBRARY_PATH=/opt:"]),
+    env(case("elsewhere, preloaded", "mv usr/lib/libb.so opt"), &["LD_PRELOAD=/opt/libb.so"]),
     case("in another default directory", "mv usr/lib/libb.so usr/local/lib"),
     case("RUNPATH is inherited", "mv usr/lib/libb.so opt; patchelf --set-rpath /opt bin/app"),
     case("RPATH is inherited", "mv usr/lib/libb.so opt; patchelf --force-rpath --set-rpath /opt bin/app"),
@@ -404,52 +411,61 @@ const MUSL_CASES: &[Case] = &[
     case("a path file with colons", "mv usr/lib/libb.so opt; printf '/opt:/usr/lib' > etc/ld-musl-x86_64.path"),
     case("a path file replaces", "printf '/opt' > etc/ld-musl-x86_64.path"),
     case("an empty path file", ": > etc/ld-musl-x86_64.path"),
-    user(case("a closed path file", ": > etc/ld-musl-x86_64.path; chmod 600 etc/ld-musl-x86_64.path")),
-    user(case("a closed file", "chmod 600 usr/lib/libb.so")),
-    user(case("a closed file, and another", "cp usr/lib/libb.so usr/local/lib; chmod 600 usr/local/lib/libb.so")),
-    user(case("a closed directory", "chmod 700 usr/lib")),
-    case("no library before", "echo text > usr/local/lib/libb.so"),
-    case("another machine before", "cp usr/lib/libb.so lib; printf '\\1' | dd of=lib/libb.so bs=1 seek=4 conv=notrunc"),
-    case("a name of its own", "patchelf --add-needed libm.so.6 bin/app; patchelf --add-needed libutil.so.1 bin/app"),
-    case("a name of glibc's", "patchelf --add-needed libresolv.so.2 bin/app"),
-    case("known by its soname", "mv usr/lib/libb.so usr/lib/x.so; patchelf --add-needed x.so bin/app"),
-    case("known by its file", "patchelf --set-soname y.so usr/lib/libb.so"),
+    user(case("an unreadable path file", ": > etc/ld-musl-x86_64.path; chmod 600 etc/ld-musl-x86_64.path")),
+    user(case("an unreadable file", "chmod 600 usr/lib/libb.so")),
+    user(case(
+        "an unreadable file, then a good one",
+        "cp usr/lib/libb.so usr/local/lib; chmod 600 usr/local/lib/libb.so",
+    )),
+    user(case("an unreachable directory", "chmod 700 usr/lib")),
+    case("not an ELF file first", "echo text > usr/local/lib/libb.so"),
+    case(
+        "for another machine first",
+        "cp usr/lib/libb.so lib; printf '\\1' | dd of=lib/libb.so bs=1 seek=4 conv=notrunc",
+    ),
+    case(
+        "a name built into musl",
+        "patchelf --add-needed libm.so.6 bin/app; patchelf --add-needed libutil.so.1 bin/app",
+    ),
+    case("a name of glibc", "patchelf --add-needed libresolv.so.2 bin/app"),
+    case("identified by its soname", "mv usr/lib/libb.so usr/lib/x.so; patchelf --add-needed x.so bin/app"),
+    case("identified by its file name", "patchelf --set-soname y.so usr/lib/libb.so"),
     case("a path", "mv usr/lib/libb.so opt; patchelf --replace-needed libb.so /opt/libb.so usr/lib/liba.so"),
     case(
         "a path with a token",
         "mv usr/lib/libb.so opt; patchelf --replace-needed libb.so '$ORIGIN/../../opt/libb.so' usr/lib/liba.so",
     ),
-    case("the loader is gone", "rm lib/ld-musl*"),
+    case("the loader is missing", "rm lib/ld-musl*"),
 ];
 
-/// A place for roots, each a copy of a sound one with a case made of it.
-struct Bench {
-    desk: Desk,
+/// A directory of roots: a working one, and a changed copy of it for each case.
+struct Fixture {
+    scratch: ScratchDir,
     root: PathBuf,
 }
 
-impl Bench {
-    /// With the sound root that these commands make.
-    fn new(root: &Path, sound: &str) -> Bench {
-        let bench = Bench { desk: Desk::new(), root: root.to_path_buf() };
-        std::fs::create_dir(bench.desk.directory().join("sound")).unwrap();
-        bench.shell("sound", sound);
-        bench
+impl Fixture {
+    /// Creates the working root with these commands.
+    fn new(root: &Path, sound: &str) -> Fixture {
+        let fixture = Fixture { scratch: ScratchDir::new(), root: root.to_path_buf() };
+        std::fs::create_dir(fixture.scratch.directory().join("sound")).unwrap();
+        fixture.shell("sound", sound);
+        fixture
     }
 
     fn shell(&self, directory: &str, text: &str) {
         let mut command = Command::new("sh");
-        command.args(["-e", "-c", text]).current_dir(self.desk.directory().join(directory));
+        command.args(["-e", "-c", text]).current_dir(self.scratch.directory().join(directory));
         let output = command.env("D", "usr/lib/x86_64-linux-gnu").env("ROOT", &self.root).output().unwrap();
         assert!(output.status.success(), "{text}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// Runs the program of each case, and compares with what is said of it.
+    /// Runs the program in each case and compares the result with the prediction.
     fn compare(&self, program: &str, cases: &[Case]) {
         let (mut ran, mut failed, mut wrong) = (0, 0, Vec::new());
         for (number, case) in cases.iter().enumerate() {
             let number = number.to_string();
-            let directory = self.desk.directory().join(&number);
+            let directory = self.scratch.directory().join(&number);
             self.shell(".", &format!("cp -a sound {number}"));
             match case.make {
                 VERSION => other_version(&directory.join(program)),
@@ -461,21 +477,21 @@ impl Bench {
             let facts = Facts::new(&image, Ok(&view));
             let process = ProcessContext::of(&facts, Capabilities::Docker).unwrap();
             let node = view.at(program.as_bytes()).unwrap();
-            let told = Told::of(&view, &loader::load(&process, node, &process.actor, false));
+            let summary = Summary::of(&view, &loader::load(&process, node, &process.actor, false));
             let mut command = Command::new("chroot");
             command
                 .arg(format!("--userspec={}", case.user))
                 .arg(&directory)
                 .arg(format!("/{program}"))
                 .arg("--version");
-            // There is no /proc in this root, by which ld.so would know where the program lies.
+            // Without /proc, ld.so can't find the program's directory by itself.
             command.env_clear().env("PATH", DEFAULT_PATH).env("LD_ORIGIN_PATH", "/usr/bin");
             let output = command.envs(case.env.iter().filter_map(|pair| pair.split_once('='))).output().unwrap();
             let runs = output.status.success();
             *(if runs { &mut ran } else { &mut failed }) += 1;
-            if runs != told.lacks.is_empty() || !told.open.is_empty() {
+            if runs != summary.missing.is_empty() || !summary.undecided.is_empty() {
                 let words = String::from_utf8_lossy(&output.stderr).into_owned();
-                wrong.push(format!("{}: runs: {runs}: {words}\n  {told:?}", case.name));
+                wrong.push(format!("{}: runs: {runs}: {words}\n  {summary:?}", case.name));
             }
         }
         let _ = writeln!(std::io::stderr(), "{program}: {ran} cases run, {failed} fail, {} wrong", wrong.len());
@@ -483,7 +499,7 @@ impl Bench {
     }
 }
 
-/// Whether all that a test needs is here.
+/// Whether everything that a test needs is available.
 fn has(test: &str, tools: &[&str]) -> bool {
     let missing = tools.iter().find(|tool| Command::new(tool).arg("--version").output().is_err());
     if let Some(tool) = missing {
@@ -493,8 +509,8 @@ fn has(test: &str, tools: &[&str]) -> bool {
 }
 
 #[test]
-fn what_is_broken_does_not_run() {
-    let test = "what_is_broken_does_not_run";
+fn predicts_which_programs_run_with_glibc() {
+    let test = "predicts_which_programs_run_with_glibc";
     let roots = roots(test);
     if roots.is_empty() || !has(test, &["patchelf", "ldconfig"]) {
         return;
@@ -504,12 +520,12 @@ fn what_is_broken_does_not_run() {
             cp -L $ROOT/$D/$name $D
         done
         ln -s ../$D/ld-linux-x86-64.so.2 lib64";
-    Bench::new(&roots[0], sound).compare("usr/bin/ls", CASES);
+    Fixture::new(&roots[0], sound).compare("usr/bin/ls", CASES);
 }
 
 #[test]
-fn what_is_broken_does_not_run_with_musl() {
-    let test = "what_is_broken_does_not_run_with_musl";
+fn predicts_which_programs_run_with_musl() {
+    let test = "predicts_which_programs_run_with_musl";
     if !has(test, &["patchelf", "musl-gcc"]) {
         return;
     }
@@ -520,5 +536,5 @@ fn what_is_broken_does_not_run_with_musl() {
         musl-gcc -shared -fPIC -Wl,-soname,libb.so -o usr/lib/libb.so b.c
         musl-gcc -shared -fPIC -Wl,-soname,liba.so -o usr/lib/liba.so a.c usr/lib/libb.so
         musl-gcc -o bin/app m.c usr/lib/liba.so -Wl,-rpath-link,usr/lib";
-    Bench::new(Path::new("/"), sound).compare("bin/app", MUSL_CASES);
+    Fixture::new(Path::new("/"), sound).compare("bin/app", MUSL_CASES);
 }

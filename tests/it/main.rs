@@ -1,6 +1,5 @@
-//! The tests, in one program: they run the command line on images that they build themselves, or that a directory outside
-//! the project holds (`PLIMSOLL_CORPUS`, `PLIMSOLL_HOSTILE`). Not here: tests of single functions, which stand beside
-//! their code.
+//! The integration tests, in one binary. They run the command line on images that they build, or on images in a
+//! directory outside the project (`PLIMSOLL_CORPUS`, `PLIMSOLL_HOSTILE`). Unit tests are next to their code.
 #![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
 
 mod cli;

@@ -1,21 +1,21 @@
-//! The merged view against a naive model (`view_model`), on layers drawn at random in any order of entries, and on the
-//! cases that are easily got wrong.
+//! Compares the merged view with a naive model (`view_model`), on random layers with entries in any order and on cases
+//! that are easy to get wrong.
 //!
-//! Entries without a place (a hard link to nothing, a name below a file) are left out before the program sees them: what
-//! becomes of those is a matter for `hostile`.
+//! Entries that can't be placed (a hard link to nothing, a name below a file) are removed first; `hostile` covers
+//! those.
 
 use crate::image::Entry;
 use crate::image::Image;
 use crate::image::Layer;
 use crate::notation;
 use crate::support;
-use crate::support::Desk;
+use crate::support::ScratchDir;
 use crate::view_model;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use proptest::test_runner::TestRunner;
 
-/// Each case runs the program once.
+/// Random cases per test; each runs plimsoll once.
 const CASES: u32 = 96;
 
 fn component() -> impl Strategy<Value = Vec<u8>> {
@@ -79,8 +79,8 @@ fn layers() -> impl Strategy<Value = Vec<Vec<Entry>>> {
     prop::collection::vec(prop::collection::vec(entry(), 0..14), 1..5)
 }
 
-/// Drops entries that have no place until all have one; gives the listing.
-fn settle(layers: &mut [Vec<Entry>]) -> Vec<String> {
+/// Removes the entries that can't be placed and returns the model's listing.
+fn remove_misplaced(layers: &mut [Vec<Entry>]) -> Vec<String> {
     loop {
         match view_model::listing(layers) {
             Ok(lines) => return lines,
@@ -95,10 +95,10 @@ fn image_of(layers: &[Vec<Entry>]) -> Image {
 }
 
 fn tree(image: &Image) -> Vec<String> {
-    let desk = Desk::new();
-    let archive = desk.archive(image);
-    let ran = support::plimsoll(&["tree", &archive, "--plain", "--sha256"]).exits(0);
-    ran.out().lines().map(str::to_string).collect()
+    let scratch = ScratchDir::new();
+    let archive = scratch.archive(image);
+    let output = support::plimsoll(&["tree", &archive, "--plain", "--sha256"]).exits(0);
+    output.out().lines().map(str::to_string).collect()
 }
 
 fn runner() -> TestRunner {
@@ -106,9 +106,9 @@ fn runner() -> TestRunner {
 }
 
 #[test]
-fn the_view_agrees_with_the_model() {
+fn the_view_matches_the_model() {
     let run = runner().run(&layers(), |mut layers| {
-        let lines = settle(&mut layers);
+        let lines = remove_misplaced(&mut layers);
         prop_assert_eq!(tree(&image_of(&layers)), lines);
         Ok(())
     });
@@ -118,9 +118,9 @@ fn the_view_agrees_with_the_model() {
 }
 
 #[test]
-fn where_a_marker_stands_in_its_layer_does_not_matter() {
+fn the_position_of_a_marker_does_not_matter() {
     let run = runner().run(&layers(), |mut layers| {
-        let lines = settle(&mut layers);
+        let lines = remove_misplaced(&mut layers);
         let is_marker = |entry: &Entry| entry.path.split(|&b| b == b'/').next_back().unwrap().starts_with(b".wh.");
         for entries in &mut layers {
             entries.sort_by_key(|entry| !is_marker(entry));
@@ -138,48 +138,52 @@ fn where_a_marker_stands_in_its_layer_does_not_matter() {
 }
 
 #[track_caller]
-fn agree(text: &str) {
+fn matches_model(text: &str) {
     let image = notation::image(text);
     let layers: Vec<Vec<Entry>> = image.layers.iter().map(|layer| layer.entries.clone()).collect();
     assert_eq!(tree(&image), view_model::listing(&layers).unwrap());
 }
 
 #[test]
-fn an_empty_image_is_its_root() {
+fn an_empty_image_contains_only_the_root() {
     assert_eq!(tree(&Image::default()), ["d 0755 0 0 0 / - -"]);
 }
 
 #[test]
-fn a_whiteout_behind_its_own_layers_file_leaves_that_file() {
-    agree("layer\n f 0644 0:0 a/x \"old\"\nlayer\n f 0644 0:0 a/x \"new\"\n w a/x\n f 0644 0:0 a/y \"y\"\n o a\n");
+fn a_whiteout_does_not_hide_files_of_its_own_layer() {
+    matches_model(
+        "layer\n f 0644 0:0 a/x \"old\"\nlayer\n f 0644 0:0 a/x \"new\"\n w a/x\n f 0644 0:0 a/y \"y\"\n o a\n",
+    );
 }
 
 #[test]
-fn a_directory_whited_out_and_made_again_is_empty() {
-    agree("layer\n f 0644 0:0 a/x \"old\"\nlayer\n w a\n d 0700 5:6 a\n");
+fn a_directory_removed_and_recreated_is_empty() {
+    matches_model("layer\n f 0644 0:0 a/x \"old\"\nlayer\n w a\n d 0700 5:6 a\n");
 }
 
 #[test]
-fn a_file_becomes_a_directory_becomes_a_file() {
-    agree("layer\n f 0644 0:0 a \"1\"\nlayer\n d 0755 0:0 a\n f 0644 0:0 a/x \"2\"\nlayer\n f 0644 0:0 a \"3\"\n");
+fn a_file_can_become_a_directory_and_a_file_again() {
+    matches_model(
+        "layer\n f 0644 0:0 a \"1\"\nlayer\n d 0755 0:0 a\n f 0644 0:0 a/x \"2\"\nlayer\n f 0644 0:0 a \"3\"\n",
+    );
 }
 
 #[test]
-fn a_directories_entry_keeps_what_is_in_it() {
-    agree("layer\n d 0755 0:0 a\n f 0644 0:0 a/x \"1\"\nlayer\n d 0700 1:2 a\n");
+fn a_directory_entry_keeps_the_contents() {
+    matches_model("layer\n d 0755 0:0 a\n f 0644 0:0 a/x \"1\"\nlayer\n d 0700 1:2 a\n");
 }
 
 #[test]
-fn one_name_of_two_is_replaced() {
-    agree("layer\n f 0644 0:0 a \"1\"\n h b -> a\n h c -> b\nlayer\n f 0600 7:8 a \"2\"\n");
+fn replacing_one_name_keeps_the_other_links() {
+    matches_model("layer\n f 0644 0:0 a \"1\"\n h b -> a\n h c -> b\nlayer\n f 0600 7:8 a \"2\"\n");
 }
 
 #[test]
-fn a_hard_link_to_a_whited_out_file_of_a_lower_layer() {
-    agree("layer\n f 0644 0:0 a \"1\"\nlayer\n w a\n h b -> a\n");
+fn a_hard_link_can_keep_a_removed_file() {
+    matches_model("layer\n f 0644 0:0 a \"1\"\nlayer\n w a\n h b -> a\n");
 }
 
 #[test]
-fn entries_below_a_link_go_where_it_leads() {
-    agree("layer\n d 0755 0:0 usr/bin\n l bin -> usr/bin\nlayer\n f 0755 0:0 bin/sh \"s\"\n w bin/none\n");
+fn entries_below_a_link_follow_it() {
+    matches_model("layer\n d 0755 0:0 usr/bin\n l bin -> usr/bin\nlayer\n f 0755 0:0 bin/sh \"s\"\n w bin/none\n");
 }

@@ -1,4 +1,4 @@
-//! Images in text: one line a setting, a layer or an entry, the expected findings marked on the lines they are about.
+//! Images as text: each line is a setting, a layer or an entry. Marks give the findings expected on a line.
 //!
 //! ```text
 //! name app:1.0
@@ -8,7 +8,7 @@
 //! layer COPY . .
 //!   d 0755 0:0 app
 //!   f 0600 0:0 app/.env "A=b\n"            #! context-file-left
-//!   f 0644 0:0 app/data =1000              # so many fixed bytes, drawn from the path
+//!   f 0644 0:0 app/data =1000              # 1000 fixed bytes, generated from the path
 //!   f 0644 0:0 app/more =1000@app/data     # the same bytes as app/data
 //!   f 0644 0:0 app/hole 0*1000             # zeros
 //!   e 0755 0:0 bin/server                  # an ELF program, static
@@ -17,15 +17,15 @@
 //!   h app/hard -> app/data
 //!   c 0666 0:0 dev/null 1:3
 //!   p run/pipe
-//!   x security.capability=0100000200040000 # of the entry before
+//!   x security.capability=0100000200040000 # of the previous entry
 //!   w app/gone                             # a whiteout
-//!   o app/directory                           # an opaque marker
+//!   o app/directory                        # an opaque marker
 //! ```
 //!
 //! An `e` line also takes `rpath=`, `runpath=`, `soname=`, `defines=VERSION,…`, `machine=NUMBER` and `class=32`.
 //!
-//! `#! RULE [shipped] [undecided]` marks a finding, several marks several findings. Only marks end a `layer`, `history`
-//! or `raw-config` line; elsewhere `#` opens a comment. In: text. Out: [`Image`] and [`Mark`]s.
+//! `#! RULE [shipped] [undecided]` marks a finding; repeat it for several findings. On `layer`, `history` and
+//! `raw-config` lines only a mark ends the text; on other lines `#` begins a comment.
 
 use crate::elf;
 use crate::elf::Elf;
@@ -35,18 +35,18 @@ use crate::image::Layer;
 use serde_json::Value;
 use serde_json::json;
 
-/// An image with what is expected of it.
+/// An image and its expected findings.
 #[derive(Clone, Debug, Default)]
-pub struct Written {
+pub struct Parsed {
     pub image: Image,
     pub marks: Vec<Mark>,
     /// The fields that `config` lines set, such as `config.Env[NAME]`.
     pub fields: Vec<String>,
-    /// The comments before the first line that says something.
+    /// The comments before the first name, config field or layer.
     pub head: Vec<String>,
 }
 
-/// A finding expected at a line.
+/// A finding expected on a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
     pub line: usize,
@@ -56,20 +56,20 @@ pub struct Mark {
     pub place: Place,
 }
 
-/// What the marked line is about.
+/// What the marked line describes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// A path.
     Path(Vec<u8>),
     /// A layer.
     Layer(usize),
-    /// These fields of the config; none where the line cannot tell (`name`, `history`, `raw-config`).
+    /// These fields of the config; empty for lines without known fields (`name`, `history`, `raw-config`).
     Config(Vec<String>),
 }
 
-/// Reads an image. A wrong text is the test's own fault and panics with its line.
-pub fn read(text: &str) -> Written {
-    let mut out = Written::default();
+/// Reads an image. Panics with the line number if the text is invalid.
+pub fn read(text: &str) -> Parsed {
+    let mut out = Parsed::default();
     for (number, raw) in text.lines().enumerate() {
         let line = number + 1;
         if let Some(comment) = raw.trim().strip_prefix('#').filter(|rest| !rest.starts_with('!')) {
@@ -90,7 +90,7 @@ pub fn read(text: &str) -> Written {
     out
 }
 
-/// The image alone.
+/// Reads an image without its marks.
 pub fn image(text: &str) -> Image {
     read(text).image
 }
@@ -108,7 +108,7 @@ fn read_mark(text: &str, line: usize, place: Place) -> Mark {
     }
 }
 
-/// What the line says, and its marks. Quoted text holds neither marks nor comments.
+/// Splits a line into its text and its marks. Quoted text contains neither marks nor comments.
 fn split(raw: &str) -> (String, Vec<String>) {
     let word = raw.split_whitespace().next().unwrap_or_default();
     let whole = ["layer", "history", "raw-config"].contains(&word);
@@ -137,7 +137,7 @@ fn end_of_body(raw: &str) -> usize {
     raw.len()
 }
 
-fn read_line(out: &mut Written, body: &str, line: usize) -> Place {
+fn read_line(out: &mut Parsed, body: &str, line: usize) -> Place {
     let (word, rest) = body.split_once(char::is_whitespace).unwrap_or((body, ""));
     let rest = rest.trim();
     match word {
@@ -158,7 +158,7 @@ fn read_line(out: &mut Written, body: &str, line: usize) -> Place {
             let history = out.image.history.get_or_insert_default();
             if rest != "none" {
                 let (text, after) = json_prefix(rest, line);
-                let text = text.as_str().unwrap_or_else(|| panic!("line {line}: history wants a quoted text"));
+                let text = text.as_str().unwrap_or_else(|| panic!("line {line}: history needs a quoted text"));
                 history.push((text.to_string(), after.trim() == "empty"));
             }
             Place::Config(Vec::new())
@@ -177,7 +177,7 @@ fn read_line(out: &mut Written, body: &str, line: usize) -> Place {
     }
 }
 
-/// The JSON value at the front of a text, and what follows it.
+/// The JSON value at the start of a text, and what follows it.
 fn json_prefix(text: &str, line: usize) -> (Value, &str) {
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
     let value = values.next().and_then(Result::ok).unwrap_or_else(|| panic!("line {line}: no JSON value: {text}"));
@@ -196,7 +196,7 @@ fn read_config(image: &mut Image, rest: &str, line: usize) -> Vec<String> {
     fields
 }
 
-/// A JSON list, or a word in which quoted parts may hold blanks.
+/// A JSON list or object, or a word whose quoted parts may contain blanks.
 fn read_value(text: &str, line: usize) -> (Value, &str) {
     if text.starts_with(['[', '{']) {
         return json_prefix(text, line);
@@ -299,7 +299,7 @@ fn nanoseconds(text: &str, line: usize) -> i64 {
             "m" => 60_000_000_000,
             "s" => 1_000_000_000,
             "ms" => 1_000_000,
-            _ => panic!("line {line}: no duration: {text}"),
+            _ => panic!("line {line}: not a duration: {text}"),
         };
         total += count.parse::<i64>().unwrap() * factor;
         rest = after;
@@ -320,8 +320,8 @@ fn read_entry(layer: &mut Layer, kind: &str, rest: &str, line: usize) {
     }
     if kind == "x" {
         let (name, value) = rest.split_once('=').unwrap_or_else(|| bad("an attribute is NAME=HEX"));
-        let before = layer.entries.last_mut().unwrap_or_else(|| bad("no entry before"));
-        before.xattrs.push((name.as_bytes().to_vec(), unhex(value)));
+        let previous = layer.entries.last_mut().unwrap_or_else(|| bad("no previous entry"));
+        previous.xattrs.push((name.as_bytes().to_vec(), unhex(value)));
         return;
     }
     entry.path = read_path(&mut at, line);
@@ -335,7 +335,7 @@ fn read_entry(layer: &mut Layer, kind: &str, rest: &str, line: usize) {
             at = at.trim_start().strip_prefix("->").unwrap_or_else(|| bad("a link is PATH -> TARGET")).trim_start();
             entry.target = read_path(&mut at, line);
             entry.mode = if kind == "l" { 0o777 } else { 0o644 };
-            same_attributes(layer, &mut entry);
+            copy_attributes(layer, &mut entry);
         }
         "c" => {
             let (major, minor) = at.trim().split_once(':').unwrap_or_else(|| bad("a device is MAJOR:MINOR"));
@@ -355,7 +355,7 @@ fn read_entry(layer: &mut Layer, kind: &str, rest: &str, line: usize) {
     layer.entries.push(entry);
 }
 
-/// `interp=/lib/ld.so needs=a,b`: an ELF file, a static program where no word asks for more.
+/// Reads an ELF file such as `interp=/lib/ld.so needs=a,b`; without attributes, a static program.
 fn read_elf(text: &str, line: usize) -> Elf {
     let mut elf = elf::static_program();
     for word in text.split_whitespace() {
@@ -377,15 +377,15 @@ fn read_elf(text: &str, line: usize) -> Elf {
             "class" => elf.is_64 = value != "32",
             _ => panic!("line {line}: an ELF file has no {key}"),
         }
-        // Whatever names libraries or a loader is linked dynamically.
+        // Any other attribute makes the program dynamically linked.
         elf.is_dynamic |= !matches!(key, "machine" | "class");
         elf.kind = if elf.is_dynamic { 3 } else { 2 };
     }
     elf
 }
 
-/// A hard link's header carries its file's attributes, as tar programs write it.
-fn same_attributes(layer: &Layer, entry: &mut Entry) {
+/// Gives a hard link its target's attributes, as tar programs do.
+fn copy_attributes(layer: &Layer, entry: &mut Entry) {
     if entry.kind != b'h' {
         return;
     }
@@ -401,7 +401,7 @@ fn word<'a>(rest: &mut &'a str) -> &'a str {
     word
 }
 
-/// A path, quoted where it holds blanks or bytes that are not UTF-8.
+/// A path, quoted if it contains blanks or bytes that aren't UTF-8.
 fn read_path(rest: &mut &str, line: usize) -> Vec<u8> {
     let text = rest.trim_start();
     if let Some(quoted) = text.strip_prefix('"') {
@@ -413,7 +413,7 @@ fn read_path(rest: &mut &str, line: usize) -> Vec<u8> {
     word(rest).as_bytes().to_vec()
 }
 
-/// Pieces: `"text"`, `=COUNT`, `=COUNT@SEED`, `0*COUNT`.
+/// Reads content in pieces: `"text"`, `=COUNT`, `=COUNT@SEED`, `0*COUNT`.
 fn read_content(text: &str, path: &[u8], line: usize) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = text;
@@ -439,7 +439,7 @@ fn read_content(text: &str, path: &[u8], line: usize) -> Vec<u8> {
     out
 }
 
-/// So many bytes, always the same for a seed, a shorter count being the front of a longer one.
+/// `count` bytes generated from a seed. A shorter count gives a prefix of a longer one.
 pub fn noise(seed: &[u8], count: usize) -> Vec<u8> {
     let mut state =
         seed.iter().fold(0x9e37_79b9_7f4a_7c15u64, |s, &b| (s ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
@@ -453,7 +453,7 @@ pub fn noise(seed: &[u8], count: usize) -> Vec<u8> {
     (0..count).map(|_| next()).collect()
 }
 
-/// What stands before the closing quote, and what follows it.
+/// The text before the closing quote, and what follows it.
 fn unquote(text: &str, line: usize) -> (Vec<u8>, &str) {
     let bytes = text.as_bytes();
     let (mut out, mut at) = (Vec::new(), 0);
@@ -486,8 +486,8 @@ fn unhex(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_text_says_what_the_image_holds() {
-    let written = read(
+fn reads_an_image_and_its_marks() {
+    let parsed = read(
         "# row B4, breaks\n\
          name app:1.0\n\
          config user=0:0 env=\"A=b c\" env=B=\"d e\" cmd=[\"a\", \"b\"]   #! root-user   # why\n\
@@ -498,18 +498,18 @@ fn a_text_says_what_the_image_holds() {
          w gone/x\n\
          o directory\n",
     );
-    assert_eq!(written.head, ["row B4, breaks"]);
-    assert_eq!(written.image.run["Env"], json!(["A=b c", "B=d e"]));
-    assert_eq!(written.image.run["Healthcheck"]["Interval"], json!(90_000_000_000i64));
-    let entries = &written.image.layers[0].entries;
+    assert_eq!(parsed.head, ["row B4, breaks"]);
+    assert_eq!(parsed.image.run["Env"], json!(["A=b c", "B=d e"]));
+    assert_eq!(parsed.image.run["Healthcheck"]["Interval"], json!(90_000_000_000i64));
+    let entries = &parsed.image.layers[0].entries;
     assert_eq!(entries[0].path, b"a b\xff");
     assert_eq!(entries[0].data, b"#! no mark\n\0\0");
     assert_eq!(entries[0].xattrs, [(b"user.a".to_vec(), b"ab".to_vec())]);
     assert_eq!(entries[1].path, b"gone/.wh.x");
     assert_eq!(entries[2].path, b"directory/.wh..wh..opq");
-    assert_eq!(written.image.layers[0].created_by.as_deref(), Some("COPY . . # buildkit"));
-    let rules: Vec<&str> = written.marks.iter().map(|mark| mark.rule.as_str()).collect();
+    assert_eq!(parsed.image.layers[0].created_by.as_deref(), Some("COPY . . # buildkit"));
+    let rules: Vec<&str> = parsed.marks.iter().map(|mark| mark.rule.as_str()).collect();
     assert_eq!(rules, ["root-user", "wasted-space", "context-file-left", "context-file-left"]);
-    assert!(written.marks[2].shipped && !written.marks[3].shipped);
+    assert!(parsed.marks[2].shipped && !parsed.marks[3].shipped);
     assert_eq!(noise(b"x", 5), noise(b"x", 9)[..5]);
 }

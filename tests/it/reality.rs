@@ -1,8 +1,8 @@
-//! What the start proof says of a command, held against running it: small images on top of a real Alpine, unpacked, and the
-//! command executed there by chroot(1) as the image's user.
+//! Compares the start proof of a command with running it: unpacks small images on top of a real Alpine and executes
+//! their commands in them by chroot(1) as the image's user.
 //!
-//! Needs `PLIMSOLL_CORPUS` (for Alpine's layer), root, and chroot; says so where it is skipped. The container of these runs
-//! has no capabilities, so the proof is asked for the same. In: images as text. Not here: runtimes.
+//! Needs `PLIMSOLL_CORPUS` (for Alpine's layer), root and chroot; otherwise it is skipped and says so. A user's
+//! command has no capabilities here, so the proof assumes none. Runtimes aren't covered.
 
 use crate::image::Layer;
 use crate::notation;
@@ -17,8 +17,8 @@ use std::path::Path;
 use std::process::Command;
 use std::process::Stdio;
 
-/// Layers on top of Alpine, a blank line between them: `config …`, then entries. `BUSYBOX` as content stands for the real
-/// program, `BUSYBOX-` and a word for one that was damaged.
+/// Layers on top of Alpine, separated by blank lines: `config …`, then entries. The content `BUSYBOX` is replaced by
+/// the real program, `BUSYBOX-WORD` by a damaged one.
 const CASES: &str = r##"
 config cmd=["true"]
 
@@ -279,10 +279,10 @@ f 0644 0:0 w/true "BUSYBOX"
 "##;
 
 #[test]
-fn what_is_said_of_a_command_is_what_happens() {
-    let test = "what_is_said_of_a_command_is_what_happens";
-    let Some(corpus) = support::outside("PLIMSOLL_CORPUS", test) else { return };
-    let root = support::Desk::new();
+fn predicts_whether_commands_run() {
+    let test = "predicts_whether_commands_run";
+    let Some(corpus) = support::external_dir("PLIMSOLL_CORPUS", test) else { return };
+    let root = support::ScratchDir::new();
     let probe = Command::new("chroot").args(["--userspec=1000:1000", "/", "/bin/true"]).status();
     if !probe.is_ok_and(|status| status.success()) {
         let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: it needs root and chroot");
@@ -305,38 +305,36 @@ fn what_is_said_of_a_command_is_what_happens() {
         let directory = root.directory().join(number.to_string());
         succeeds(Command::new("cp").arg("-a").arg(root.directory().join("alpine")).arg(&directory));
         unpack(&own, &directory);
-        let really = run(&directory, &image);
-        let said = said(&root.archive(&image));
-        match really {
-            true => ran += 1,
-            false => failed += 1,
+        let actual = run(&directory, &image);
+        let predicted = predict(&root.archive(&image));
+        if actual {
+            ran += 1;
+        } else {
+            failed += 1;
         }
-        if said != Ok(really) {
-            wrong.push(format!("{case}\n  said {said:?}, really {really}"));
+        if predicted != Ok(actual) {
+            wrong.push(format!("{case}\n  predicted {predicted:?}, actual {actual}"));
         }
         std::fs::remove_dir_all(&directory).unwrap();
     }
     assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
     let _ = writeln!(std::io::stderr(), "{ran} ran, {failed} failed");
-    assert!(ran > 20 && failed > 20, "{ran} ran, {failed} did not");
+    assert!(ran > 20 && failed > 20, "{ran} ran, {failed} failed");
 }
 
-/// Whether the command runs, as the proof has it; an error for what is open.
-fn said(archive: &str) -> Result<bool, String> {
+/// Whether the command runs according to the proof; an error if that is undecided.
+fn predict(archive: &str) -> Result<bool, String> {
     let listing = examine::open(archive, None).unwrap().listing;
     let options = examine::Options { threads: 1, sha256: false };
     let examined = examine::examine(listing.images, &options).remove(0);
     assert!(examined.faults.is_empty(), "{:?}", examined.faults);
     let facts = Facts::new(&examined.image, examined.view.as_ref().ok_or(Undecided::denied("view", "none")));
     let proof = facts.start_proof(Capabilities::None).unwrap();
-    match proof.open.is_empty() || proof.fails() {
-        true => Ok(!proof.fails()),
-        false => Err(format!("{:?}", proof.open)),
-    }
+    if proof.open.is_empty() || proof.fails() { Ok(!proof.fails()) } else { Err(format!("{:?}", proof.open)) }
 }
 
-/// Whether the command runs, by running it as the image's user. `env` of busybox executes it as a runtime would: no shell
-/// reads what is no program.
+/// Whether the command runs, by running it as the image's user. busybox's `env` executes it as a runtime would: a file
+/// that isn't a program isn't passed to a shell.
 fn run(directory: &Path, image: &crate::image::Image) -> bool {
     let text = |field: &str| image.run.get(field).and_then(|value| value.as_str()).unwrap_or_default().to_string();
     let list = |field: &str| -> Vec<String> {
@@ -352,7 +350,7 @@ fn run(directory: &Path, image: &crate::image::Image) -> bool {
     let path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_string();
     let env = if list("Env").is_empty() { vec![path] } else { list("Env") };
     let workdir = if text("WorkingDir").is_empty() { "/".to_string() } else { text("WorkingDir") };
-    // A process of root without capabilities is not made here: such cases must not hang on them.
+    // Root keeps its capabilities here: cases that run as root must not depend on them.
     let status = Command::new("chroot")
         .arg(format!("--userspec={user}"))
         .arg(format!("--groups={groups}"))
@@ -368,7 +366,7 @@ fn run(directory: &Path, image: &crate::image::Image) -> bool {
     status.success()
 }
 
-/// The program with a part of it changed.
+/// The program with one part changed.
 fn damaged(busybox: &[u8], damage: &[u8]) -> Vec<u8> {
     let mut bytes = busybox.to_vec();
     let mut replace = |from: &[u8], to: &[u8]| {

@@ -1,14 +1,14 @@
-//! Rules on images in text: `testdata/rules/RULE/*.image` holds the images, the marks on their lines are the findings
-//! wanted, no more and no fewer.
+//! Rules on images written as text: the findings on `testdata/rules/RULE/*.image` are exactly those marked in the
+//! files.
 //!
-//! A case's first comments say `row B4, breaks` or `row B4, keeps` (one or more), `policy NAME` where it is not
-//! `baseline`, and `with KEY = VALUE`, a further line of the policy's `[rules]`; the rule itself is held at `error`
-//! unless such a line sets it. In: files. Not here: the wording of messages.
+//! A case begins with comments: `row B4, breaks` or `row B4, keeps` (one or more), `policy NAME` if it isn't
+//! `baseline`, and `with KEY = VALUE`, a further line of the policy's `[rules]`. The rule is at level `error` unless
+//! such a line sets it. The wording of messages isn't compared.
 
 use crate::notation;
 use crate::notation::Mark;
+use crate::notation::Parsed;
 use crate::notation::Place;
-use crate::notation::Written;
 use crate::support;
 use plimsoll::model::finding::Level;
 use plimsoll::policy::builtin;
@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// The rows of the specification that want a case which breaks them and one which keeps them.
+/// The rows of the specification that need a breaking and a keeping case.
 const ROWS: [&str; 21] = [
     "B4", "B5", "B6", "B7", "B8", "B9", "B10", "B11", "B12", "F4", "F5", "F6", "F7", "F8", "E1", "E3", "S1", "S3",
     "S4", "O4", "G5",
@@ -31,7 +31,7 @@ struct Case {
     breaks: bool,
     policy: String,
     lines: Vec<String>,
-    written: Written,
+    parsed: Parsed,
 }
 
 fn cases() -> Vec<Case> {
@@ -47,7 +47,7 @@ fn cases() -> Vec<Case> {
         let rule = directory.file_name().unwrap().to_str().unwrap().to_string();
         for file in sorted(&directory) {
             let name = format!("{rule}/{}", file.file_name().unwrap().to_str().unwrap());
-            assert!(name.ends_with(".image"), "testdata/rules/{name} is no .image");
+            assert!(name.ends_with(".image"), "testdata/rules/{name} is not an .image file");
             cases.push(case(name, &rule, &std::fs::read_to_string(&file).unwrap()));
         }
     }
@@ -55,7 +55,7 @@ fn cases() -> Vec<Case> {
 }
 
 fn case(name: String, rule: &str, text: &str) -> Case {
-    let written = notation::read(text);
+    let parsed = notation::read(text);
     let mut case = Case {
         name,
         rule: rule.to_string(),
@@ -63,23 +63,23 @@ fn case(name: String, rule: &str, text: &str) -> Case {
         breaks: false,
         policy: "baseline".to_string(),
         lines: Vec::new(),
-        written,
+        parsed,
     };
-    let mut said = false;
-    for line in case.written.head.clone() {
+    let mut has_row = false;
+    for line in case.parsed.head.clone() {
         if let Some((row, what)) = line.strip_prefix("row ").and_then(|rest| rest.split_once(", ")) {
             assert!(what == "breaks" || what == "keeps", "{}: `row ROW, breaks` or `keeps`, not {line}", case.name);
             case.rows.insert(row.to_string());
             case.breaks = what == "breaks";
-            said = true;
+            has_row = true;
         } else if let Some(policy) = line.strip_prefix("policy ") {
             case.policy = policy.to_string();
         } else if let Some(line) = line.strip_prefix("with ") {
             case.lines.push(line.to_string());
         }
     }
-    assert!(said, "{}: no `row ROW, breaks` or `row ROW, keeps` in its first lines", case.name);
-    let marked = case.written.marks.iter().any(|mark| !mark.undecided);
+    assert!(has_row, "{}: the first lines have no `row ROW, breaks` or `row ROW, keeps`", case.name);
+    let marked = case.parsed.marks.iter().any(|mark| !mark.undecided);
     assert_eq!(marked, case.breaks, "{}: a case that breaks a row has marks, one that keeps it has none", case.name);
     if !case.lines.iter().any(|line| line.split(['=', ' ']).next() == Some(rule)) {
         case.lines.push(format!("{rule} = \"error\""));
@@ -88,10 +88,10 @@ fn case(name: String, rule: &str, text: &str) -> Case {
 }
 
 #[test]
-fn findings_are_the_marks() {
+fn findings_match_the_marks() {
     let mut wrong = Vec::new();
     for case in cases() {
-        let image = support::audit(&case.written.image, &case.policy, &case.lines.join("\n"));
+        let image = support::audit(&case.parsed.image, &case.policy, &case.lines.join("\n"));
         let problems = compare(&case, &image);
         if !problems.is_empty() {
             wrong.push(format!("testdata/rules/{}\n  {}", case.name, problems.join("\n  ")));
@@ -105,28 +105,28 @@ fn compare(case: &Case, image: &Value) -> Vec<String> {
     if !image["faults"].as_array().is_none_or(Vec::is_empty) {
         problems.push(format!("not judged: {}", image["faults"]));
     }
-    let mut open: Vec<&Mark> =
-        case.written.marks.iter().filter(|mark| mark.rule == case.rule && !mark.undecided).collect();
+    let mut unmatched: Vec<&Mark> =
+        case.parsed.marks.iter().filter(|mark| mark.rule == case.rule && !mark.undecided).collect();
     for finding in support::findings(image, &case.rule) {
-        match open.iter().position(|mark| fits(mark, finding, &case.written.fields)) {
-            Some(at) => drop(open.remove(at)),
-            None => problems.push(format!("not wanted: {} at {}", finding["message"], finding["locations"])),
+        match unmatched.iter().position(|mark| fits(mark, finding, &case.parsed.fields)) {
+            Some(at) => drop(unmatched.remove(at)),
+            None => problems.push(format!("unexpected: {} at {}", finding["message"], finding["locations"])),
         }
     }
-    for mark in open {
-        problems.push(format!("line {}: wanted and not found", mark.line));
+    for mark in unmatched {
+        problems.push(format!("line {}: expected, but not found", mark.line));
     }
-    let asked = case.written.marks.iter().any(|mark| mark.undecided && mark.rule == case.rule);
+    let expected = case.parsed.marks.iter().any(|mark| mark.undecided && mark.rule == case.rule);
     let undecided =
         image["undecided"].as_array().unwrap().iter().any(|question| question["rule"] == case.rule.as_str());
-    if asked != undecided {
-        problems.push(format!("undecided: wanted {asked}, found {}", image["undecided"]));
+    if expected != undecided {
+        problems.push(format!("undecided: expected {expected}, found {}", image["undecided"]));
     }
     problems
 }
 
-/// Whether a finding's first place is what the marked line is about. A config field that some line sets wants the mark of
-/// that line; one that no line sets takes the mark of any.
+/// Whether a finding's first place is the one that the marked line describes. A config field that a line sets must be
+/// marked on that line; any mark fits a field that no line sets.
 fn fits(mark: &Mark, finding: &Value, fields: &[String]) -> bool {
     let place = &finding["locations"][0];
     let shipped = place["state"] == "shipped";
@@ -145,14 +145,14 @@ fn fits(mark: &Mark, finding: &Value, fields: &[String]) -> bool {
     }
 }
 
-/// A path as the report's JSON spells it.
+/// A path as the report's JSON writes it.
 fn spelled(path: &[u8]) -> String {
     plimsoll::model::text::exact_bytes(path).trim_matches('/').to_string()
 }
 
-/// The smallest images on each rule's page, under the policy `backend` where that names the rule.
+/// Checks the example images of each rule, under the policy `backend` if it enables the rule.
 #[test]
-fn the_examples_on_the_pages_are_true() {
+fn examples_on_rule_pages_break_and_keep_the_rule() {
     let mut wrong = Vec::new();
     for rule in plimsoll::rules::ALL {
         for (what, text) in [("breaks", rule.docs.breaks), ("keeps", rule.docs.keeps)] {
@@ -161,7 +161,7 @@ fn the_examples_on_the_pages_are_true() {
             if levels(rule.id)["backend"] != Level::Off {
                 (case.policy, case.lines) = ("backend".to_string(), Vec::new());
             }
-            let image = support::audit(&case.written.image, &case.policy, &case.lines.join("\n"));
+            let image = support::audit(&case.parsed.image, &case.policy, &case.lines.join("\n"));
             wrong.extend(compare(&case, &image).into_iter().map(|problem| format!("{}: {problem}", case.name)));
         }
     }
@@ -173,7 +173,7 @@ fn levels(rule: &str) -> BTreeMap<&'static str, Level> {
 }
 
 #[test]
-fn every_row_has_a_case_that_breaks_it_and_one_that_keeps_it() {
+fn every_row_has_a_breaking_and_a_keeping_case() {
     let cases = cases();
     let rows = |breaks: bool| -> BTreeSet<String> {
         cases.iter().filter(|case| case.breaks == breaks).flat_map(|case| case.rows.clone()).collect()
@@ -186,7 +186,7 @@ fn every_row_has_a_case_that_breaks_it_and_one_that_keeps_it() {
 }
 
 #[test]
-fn every_rule_has_a_case_that_breaks_it_and_one_that_keeps_it() {
+fn every_rule_has_a_breaking_and_a_keeping_case() {
     let mut seen: BTreeMap<String, (bool, bool)> = BTreeMap::new();
     for case in cases() {
         let (breaks, keeps) = seen.entry(case.rule).or_default();

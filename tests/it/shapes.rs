@@ -1,7 +1,6 @@
-//! One image in the shapes that other tools give it: docker before and since release 25, kaniko and crane, nix, podman.
+//! One image in the shapes that other tools write: docker before and since release 25, kaniko and crane, nix, podman.
 //!
-//! In: [`Image`]. Out: bytes of an archive. Not here: plain layouts and the plainest docker archive (`image`), what the
-//! program ought to say of them (`sources`).
+//! `image` writes plain layouts and a minimal docker archive; `sources` tests all of them.
 
 use crate::image;
 use crate::image::Compression;
@@ -12,14 +11,14 @@ use crate::tarball;
 use serde_json::Value;
 use serde_json::json;
 
-/// How an archive says that a layer's tar is one that it has already.
+/// How an archive refers to a layer's tar that it already contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeated {
     Symlink,
     Hardlink,
 }
 
-/// The tars of an image and what follows from them.
+/// The tars of an image, their digests and the config.
 struct Parts {
     tars: Vec<Vec<u8>>,
     diff_ids: Vec<String>,
@@ -33,7 +32,7 @@ fn parts(image: &Image) -> Parts {
     Parts { tars, diff_ids, config }
 }
 
-/// The digests of an image's layers as tars, and of its config.
+/// The digests of an image's layer tars and of its config.
 pub fn digests(image: &Image) -> (Vec<String>, String) {
     let parts = parts(image);
     (parts.diff_ids, image::digest(&parts.config))
@@ -48,8 +47,8 @@ fn ended(mut out: Vec<u8>) -> Vec<u8> {
     out
 }
 
-/// `docker save` before release 25: a directory for each layer with `VERSION`, `json` and `layer.tar`, a link where the
-/// layer's tar is in the archive already.
+/// `docker save` before release 25: a directory per layer with `VERSION`, `json` and `layer.tar`, which is a link if
+/// the archive already contains the tar.
 pub fn docker_before_25(image: &Image, repeated: Repeated) -> Vec<u8> {
     let parts = parts(image);
     let mut out = Vec::new();
@@ -75,7 +74,7 @@ pub fn docker_before_25(image: &Image, repeated: Repeated) -> Vec<u8> {
     ended(out)
 }
 
-/// `docker save` since release 25: an OCI layout whose index bears Docker's names, and `manifest.json` beside it.
+/// `docker save` since release 25: an OCI layout whose index has Docker's names, plus `manifest.json`.
 pub fn docker_since_25(images: &[Image], compression: Compression) -> Files {
     let mut files = Files::new();
     let (mut index, mut list) = (Vec::new(), Vec::new());
@@ -103,7 +102,7 @@ pub fn docker_since_25(images: &[Image], compression: Compression) -> Files {
     files
 }
 
-/// kaniko and crane: the config under its digest, the layers as `HEX.tar.gz`, a repeated one once.
+/// kaniko and crane: the config named by its digest, layers as `HEX.tar.gz`, repeated layers stored once.
 pub fn crane(image: &Image) -> Vec<u8> {
     let parts = parts(image);
     let config = image::digest(&parts.config);
@@ -121,7 +120,7 @@ pub fn crane(image: &Image) -> Vec<u8> {
     ended(out)
 }
 
-/// nix: directories of layers as docker before 25 has them, every name with `./` before it.
+/// nix: one directory per layer as docker before 25 writes it, every name prefixed with `./`.
 pub fn nix(image: &Image) -> Vec<u8> {
     let parts = parts(image);
     let mut out = tarball::directory("./");
@@ -140,7 +139,7 @@ pub fn nix(image: &Image) -> Vec<u8> {
     ended(out)
 }
 
-/// podman and skopeo: layers as `HEX.tar`, and for old readers a directory each whose `layer.tar` is a link.
+/// podman and skopeo: layers as `HEX.tar`, plus a directory per layer whose `layer.tar` is a link, for old readers.
 pub fn podman(image: &Image) -> Vec<u8> {
     let parts = parts(image);
     let mut out = Vec::new();
@@ -162,7 +161,7 @@ pub fn podman(image: &Image) -> Vec<u8> {
     ended(out)
 }
 
-/// Files as one tar, each name with `./` before it, as `tar -C DIR -c .` writes them.
+/// Files as one tar, each name prefixed with `./`, as `tar -C DIR -c .` writes them.
 pub fn dotted_tar_of(files: &Files) -> Vec<u8> {
     let mut out =
         [tarball::directory("./"), tarball::directory("./blobs/"), tarball::directory("./blobs/sha256/")].concat();
@@ -170,7 +169,7 @@ pub fn dotted_tar_of(files: &Files) -> Vec<u8> {
     ended(out)
 }
 
-/// A layout of one image whose layers are stored as `pack` makes them.
+/// A layout of one image whose layers are stored as `pack` returns them.
 pub fn layout_packed(image: &Image, media_type: &str, pack: impl Fn(&[u8]) -> Vec<u8>) -> Files {
     let mut files = Files::new();
     let parts = parts(image);
@@ -193,7 +192,7 @@ pub fn gzip_members(bytes: &[u8], step: usize) -> Vec<u8> {
     bytes.chunks(step).flat_map(image::gzip).collect()
 }
 
-/// Bytes as several zstd frames, a skippable frame before each and one at the end.
+/// Bytes as several zstd frames, with a skippable frame before each and one at the end.
 pub fn zstd_frames(bytes: &[u8], step: usize) -> Vec<u8> {
     let skippable = |nibble: u8, data: &[u8]| {
         let length = u32::try_from(data.len()).unwrap().to_le_bytes();
@@ -208,13 +207,13 @@ pub fn zstd_frames(bytes: &[u8], step: usize) -> Vec<u8> {
     out
 }
 
-/// What eStargz ends with: an empty gzip member whose extra field says where the table of contents lies.
+/// Bytes as eStargz: ends with an empty gzip member whose extra field gives the offset of the table of contents.
 pub fn estargz(bytes: &[u8], step: usize) -> Vec<u8> {
     let mut out = gzip_members(bytes, step);
     let extra = b"SG\x16\x000000000000000000STARGZ";
     out.extend([0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 255, extra.len() as u8, 0]);
     out.extend(extra);
-    // One stored block of no bytes, the last; then checksum and length.
+    // An empty stored block, marked as the last one; then checksum and length.
     out.extend([1, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0]);
     out
 }

@@ -1,6 +1,7 @@
-//! Every shape that tools give an image, and every way to name one: what is found, and that the shape changes no finding.
+//! Every shape that tools write and every way to name an image: what is found, and that the shape doesn't change the
+//! findings.
 //!
-//! The archives are made here (`shapes`, `image`). Not here: what real tools wrote (`formats`), damaged inputs (`hostile`).
+//! `shapes` and `image` build the archives. `formats` covers the output of real tools, `hostile` damaged inputs.
 
 use crate::image;
 use crate::image::Compression;
@@ -10,14 +11,14 @@ use crate::notation;
 use crate::shapes;
 use crate::shapes::Repeated;
 use crate::support;
-use crate::support::Desk;
-use crate::support::Ran;
+use crate::support::Output;
 use crate::support::Run;
+use crate::support::ScratchDir;
 use crate::tarball;
 use serde_json::Value;
 use serde_json::json;
 
-/// Three layers, the last one the same as the second, and something for most kinds of rules to find.
+/// Four layers, the last one identical to the second, with findings for most kinds of rules.
 const APP: &str = "\
 name app:1.0
 config user=root workdir=/app env=DB_PASSWORD=hunter2hunter2 expose=8000/tcp
@@ -46,13 +47,13 @@ fn other() -> Image {
     notation::image("name other:2.0\nconfig user=1000\nlayer COPY . .\n f 0644 0:0 srv/x \"x\"\n")
 }
 
-/// The findings about an image's name hang on how much of it a shape keeps.
+/// The items that aren't about the image's name, which some shapes don't store in full.
 fn without_names(list: &Value) -> Vec<Value> {
     list.as_array().unwrap().iter().filter(|item| item["rule"] != "floating-tag").cloned().collect()
 }
 
-/// What may not hang on the shape that an image is stored in.
-fn essence(image: &Value) -> Value {
+/// The part of the report that must not depend on the image's shape.
+fn comparable(image: &Value) -> Value {
     let diff_ids: Vec<&Value> = image["layers"].as_array().unwrap().iter().map(|layer| &layer["diff_id"]).collect();
     json!({
         "platform": image["platform"], "config": image["config_digest"], "verdict": image["verdict"],
@@ -62,28 +63,28 @@ fn essence(image: &Value) -> Value {
     })
 }
 
-fn audit(reference: &str, more: &[&str]) -> Ran {
+fn audit(reference: &str, more: &[&str]) -> Output {
     support::plimsoll(&[&["audit", reference, "--format", "json"], more].concat())
 }
 
-/// The images of an input that all could be judged.
+/// The images of an input, all of which must be judged.
 #[track_caller]
-fn images(ran: &Ran) -> Vec<Value> {
-    assert!(matches!(ran.code, Some(0 | 1)), "{}", ran.told());
-    ran.json()["images"].as_array().unwrap().clone()
+fn images(output: &Output) -> Vec<Value> {
+    assert!(matches!(output.code, Some(0 | 1)), "{}", output.describe());
+    output.json()["images"].as_array().unwrap().clone()
 }
 
 #[track_caller]
-fn only(ran: &Ran) -> Value {
-    let mut images = images(ran);
-    assert_eq!(images.len(), 1, "{}", ran.told());
+fn only(output: &Output) -> Value {
+    let mut images = images(output);
+    assert_eq!(images.len(), 1, "{}", output.describe());
     images.remove(0)
 }
 
-/// What the plainest docker archive of an image gives.
-fn truth(image: &Image) -> Value {
-    let desk = Desk::new();
-    let found = essence(&only(&audit(&desk.archive(image), &[])));
+/// The report on an image's minimal docker archive.
+fn reference_report(image: &Image) -> Value {
+    let scratch = ScratchDir::new();
+    let found = comparable(&only(&audit(&scratch.archive(image), &[])));
     let (diff_ids, config) = shapes::digests(image);
     assert_eq!(found["diff_ids"], json!(diff_ids));
     assert_eq!(found["config"], json!(config));
@@ -91,16 +92,16 @@ fn truth(image: &Image) -> Value {
     found
 }
 
-/// The one image of this reference is `image`, whatever the shape; gives its part of the report.
+/// Asserts that this reference contains exactly `image`, and returns its part of the report.
 #[track_caller]
-fn holds(reference: &str, image: &Image) -> Value {
-    is(&audit(reference, &[]), image)
+fn contains_image(reference: &str, image: &Image) -> Value {
+    reports_image(&audit(reference, &[]), image)
 }
 
 #[track_caller]
-fn is(ran: &Ran, image: &Image) -> Value {
-    let found = only(ran);
-    assert_eq!(essence(&found), truth(image), "{}", ran.told());
+fn reports_image(output: &Output, image: &Image) -> Value {
+    let found = only(output);
+    assert_eq!(comparable(&found), reference_report(image), "{}", output.describe());
     assert_eq!(found["layers"].as_array().unwrap().len(), image.layers.len());
     found
 }
@@ -109,18 +110,18 @@ fn texts(value: &Value) -> Vec<&str> {
     value.as_array().unwrap().iter().filter_map(Value::as_str).collect()
 }
 
-/// The `media_type`, and whether compressed bytes are told, of every layer.
+/// The `media_type` of every layer, and whether `compressed` is a number.
 fn stored(image: &Value) -> Vec<(Option<&str>, bool)> {
     let layers = image["layers"].as_array().unwrap().iter();
     layers.map(|layer| (layer["media_type"].as_str(), layer["compressed"].is_u64())).collect()
 }
 
 #[test]
-fn docker_before_25_with_links_for_a_repeated_layer() {
-    let desk = Desk::new();
+fn reads_docker_before_25_with_repeated_layers() {
+    let scratch = ScratchDir::new();
     for repeated in [Repeated::Symlink, Repeated::Hardlink] {
-        let file = desk.file("app.tar", shapes::docker_before_25(&app(), repeated));
-        let found = holds(&file, &app());
+        let file = scratch.file("app.tar", shapes::docker_before_25(&app(), repeated));
+        let found = contains_image(&file, &app());
         assert_eq!(texts(&found["names"]), ["app:1.0"]);
         assert!(found["manifest_digest"].is_null(), "{repeated:?}: such an archive has no manifest");
         assert_eq!(stored(&found), [(None, false); 4]);
@@ -130,40 +131,40 @@ fn docker_before_25_with_links_for_a_repeated_layer() {
 }
 
 #[test]
-fn docker_since_25_is_one_image_in_two_descriptions() {
-    let desk = Desk::new();
+fn reads_docker_since_25_as_one_image() {
+    let scratch = ScratchDir::new();
     for (compression, packed) in [(Compression::Plain, false), (Compression::Gzip, true)] {
         let files = shapes::docker_since_25(&[app()], compression);
-        let file = desk.file("app.tar", image::tar_of(&files));
+        let file = scratch.file("app.tar", image::tar_of(&files));
         for reference in [file.clone(), format!("oci-archive:{file}"), format!("docker-archive:{file}:app:1.0")] {
-            let found = holds(&reference, &app());
+            let found = contains_image(&reference, &app());
             assert!(texts(&found["names"]).contains(&"app:1.0"), "{reference}: {}", found["names"]);
             assert!(found["manifest_digest"].is_string());
             assert!(stored(&found).iter().all(|(kind, told)| kind.is_some() && *told == packed), "{reference}");
         }
-        let directory = desk.files(&format!("{compression:?}"), &files);
-        holds(&directory, &app());
+        let directory = scratch.files(&format!("{compression:?}"), &files);
+        contains_image(&directory, &app());
     }
 }
 
 #[test]
-fn kaniko_and_crane() {
-    let desk = Desk::new();
-    let file = desk.file("app.tar", shapes::crane(&app()));
-    let found = holds(&file, &app());
+fn reads_kaniko_and_crane_archives() {
+    let scratch = ScratchDir::new();
+    let file = scratch.file("app.tar", shapes::crane(&app()));
+    let found = contains_image(&file, &app());
     assert_eq!(texts(&found["names"]), ["app:1.0"]);
     assert_eq!(stored(&found), [(None, true); 4]);
     let packed = image::digest(&image::gzip(&app().layers[0].bytes()));
     assert_eq!(found["layers"][0]["digest"], json!(packed));
-    holds(&format!("docker-archive:{file}:app:1.0"), &app());
+    contains_image(&format!("docker-archive:{file}:app:1.0"), &app());
 }
 
 #[test]
-fn nix() {
-    let desk = Desk::new();
+fn reads_nix_archives() {
+    let scratch = ScratchDir::new();
     let mut image = app();
     image.top.insert("created".into(), json!("1970-01-01T00:00:01+00:00"));
-    let found = holds(&desk.file("app.tar", shapes::nix(&image)), &image);
+    let found = contains_image(&scratch.file("app.tar", shapes::nix(&image)), &image);
     assert_eq!(texts(&found["names"]), ["app:1.0"]);
     assert!(found["manifest_digest"].is_null());
 }
@@ -172,7 +173,7 @@ fn nix() {
 #[test]
 fn names_inside_a_layer_may_begin_with_a_slash_or_a_dot() {
     let places = |image: &Image| {
-        let mut found = essence(&only(&audit(&Desk::new().archive(image), &[])));
+        let mut found = comparable(&only(&audit(&ScratchDir::new().archive(image), &[])));
         for list in found["findings"].as_array_mut().unwrap() {
             for place in list["locations"].as_array_mut().unwrap() {
                 place["diff_id"].take();
@@ -192,37 +193,37 @@ fn names_inside_a_layer_may_begin_with_a_slash_or_a_dot() {
 }
 
 #[test]
-fn podman_and_skopeo_archives() {
-    let desk = Desk::new();
+fn reads_podman_and_skopeo_archives() {
+    let scratch = ScratchDir::new();
     let mut image = app();
     image.names = vec![["docker", ".io/library/app:1.0"].concat()];
-    let found = holds(&desk.file("app.tar", shapes::podman(&image)), &app());
+    let found = contains_image(&scratch.file("app.tar", shapes::podman(&image)), &app());
     assert_eq!(texts(&found["names"]), ["app:1.0"]);
     assert_eq!(stored(&found), [(None, false); 4]);
 }
 
 #[test]
-fn entries_with_a_dot_before_their_name() {
-    let desk = Desk::new();
+fn reads_archives_whose_names_begin_with_a_dot() {
+    let scratch = ScratchDir::new();
     let layout = image::oci_layout_files(&[app()], Compression::Gzip);
     let both = shapes::docker_since_25(&[app()], Compression::Plain);
     for files in [layout, both] {
-        let file = desk.file("app.tar", shapes::dotted_tar_of(&files));
-        let found = holds(&file, &app());
+        let file = scratch.file("app.tar", shapes::dotted_tar_of(&files));
+        let found = contains_image(&file, &app());
         assert!(texts(&found["names"]).contains(&"app:1.0"));
         assert!(found["manifest_digest"].is_string());
     }
 }
 
 #[test]
-fn layouts_and_directories() {
-    let desk = Desk::new();
+fn reads_oci_layouts_and_skopeo_directories() {
+    let scratch = ScratchDir::new();
     for (name, compression) in [("plain", Compression::Plain), ("gzip", Compression::Gzip), ("zstd", Compression::Zstd)]
     {
         let packed = compression != Compression::Plain;
         let layout = image::oci_layout_files(&[app()], compression);
-        let directory = desk.files(name, &layout);
-        let file = desk.file(&format!("{name}.tar"), image::tar_of(&layout));
+        let directory = scratch.files(name, &layout);
+        let file = scratch.file(&format!("{name}.tar"), image::tar_of(&layout));
         for reference in [
             directory.clone(),
             format!("oci:{directory}"),
@@ -232,71 +233,74 @@ fn layouts_and_directories() {
             format!("oci-archive:{file}"),
             format!("oci-archive:{file}:app:1.0"),
         ] {
-            let found = holds(&reference, &app());
+            let found = contains_image(&reference, &app());
             assert_eq!(texts(&found["names"]), ["app:1.0"], "{reference}");
             assert_eq!(found["reference"], json!(reference));
-            assert!(stored(&found).iter().all(|(_, told)| *told == packed), "{reference}");
+            assert!(stored(&found).iter().all(|(_, is_compressed)| *is_compressed == packed), "{reference}");
         }
-        let dir = desk.files(&format!("dir-{name}"), &image::dir_layout(&app(), compression));
+        let dir = scratch.files(&format!("dir-{name}"), &image::dir_layout(&app(), compression));
         for reference in [dir.clone(), format!("dir:{dir}")] {
-            let found = holds(&reference, &app());
-            assert_eq!(texts(&found["names"]), Vec::<&str>::new(), "a dir: directory holds no name");
+            let found = contains_image(&reference, &app());
+            assert_eq!(texts(&found["names"]), Vec::<&str>::new(), "a dir: directory has no names");
             assert!(found["manifest_digest"].is_string());
         }
     }
 }
 
 #[test]
-fn a_digest_picks_a_manifest_or_a_config() {
-    let desk = Desk::new();
-    let directory = desk.files("two", &image::oci_layout_files(&[app(), other()], Compression::Gzip));
+fn a_digest_selects_a_manifest_or_a_config() {
+    let scratch = ScratchDir::new();
+    let directory = scratch.files("two", &image::oci_layout_files(&[app(), other()], Compression::Gzip));
     for image in [app(), other()] {
         let mut files = Files::new();
         let entry = image::put_image(&mut files, &image, Compression::Gzip);
         let manifest = entry["digest"].as_str().unwrap();
         let (_, config) = shapes::digests(&image);
         for digest in [manifest, &config] {
-            let found = holds(&format!("oci:{directory}@{digest}"), &image);
+            let found = contains_image(&format!("oci:{directory}@{digest}"), &image);
             assert_eq!(found["manifest_digest"], entry["digest"]);
         }
     }
-    let nobody = format!("oci:{directory}@sha256:{}", "0".repeat(64));
-    let ran = audit(&nobody, &[]).exits(2);
-    assert!(ran.err().contains("the input has app:1.0, other:2.0"), "{}", ran.told());
+    let unknown = format!("oci:{directory}@sha256:{}", "0".repeat(64));
+    let output = audit(&unknown, &[]).exits(2);
+    assert!(output.err().contains("the input has app:1.0, other:2.0"), "{}", output.describe());
     audit(&format!("oci:{directory}@sha256:00"), &[]).exits(2);
 }
 
 #[test]
-fn two_images_in_one_archive() {
-    let desk = Desk::new();
+fn reads_two_images_in_one_archive() {
+    let scratch = ScratchDir::new();
     let both = [app(), other()];
-    let old = desk.file("old.tar", image::docker_archive(&both));
-    let new = desk.file("new.tar", image::tar_of(&shapes::docker_since_25(&both, Compression::Gzip)));
+    let old = scratch.file("old.tar", image::docker_archive(&both));
+    let new = scratch.file("new.tar", image::tar_of(&shapes::docker_since_25(&both, Compression::Gzip)));
     for file in [old, new] {
         let all = images(&audit(&file, &[]));
-        assert_eq!(all.iter().map(essence).collect::<Vec<_>>(), [truth(&app()), truth(&other())]);
+        assert_eq!(
+            all.iter().map(comparable).collect::<Vec<_>>(),
+            [reference_report(&app()), reference_report(&other())]
+        );
         for (name, image) in [("app:1.0", app()), ("1.0", app()), ("other:2.0", other()), ("2.0", other())] {
-            let found = holds(&format!("docker-archive:{file}:{name}"), &image);
+            let found = contains_image(&format!("docker-archive:{file}:{name}"), &image);
             assert!(texts(&found["names"]).iter().any(|known| *known == image.names[0]), "{}", found["names"]);
         }
-        let ran = audit(&format!("docker-archive:{file}:app:3.0"), &[]).exits(2);
-        assert!(ran.err().contains("app:3.0") && ran.err().contains("other:2.0"), "{}", ran.told());
+        let output = audit(&format!("docker-archive:{file}:app:3.0"), &[]).exits(2);
+        assert!(output.err().contains("app:3.0") && output.err().contains("other:2.0"), "{}", output.describe());
     }
 }
 
 #[test]
 fn one_image_with_two_names_is_one_image() {
-    let desk = Desk::new();
+    let scratch = ScratchDir::new();
     let image = app().named("app:stable");
     let one = std::slice::from_ref(&image);
     for file in [image::docker_archive(one), image::oci_archive(one, Compression::Gzip)] {
-        let file = desk.file("app.tar", file);
-        let found = holds(&file, &image);
+        let file = scratch.file("app.tar", file);
+        let found = contains_image(&file, &image);
         assert_eq!(texts(&found["names"]), ["app:1.0", "app:stable"]);
     }
 }
 
-/// What BuildKit writes beside an image: a manifest with an image's config, whose layers are statements.
+/// What BuildKit writes beside an image: a manifest with an image's config whose layers are attestations.
 fn attestation(files: &mut Files) -> Value {
     let statement = image::put(files, br#"{"_type":"https://in-toto.io/Statement/v0.1"}"#.to_vec());
     let statement = image::descriptor("application/vnd.in-toto+json", &statement);
@@ -311,8 +315,8 @@ fn attestation(files: &mut Files) -> Value {
 }
 
 #[test]
-fn an_image_that_calls_itself_an_attestation_is_audited() {
-    let desk = Desk::new();
+fn audits_an_image_that_claims_to_be_an_attestation() {
+    let scratch = ScratchDir::new();
     for (key, value) in [
         ("annotations", json!({"vnd.docker.reference.type": "attestation-manifest"})),
         ("platform", json!({"architecture": "unknown", "os": "unknown"})),
@@ -323,14 +327,14 @@ fn an_image_that_calls_itself_an_attestation_is_audited() {
         let mut hidden = image::put_image(&mut files, &app(), Compression::Gzip);
         hidden[key] = value;
         image::seal(&mut files, &[honest, hidden]);
-        let ran = Run::new(["audit", &desk.files(key, &files), "--format", "json"]).run();
-        let report = ran.json();
+        let output = Run::new(["audit", &scratch.files(key, &files), "--format", "json"]).run();
+        let report = output.json();
         let both = report["images"].as_array().unwrap().len() == 2;
-        assert!(both || !report["errors"].as_array().unwrap().is_empty(), "{key}: {}", ran.told());
+        assert!(both || !report["errors"].as_array().unwrap().is_empty(), "{key}: {}", output.describe());
     }
 }
 
-/// An index of two platforms, one below the other, an attestation before both.
+/// A nested index with two platforms and an attestation before them; returns the files and the attested digest.
 fn nested(arm: &Image, amd: &Image) -> (Files, String) {
     let mut files = Files::new();
     let attested = image::put_image(&mut files, amd, Compression::Gzip);
@@ -358,51 +362,54 @@ fn for_arm() -> Image {
 }
 
 #[test]
-fn an_index_in_an_index_with_an_attestation_first() {
-    let desk = Desk::new();
+fn reads_nested_indexes_with_attestations() {
+    let scratch = ScratchDir::new();
     let (files, about) = nested(&for_arm(), &app());
-    let directory = desk.files("layout", &files);
-    let file = desk.file("layout.tar", image::tar_of(&files));
+    let directory = scratch.files("layout", &files);
+    let file = scratch.file("layout.tar", image::tar_of(&files));
     for reference in [directory.clone(), file, format!("oci:{directory}:app:1.0")] {
         let all = images(&audit(&reference, &[]));
-        assert_eq!(all.iter().map(essence).collect::<Vec<_>>(), [truth(&app()), truth(&for_arm())]);
+        assert_eq!(
+            all.iter().map(comparable).collect::<Vec<_>>(),
+            [reference_report(&app()), reference_report(&for_arm())]
+        );
         let platforms: Vec<&Value> = all.iter().map(|image| &image["platform"]).collect();
         assert_eq!(platforms, ["linux/amd64", "linux/arm64/v8"]);
         assert!(all.iter().all(|image| texts(&image["names"]) == ["app:1.0"]));
         assert_eq!(all[0]["evidence"][0]["kind"], "attestation");
         assert_eq!(all[0]["evidence"][0]["subject"], json!(about));
-        assert_eq!(all[1]["evidence"], json!([]), "the attestation speaks of the other platform");
+        assert_eq!(all[1]["evidence"], json!([]), "the attestation is about the other platform");
     }
     for (platform, image) in [("linux/amd64", app()), ("linux/arm64", for_arm()), ("linux/arm64/v8", for_arm())] {
-        is(&audit(&directory, &["--platform", platform]), &image);
+        reports_image(&audit(&directory, &["--platform", platform]), &image);
     }
-    let ran = audit(&directory, &["--platform", "linux/s390x"]).exits(2);
-    assert!(ran.err().contains("linux/s390x") && ran.err().contains("linux/arm64/v8"), "{}", ran.told());
+    let output = audit(&directory, &["--platform", "linux/s390x"]).exits(2);
+    assert!(output.err().contains("linux/s390x") && output.err().contains("linux/arm64/v8"), "{}", output.describe());
 }
 
 #[test]
-fn a_platform_that_the_input_does_not_hold() {
-    let desk = Desk::new();
+fn lists_a_platform_that_is_missing_from_the_input() {
+    let scratch = ScratchDir::new();
     let mut files = Files::new();
     let here = image::put_image(&mut files, &app(), Compression::Gzip);
     let mut elsewhere = Files::new();
     let absent = image::put_image(&mut elsewhere, &for_arm(), Compression::Gzip);
     image::seal(&mut files, &[here, absent.clone()]);
-    let directory = desk.files("layout", &files);
-    let found = holds(&directory, &app());
+    let directory = scratch.files("layout", &files);
+    let found = contains_image(&directory, &app());
     let left = &found["not_examined"][0];
     assert_eq!(left["kind"], "platform");
     let reason = left["reason"].as_str().unwrap();
     let digest = absent["digest"].as_str().unwrap();
     assert!(reason.contains("linux/arm64/v8") && reason.contains(digest), "{reason}");
-    is(&audit(&directory, &["--platform", "linux/amd64"]), &app());
-    let ran = audit(&directory, &["--platform", "linux/arm64"]).exits(2);
-    assert!(ran.err().contains(digest) && ran.err().contains("skopeo copy --all"), "{}", ran.told());
+    reports_image(&audit(&directory, &["--platform", "linux/amd64"]), &app());
+    let output = audit(&directory, &["--platform", "linux/arm64"]).exits(2);
+    assert!(output.err().contains(digest) && output.err().contains("skopeo copy --all"), "{}", output.describe());
 }
 
 #[test]
-fn nothing_but_artifacts() {
-    let desk = Desk::new();
+fn rejects_an_input_with_only_artifacts() {
+    let scratch = ScratchDir::new();
     let mut files = Files::new();
     let empty = image::put(&mut files, b"{}".to_vec());
     let chart = image::put(&mut files, b"a chart".to_vec());
@@ -414,41 +421,41 @@ fn nothing_but_artifacts() {
     let manifest = image::put(&mut files, manifest.to_string().into_bytes());
     let artifact = image::descriptor(image::MANIFEST_TYPE, &manifest);
     image::seal(&mut files, std::slice::from_ref(&artifact));
-    let ran = audit(&desk.files("chart", &files), &[]).exits(2);
-    assert!(ran.err().contains("artifact"), "{}", ran.told());
-    assert_eq!(ran.json()["images"], json!([]));
-    // Beside an image it is evidence.
+    let output = audit(&scratch.files("chart", &files), &[]).exits(2);
+    assert!(output.err().contains("artifact"), "{}", output.describe());
+    assert_eq!(output.json()["images"], json!([]));
+    // Beside an image, an artifact is evidence.
     let app_entry = image::put_image(&mut files, &app(), Compression::Gzip);
     image::seal(&mut files, &[artifact, app_entry]);
-    let found = holds(&desk.files("both", &files), &app());
+    let found = contains_image(&scratch.files("both", &files), &app());
     assert_eq!(found["evidence"][0]["kind"], "artifact");
     assert_eq!(found["evidence"][0]["media_type"], "application/vnd.example.chart");
 }
 
 #[test]
-fn a_whole_archive_that_is_compressed() {
-    let desk = Desk::new();
+fn reads_compressed_archives() {
+    let scratch = ScratchDir::new();
     let pack = |bytes: &[u8]| {
         [bytes.to_vec(), image::gzip(bytes), shapes::gzip_members(bytes, 5000), zstd::encode_all(bytes, 3).unwrap()]
     };
     let layout = image::oci_archive(&[app()], Compression::Gzip);
     for archive in [image::docker_archive(&[app()]), shapes::crane(&app()), layout] {
         for bytes in pack(&archive) {
-            holds(&desk.file("app", &bytes), &app());
+            contains_image(&scratch.file("app", &bytes), &app());
             let piped = Run::new(["audit", "-", "--format", "json"]).stdin(bytes).run();
-            let found = is(&piped, &app());
+            let found = reports_image(&piped, &app());
             assert_eq!(found["reference"], "-");
         }
     }
     let old = image::gzip(&image::docker_archive(&[app()]));
-    is(&Run::new(["audit", "docker-archive:-", "--format", "json"]).stdin(old.clone()).run(), &app());
-    let file = desk.file("app.tar.gz", old);
-    holds(&format!("docker-archive:{file}:app:1.0"), &app());
+    reports_image(&Run::new(["audit", "docker-archive:-", "--format", "json"]).stdin(old.clone()).run(), &app());
+    let file = scratch.file("app.tar.gz", old);
+    contains_image(&format!("docker-archive:{file}:app:1.0"), &app());
 }
 
 #[test]
-fn layers_in_several_gzip_members_or_zstd_frames() {
-    let desk = Desk::new();
+fn reads_layers_of_several_gzip_members_or_zstd_frames() {
+    let scratch = ScratchDir::new();
     type Pack = fn(&[u8]) -> Vec<u8>;
     let gzip = "application/vnd.oci.image.layer.v1.tar+gzip";
     let zstd = "application/vnd.oci.image.layer.v1.tar+zstd";
@@ -460,7 +467,7 @@ fn layers_in_several_gzip_members_or_zstd_frames() {
     ];
     for (media_type, pack) in ways {
         let files = shapes::layout_packed(&app(), media_type, pack);
-        let found = holds(&desk.file("app.tar", image::tar_of(&files)), &app());
+        let found = contains_image(&scratch.file("app.tar", image::tar_of(&files)), &app());
         assert_eq!(stored(&found), [(Some(media_type), true); 4]);
         assert_eq!(found["layers"][0]["digest"], json!(image::digest(&pack(&app().layers[0].bytes()))));
         assert_eq!(found["not_examined"], json!([]), "all of it belongs to the stream");
@@ -468,8 +475,8 @@ fn layers_in_several_gzip_members_or_zstd_frames() {
 }
 
 #[test]
-fn the_bytes_say_what_a_layer_is_not_its_media_type() {
-    let desk = Desk::new();
+fn the_bytes_determine_the_compression_not_the_media_type() {
+    let scratch = ScratchDir::new();
     for media_type in [
         "application/vnd.oci.image.layer.v1.tar",
         "application/vnd.oci.image.layer.v1.tar+gzip",
@@ -477,18 +484,18 @@ fn the_bytes_say_what_a_layer_is_not_its_media_type() {
     ] {
         for (pack, packed) in [(<[u8]>::to_vec as fn(&[u8]) -> Vec<u8>, false), (image::gzip, true)] {
             let files = shapes::layout_packed(&app(), media_type, pack);
-            let found = holds(&desk.file("app.tar", image::tar_of(&files)), &app());
+            let found = contains_image(&scratch.file("app.tar", image::tar_of(&files)), &app());
             assert_eq!(stored(&found), [(Some(media_type), packed); 4]);
         }
     }
 }
 
 #[test]
-fn bytes_that_no_runtime_unpacks_are_told() {
-    let desk = Desk::new();
+fn reports_bytes_that_no_runtime_unpacks() {
+    let scratch = ScratchDir::new();
     let gzip = "application/vnd.oci.image.layer.v1.tar+gzip";
     let files = shapes::layout_packed(&app(), gzip, |tar| [image::gzip(tar), b"behind the stream".to_vec()].concat());
-    let found = holds(&desk.file("stream.tar", image::tar_of(&files)), &app());
+    let found = contains_image(&scratch.file("stream.tar", image::tar_of(&files)), &app());
     let left = found["not_examined"].as_array().unwrap();
     assert_eq!(left.len(), 4);
     assert_eq!((&left[0]["kind"], &left[0]["bytes"]), (&json!("trailer"), &json!(17)));
@@ -496,17 +503,17 @@ fn bytes_that_no_runtime_unpacks_are_told() {
     let mut image = app();
     let tar = [image.layers[0].bytes(), tarball::file("etc/hidden", "x")].concat();
     image.layers[0].tar = Some(tar);
-    let found = only(&audit(&desk.archive(&image), &[]));
+    let found = only(&audit(&scratch.archive(&image), &[]));
     assert_eq!(found["not_examined"][0]["kind"], "trailer");
     assert_eq!(found["not_examined"][0]["bytes"], json!(1024), "a header and a block of content");
 }
 
 #[test]
-fn a_transport_that_does_not_fit() {
-    let desk = Desk::new();
-    let layout = desk.files("layout", &image::oci_layout_files(&[app()], Compression::Gzip));
-    let archive = desk.archive(&app());
-    let dir = desk.files("dir", &image::dir_layout(&app(), Compression::Gzip));
+fn rejects_a_transport_of_another_shape() {
+    let scratch = ScratchDir::new();
+    let layout = scratch.files("layout", &image::oci_layout_files(&[app()], Compression::Gzip));
+    let archive = scratch.archive(&app());
+    let dir = scratch.files("dir", &image::dir_layout(&app(), Compression::Gzip));
     for (reference, found) in [
         (format!("oci:{archive}"), "a docker archive"),
         (format!("oci-archive:{archive}"), "a docker archive"),
@@ -514,11 +521,11 @@ fn a_transport_that_does_not_fit() {
         (format!("docker-archive:{layout}"), "an OCI layout"),
         (format!("oci:{dir}"), "dir"),
     ] {
-        let ran = audit(&reference, &[]).exits(2);
-        assert!(ran.err().contains(found), "{reference}: {}", ran.told());
+        let output = audit(&reference, &[]).exits(2);
+        assert!(output.err().contains(found), "{reference}: {}", output.describe());
     }
     for remote in ["docker://app:1.0", "docker-daemon:app:1.0", "containers-storage:app"] {
-        let ran = audit(remote, &[]).exits(2);
-        assert!(ran.err().contains("docker save"), "{}", ran.told());
+        let output = audit(remote, &[]).exits(2);
+        assert!(output.err().contains("docker save"), "{}", output.describe());
     }
 }

@@ -1,4 +1,4 @@
-//! The program as a process: streams, exit codes, environment.
+//! plimsoll as a process: streams, exit codes, environment.
 
 use snapbox::cmd::Command;
 use snapbox::cmd::cargo_bin;
@@ -17,7 +17,7 @@ fn help_goes_to_standard_output_without_colours() {
 }
 
 #[test]
-fn colours_can_be_forced_and_refused() {
+fn colours_can_be_forced_and_disabled() {
     let output = plimsoll().arg("--help").env("CLICOLOR_FORCE", "1").output().expect("it runs");
     assert!(String::from_utf8_lossy(&output.stdout).contains('\u{1b}'));
     let refused = plimsoll().arg("--help").env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1").output().expect("it runs");
@@ -34,8 +34,8 @@ fn a_wrong_command_line_exits_with_2() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_is_reported() {
-    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+fn reports_a_full_disk() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full exists on Linux");
     let output = std::process::Command::new(cargo_bin!("plimsoll"))
         .args(["audit", "testdata/hello.tar", "--policy", "tests/it/empty.toml"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -48,9 +48,10 @@ fn a_full_disk_is_reported() {
 }
 
 #[test]
-fn a_temporary_file_that_may_not_grow_is_an_error_with_a_name() {
-    // `ulimit -f` counts blocks of 512 or 1024 bytes: either way less than the archive unpacks to.
-    let archive = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/hello.tar")).expect("it is there");
+fn reports_a_temporary_file_that_cannot_grow() {
+    // `ulimit -f` counts blocks of 512 or 1024 bytes; 16 of either are less than the archive needs.
+    let archive =
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/hello.tar")).expect("the sample image exists");
     let mut child = std::process::Command::new("sh")
         .args(["-c", "ulimit -f 16 && exec \"$0\" audit -", &cargo_bin!("plimsoll").to_string_lossy()])
         .stdin(std::process::Stdio::piped())
@@ -58,7 +59,7 @@ fn a_temporary_file_that_may_not_grow_is_an_error_with_a_name() {
         .stderr(std::process::Stdio::piped())
         .spawn()
         .expect("it runs");
-    // The program may stop reading at any time.
+    // plimsoll may stop reading at any time.
     let _ = std::io::Write::write_all(&mut child.stdin.take().expect("piped"), &archive);
     let output = child.wait_with_output().expect("it ends");
     let text = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -1,6 +1,5 @@
-//! Running the program as a child, with a time limit and an eye on its memory, and reading what it says.
-//!
-//! The environment is cleared. Not here: what the answers ought to be.
+//! Runs plimsoll as a child process with a cleared environment and a time limit, measures its memory and reads its
+//! output.
 
 use crate::image;
 use crate::image::Image;
@@ -20,11 +19,11 @@ use tempfile::TempDir;
 
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_plimsoll");
-/// Output beyond this is a fault of its own.
+/// Output beyond this many bytes is cut off.
 const OUTPUT_BYTES_MAX: u64 = 64 << 20;
 
-/// What a run came to.
-pub struct Ran {
+/// The result of a run.
+pub struct Output {
     pub code: Option<i32>,
     pub signal: Option<i32>,
     pub timed_out: bool,
@@ -33,7 +32,7 @@ pub struct Ran {
     pub stderr: Vec<u8>,
 }
 
-impl Ran {
+impl Output {
     pub fn out(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
@@ -44,11 +43,11 @@ impl Ran {
 
     /// Standard output as JSON.
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.stdout).unwrap_or_else(|why| panic!("no JSON ({why}): {}", self.told()))
+        serde_json::from_slice(&self.stdout).unwrap_or_else(|why| panic!("not JSON ({why}): {}", self.describe()))
     }
 
-    /// Everything, for a failing test.
-    pub fn told(&self) -> String {
+    /// The whole result, for messages of failing tests.
+    pub fn describe(&self) -> String {
         format!(
             "exit {:?}, signal {:?}\n--- stdout\n{}\n--- stderr\n{}",
             self.code,
@@ -58,20 +57,20 @@ impl Ran {
         )
     }
 
-    /// Standard output, then standard error, as a page shows them.
-    pub fn told_plainly(&self) -> String {
+    /// Standard output, then standard error.
+    pub fn printed(&self) -> String {
         self.out() + &self.err()
     }
 
-    /// The exit code is this one.
+    /// Asserts the exit code.
     #[track_caller]
-    pub fn exits(self, code: i32) -> Ran {
-        assert!(self.code == Some(code), "want exit {code}: {}", self.told());
+    pub fn exits(self, code: i32) -> Output {
+        assert!(self.code == Some(code), "expected exit code {code}: {}", self.describe());
         self
     }
 
-    /// What may not be said or shown, whatever the input: a crash, raw control bytes, bytes that are not UTF-8.
-    pub fn dirt(&self) -> Option<String> {
+    /// The first thing in the output that no input may cause: signs of a crash, raw control characters, invalid UTF-8.
+    pub fn unsafe_text(&self) -> Option<String> {
         const CRASH: [&str; 9] = [
             "panicked at",
             "stack backtrace",
@@ -86,21 +85,21 @@ impl Ran {
         for (name, bytes) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
             let Ok(text) = std::str::from_utf8(bytes) else { return Some(format!("{name} is not UTF-8")) };
             if let Some(crash) = CRASH.iter().find(|crash| text.contains(**crash)) {
-                return Some(format!("{name} reads like a crash ({crash})"));
+                return Some(format!("{name} looks like a crash ({crash})"));
             }
             let raw = |c: &char| {
                 (c.is_control() && !matches!(c, '\n' | '\t'))
                     || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
             };
             if let Some(c) = text.chars().find(raw) {
-                return Some(format!("{name} holds the raw character U+{:04X}", c as u32));
+                return Some(format!("{name} contains the raw character U+{:04X}", c as u32));
             }
         }
         None
     }
 }
 
-/// A run about to be made.
+/// A run to be started.
 pub struct Run {
     command: Command,
     stdin: Option<Vec<u8>>,
@@ -134,7 +133,7 @@ impl Run {
         self
     }
 
-    pub fn run(mut self) -> Ran {
+    pub fn run(mut self) -> Output {
         let input = if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
         let mut child = self.command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         if let (Some(bytes), Some(mut pipe)) = (self.stdin.take(), child.stdin.take()) {
@@ -153,17 +152,18 @@ impl Run {
         let err = drain(child.stderr.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>));
         let (status, peak_kib, timed_out) = watch(&mut child, self.limit);
         let (stdout, stderr) = (out.join().unwrap(), err.join().unwrap());
-        Ran { code: status.code(), signal: status.signal(), timed_out, peak_kib, stdout, stderr }
+        Output { code: status.code(), signal: status.signal(), timed_out, peak_kib, stdout, stderr }
     }
 }
 
-/// Waits for the child's end or for the limit, and reads its peak memory meanwhile.
+/// Waits until the child exits or the time limit passes; returns its status, its peak memory in KiB, and whether it
+/// timed out.
 fn watch(child: &mut Child, limit: Duration) -> (std::process::ExitStatus, u64, bool) {
     let start = Instant::now();
     let status_file = format!("/proc/{}/status", child.id());
     let mut peak = 0;
     loop {
-        peak = peak.max(high_water(&status_file));
+        peak = peak.max(peak_memory_kib(&status_file));
         if let Some(status) = child.try_wait().unwrap() {
             return (status, peak, false);
         }
@@ -175,32 +175,32 @@ fn watch(child: &mut Child, limit: Duration) -> (std::process::ExitStatus, u64, 
     }
 }
 
-fn high_water(status_file: &str) -> u64 {
+fn peak_memory_kib(status_file: &str) -> u64 {
     let text = std::fs::read_to_string(status_file).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|rest| rest.split_whitespace().next()).and_then(|kib| kib.parse().ok()).unwrap_or(0)
 }
 
-/// Runs the program.
-pub fn plimsoll(args: &[&str]) -> Ran {
+/// Runs plimsoll with these arguments.
+pub fn plimsoll(args: &[&str]) -> Output {
     Run::new(args).run()
 }
 
-/// A directory for the files of one test.
-pub struct Desk {
+/// A temporary directory for the files of one test.
+pub struct ScratchDir {
     directory: TempDir,
 }
 
-impl Desk {
-    pub fn new() -> Desk {
-        Desk { directory: tempfile::tempdir().unwrap() }
+impl ScratchDir {
+    pub fn new() -> ScratchDir {
+        ScratchDir { directory: tempfile::tempdir().unwrap() }
     }
 
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// Writes a file; gives its path as text.
+    /// Writes a file and returns its path as text.
     pub fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
         let path = self.directory.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -208,7 +208,7 @@ impl Desk {
         path.to_str().unwrap().to_string()
     }
 
-    /// Writes a directory of files; gives its path as text.
+    /// Writes a directory of files and returns its path as text.
     pub fn files(&self, name: &str, files: &image::Files) -> String {
         for (inner, bytes) in files {
             self.file(&format!("{name}/{inner}"), bytes);
@@ -221,27 +221,27 @@ impl Desk {
         self.directory.path().join(name).to_str().unwrap().to_string()
     }
 
-    /// One image as a docker archive.
+    /// Writes one image as a docker archive.
     pub fn archive(&self, image: &Image) -> String {
         self.file("image.tar", image::docker_archive(std::slice::from_ref(image)))
     }
 
-    /// A policy file that extends another and holds further lines of `[rules]`.
+    /// Writes a policy that extends another (or none, if empty) and has these lines in `[rules]`.
     pub fn policy(&self, extends: &str, rules: &str) -> String {
         let extends = if extends.is_empty() { String::new() } else { format!("extends = [\"{extends}\"]\n") };
         self.file("policy.toml", format!("schema = 1\n{extends}\n[rules]\n{rules}\n"))
     }
 }
 
-/// Audits one image under a policy and gives its part of the report.
+/// Audits one image under a policy and returns its part of the report.
 pub fn audit(image: &Image, extends: &str, rules: &str) -> Value {
-    let desk = Desk::new();
-    let (archive, policy) = (desk.archive(image), desk.policy(extends, rules));
-    let ran = plimsoll(&["audit", &archive, "--policy", &policy, "--format", "json"]);
-    assert!(matches!(ran.code, Some(0..=2)), "{}", ran.told());
-    let report = ran.json();
+    let scratch = ScratchDir::new();
+    let (archive, policy) = (scratch.archive(image), scratch.policy(extends, rules));
+    let output = plimsoll(&["audit", &archive, "--policy", &policy, "--format", "json"]);
+    assert!(matches!(output.code, Some(0..=2)), "{}", output.describe());
+    let report = output.json();
     let images = report["images"].as_array().unwrap();
-    assert_eq!(images.len(), 1, "one image was given: {}", ran.told());
+    assert_eq!(images.len(), 1, "expected one image: {}", output.describe());
     images[0].clone()
 }
 
@@ -250,25 +250,26 @@ pub fn findings<'a>(image: &'a Value, rule: &str) -> Vec<&'a Value> {
     image["findings"].as_array().unwrap().iter().filter(|finding| finding["rule"] == rule).collect()
 }
 
-/// The findings that weigh, as `rule: message`; for assertions that want none or want to show them.
-pub fn said(image: &Value) -> Vec<String> {
+/// All findings as `rule: message`.
+pub fn messages(image: &Value) -> Vec<String> {
     let text = |finding: &Value| format!("{}: {}", finding["rule"].as_str().unwrap(), finding["message"]);
     image["findings"].as_array().unwrap().iter().map(text).collect()
 }
 
-/// The paths of all places of a finding, without the leading slash.
+/// The paths of all places of a finding, without leading slashes.
 pub fn paths(finding: &Value) -> Vec<String> {
     let places = finding["locations"].as_array().unwrap().iter();
     places.filter_map(|place| place["path"].as_str()).map(|path| path.trim_start_matches('/').to_string()).collect()
 }
 
-/// The directory that an environment variable names, or a loud word on standard error.
-pub fn outside(variable: &str, test: &str) -> Option<PathBuf> {
+/// The directory that an environment variable names; without the variable, says on standard error that the test is
+/// skipped.
+pub fn external_dir(variable: &str, test: &str) -> Option<PathBuf> {
     match std::env::var_os(variable) {
         Some(directory) if Path::new(&directory).is_dir() => Some(PathBuf::from(directory)),
         Some(directory) => panic!("{variable} is {}: no such directory", directory.display()),
         None => {
-            // Past the test harness, which would hold back what `eprintln!` says while the test passes.
+            // `eprintln!` would be captured by the test harness.
             let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: set {variable} to run it");
             None
         }

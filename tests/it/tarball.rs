@@ -1,10 +1,8 @@
-//! Tar bytes, field by field, so that a test can write what no honest tool writes.
-//!
-//! In: names, modes, contents. Out: bytes. Not here: images (`image`).
+//! Builds tars field by field, so that a test can write what no honest tool writes.
 
-/// Every entry's time, so that the same text gives the same bytes.
+/// Every entry's time; fixed, so that the same input gives the same bytes.
 pub const MTIME: u64 = 1_700_000_000;
-/// What ends a tar: two blocks of zeros.
+/// The end of a tar: two blocks of zeros.
 pub const END: [u8; 1024] = [0; 1024];
 
 /// One 512-byte header.
@@ -25,7 +23,7 @@ pub struct Header {
 }
 
 impl Header {
-    /// A regular file of no bytes, mode 0644, owner 0:0.
+    /// An empty regular file, mode 0644, owner 0:0.
     pub fn new(name: impl AsRef<[u8]>) -> Header {
         Header {
             name: name.as_ref().to_vec(),
@@ -74,43 +72,43 @@ impl Header {
         self
     }
 
-    /// The header's family: `ustar\x0000`, `ustar  \0` (GNU), or zeros (the seventh edition's).
+    /// The header's format: `ustar\x0000`, `ustar  \0` (GNU) or zeros (Unix V7).
     pub fn magic(mut self, magic: &[u8; 8]) -> Header {
         self.magic = *magic;
         self
     }
 
-    /// The size field as it stands.
+    /// The raw size field.
     pub fn size_field(mut self, field: impl AsRef<[u8]>) -> Header {
         self.size = field.as_ref().to_vec();
         self
     }
 
-    /// The mode field as it stands.
+    /// The raw mode field.
     pub fn mode_field(mut self, field: impl AsRef<[u8]>) -> Header {
         self.mode = field.as_ref().to_vec();
         self
     }
 
-    /// The user id's field as it stands.
+    /// The raw uid field.
     pub fn uid_field(mut self, field: impl AsRef<[u8]>) -> Header {
         self.uid = field.as_ref().to_vec();
         self
     }
 
-    /// The time's field as it stands.
+    /// The raw mtime field.
     pub fn mtime_field(mut self, field: impl AsRef<[u8]>) -> Header {
         self.mtime = field.as_ref().to_vec();
         self
     }
 
-    /// The checksum as it stands.
+    /// The raw checksum field.
     pub fn checksum(mut self, field: impl AsRef<[u8]>) -> Header {
         self.checksum = Some(field.as_ref().to_vec());
         self
     }
 
-    /// What stands from byte 345 on: the prefix, or what GNU puts there.
+    /// The bytes from 345 on: the ustar prefix, or GNU's fields.
     pub fn tail(mut self, tail: impl AsRef<[u8]>) -> Header {
         self.tail = tail.as_ref().to_vec();
         self
@@ -144,13 +142,13 @@ impl Header {
         block
     }
 
-    /// The header and its data, padded; the size is the data's. Names and links over 100 bytes get a PAX record.
+    /// The header and its padded data, sized to fit. Names and link targets over 100 bytes get a PAX record.
     pub fn with(self, data: impl AsRef<[u8]>) -> Vec<u8> {
         let data = data.as_ref();
         self.with_records(&[], data)
     }
 
-    /// As [`Header::with`], with more PAX records.
+    /// Like [`Header::with`], with further PAX records.
     pub fn with_records(self, records: &[(Vec<u8>, Vec<u8>)], data: &[u8]) -> Vec<u8> {
         let mut records = records.to_vec();
         if self.name.len() > 100 {
@@ -175,7 +173,7 @@ pub fn octal(value: u64, width: usize) -> Vec<u8> {
     out
 }
 
-/// A number in base 256, as GNU writes those that octal cannot hold. Negative ones too.
+/// A number in base 256, as GNU writes numbers that don't fit in octal, negative ones included.
 pub fn base256(value: i128, width: usize) -> Vec<u8> {
     let mut out = value.to_be_bytes()[16 - width..].to_vec();
     if value >= 0 {
@@ -184,12 +182,12 @@ pub fn base256(value: i128, width: usize) -> Vec<u8> {
     out
 }
 
-/// Octal where it fits, else base 256.
+/// A number in octal if it fits, otherwise in base 256.
 pub fn number(value: u64, width: usize) -> Vec<u8> {
     if value < 8u64.pow(width as u32 - 1) { octal(value, width) } else { base256(i128::from(value), width) }
 }
 
-/// Data filled up to whole blocks.
+/// Data padded to whole blocks.
 pub fn padded(data: &[u8]) -> Vec<u8> {
     let mut out = data.to_vec();
     out.resize(data.len().next_multiple_of(512), 0);
@@ -212,13 +210,13 @@ pub fn pax(records: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
     pax_raw(b'x', &data)
 }
 
-/// A PAX header for the next entry, of texts.
+/// Like [`pax`], with text records.
 pub fn pax_texts(records: &[(&str, &str)]) -> Vec<u8> {
     let records: Vec<_> = records.iter().map(|(k, v)| (k.as_bytes().to_vec(), v.as_bytes().to_vec())).collect();
     pax(&records)
 }
 
-/// A PAX header (`x` for the next entry, `g` for all that follow) with these very bytes.
+/// A PAX header (`x` for the next entry, `g` for all that follow) with exactly this data.
 pub fn pax_raw(kind: u8, data: &[u8]) -> Vec<u8> {
     let mut out = Header::new("PaxHeaders.0/x").kind(kind).size(data.len() as u64).bytes();
     out.extend_from_slice(&padded(data));

@@ -1,7 +1,7 @@
-//! The house rules that a compiler does not see: which module may import which, what pure modules may not do, how long a
-//! file may be.
+//! Project rules that the compiler doesn't check: which module may import which, what pure modules must not do, how
+//! long a file may be.
 //!
-//! The table of imports is read from docs/architecture.md.
+//! The table of allowed imports is in docs/architecture.md.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -9,7 +9,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 const LINES_MAX: usize = 600;
-/// Modules whose answers hang on their arguments alone.
+/// Modules whose results depend only on their arguments.
 const PURE: [&str; 7] = ["model", "view", "facts", "rules", "policy", "verdict", "report"];
 const IMPURE: [&str; 13] = [
     "std::fs",
@@ -34,7 +34,7 @@ struct Source {
 }
 
 impl Source {
-    /// A file that holds nothing but its module's own tests.
+    /// Whether the file contains only its module's tests.
     fn is_tests(&self) -> bool {
         self.path.ends_with("/tests.rs")
     }
@@ -70,32 +70,38 @@ fn sources(directory: &str) -> Vec<Source> {
     paths.iter().map(source).collect()
 }
 
-/// The lines of code before a file's own tests, with their numbers; comments are left out.
+/// The lines of code before a file's own tests, with their numbers and without comments.
 fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let lines = text.lines().enumerate().take_while(|(_, line)| !line.trim_start().starts_with("#[cfg(test)]"));
     lines.map(|(at, line)| (at + 1, line)).filter(|(_, line)| !line.trim_start().starts_with("//"))
 }
 
-fn none(breaches: Vec<String>) {
+fn assert_none(breaches: Vec<String>) {
     assert!(breaches.is_empty(), "{}", breaches.join("\n"));
 }
 
 #[test]
-fn every_file_opens_by_saying_what_it_is() {
+fn every_file_begins_with_a_module_comment() {
     let all = ["src", "tests", "benches"].into_iter().flat_map(sources);
-    none(all.filter(|file| !file.text.starts_with("//! ")).map(|file| format!("{}: no `//!`", file.path)).collect());
+    assert_none(
+        all.filter(|file| !file.text.starts_with("//! "))
+            .map(|file| format!("{}: no `//!` comment", file.path))
+            .collect(),
+    );
 }
 
 #[test]
 fn no_file_is_too_long() {
     let all = ["src", "tests", "benches"].into_iter().flat_map(sources);
     let long = all.filter(|file| file.text.lines().count() > LINES_MAX);
-    none(long.map(|file| format!("{}: {} lines, at most {LINES_MAX}", file.path, file.text.lines().count())).collect());
+    assert_none(
+        long.map(|file| format!("{}: {} lines, at most {LINES_MAX}", file.path, file.text.lines().count())).collect(),
+    );
 }
 
 /// The rows `| module | may import |` of docs/architecture.md, in order.
 fn table() -> Vec<(String, BTreeSet<String>)> {
-    let text = std::fs::read_to_string(root().join("docs/architecture.md")).expect("docs/architecture.md is there");
+    let text = std::fs::read_to_string(root().join("docs/architecture.md")).expect("docs/architecture.md exists");
     let rows = text.lines().skip_while(|line| !line.replace(' ', "").starts_with("|module|mayimport|")).skip(2);
     let words = |cell: &str| -> BTreeSet<String> { cell.split('`').skip(1).step_by(2).map(str::to_string).collect() };
     let row = |line: &str| {
@@ -107,14 +113,14 @@ fn table() -> Vec<(String, BTreeSet<String>)> {
 }
 
 #[test]
-fn each_module_imports_only_from_the_rows_above_it() {
+fn modules_import_only_what_the_table_allows() {
     let table = table();
     assert!(!table.is_empty(), "docs/architecture.md has no table `| module | may import |`");
     let mut above = BTreeSet::new();
     let mut breaches = Vec::new();
     for (module, allowed) in &table {
         for name in allowed.difference(&above) {
-            breaches.push(format!("docs/architecture.md: {module} names {name}, which stands in no row above it"));
+            breaches.push(format!("docs/architecture.md: {module} names {name}, which no row above it defines"));
         }
         above.insert(module.clone());
     }
@@ -129,17 +135,17 @@ fn each_module_imports_only_from_the_rows_above_it() {
         };
         for (number, line) in code(&file.text) {
             if line.contains("crate::{") || line.contains("super::super") {
-                breaches.push(format!("{}:{number}: spell it `use crate::module::Name;`", file.path));
+                breaches.push(format!("{}:{number}: write `use crate::module::Name;`", file.path));
             }
             for used in line.split("crate::").skip(1) {
                 let name: String = used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
                 if !name.is_empty() && name != file.module && !allowed.contains(&name) {
-                    breaches.push(format!("{}:{number}: {} may not import {name}", file.path, file.module));
+                    breaches.push(format!("{}:{number}: {} must not import {name}", file.path, file.module));
                 }
             }
         }
     }
-    none(breaches);
+    assert_none(breaches);
 }
 
 #[test]
@@ -152,21 +158,21 @@ fn pure_modules_read_nothing_and_print_nothing() {
             }
         }
     }
-    none(breaches);
+    assert_none(breaches);
 }
 
-/// Whether the line names the word, not a longer one that ends or begins like it.
+/// Whether the line contains the word, and not only as part of a longer one.
 fn names(line: &str, word: &str) -> bool {
     let part = |c: char| c.is_alphanumeric() || c == '_';
     line.match_indices(word).any(|(at, _)| {
         let after = line[at + word.len()..].chars().next();
-        let goes_on = word.ends_with(part) && after.is_some_and(part);
-        !goes_on && !line[..at].ends_with(part)
+        let continues = word.ends_with(part) && after.is_some_and(part);
+        !continues && !line[..at].ends_with(part)
     })
 }
 
 #[test]
-fn nothing_is_read_to_its_end_without_a_bound() {
+fn every_read_to_the_end_is_bounded() {
     let mut breaches = Vec::new();
     for file in sources("src").iter().filter(|file| !file.is_tests()) {
         let lines: Vec<(usize, &str)> = code(&file.text).collect();
@@ -178,11 +184,11 @@ fn nothing_is_read_to_its_end_without_a_bound() {
             }
         }
     }
-    none(breaches);
+    assert_none(breaches);
 }
 
 #[test]
-fn every_rule_file_is_in_the_list_of_all_rules() {
+fn every_rule_file_is_listed() {
     let list = std::fs::read_to_string(root().join("src/rules/mod.rs")).unwrap();
     let list = list.split("pub const ALL").nth(1).expect("src/rules/mod.rs has `pub const ALL`");
     let mut breaches = Vec::new();
@@ -195,8 +201,8 @@ fn every_rule_file_is_in_the_list_of_all_rules() {
             breaches.push(format!("{}: not in rules::ALL", file.path));
         }
         if !file.text.contains(&format!("id: \"{}\"", stem.replace('_', "-"))) {
-            breaches.push(format!("{}: its id is not its file's name", file.path));
+            breaches.push(format!("{}: its id does not match its file name", file.path));
         }
     }
-    none(breaches);
+    assert_none(breaches);
 }

@@ -1,9 +1,9 @@
-//! A naive model of the merged view: a map from path to node, everything by walking all of it.
+//! A naive model of the merged view: a map from path to node, with every operation a walk over the whole map.
 //!
-//! The image specification's rules: whiteouts and opaque markers of a layer act on the lower layers first, wherever they
-//! stand; then the entries in order, each replacing what is there unless both are directories. Slow and obvious on purpose,
-//! and no code shared with the program. In: layers of entries. Out: the lines of the listing, or the first entry that
-//! has no place (a link to nothing, a name below a file).
+//! It follows the image specification: a layer's whiteouts and opaque markers apply to the lower layers first, wherever
+//! they are in the tar; then the entries are placed in order, each replacing what exists unless both are directories.
+//! It is slow and obvious on purpose, and shares no code with plimsoll. It returns the lines of the listing, or the
+//! first entry that can't be placed (a link to nothing, a name below a file).
 
 use crate::image;
 use crate::image::Entry;
@@ -26,13 +26,13 @@ struct Inode {
     device: (u64, u64),
 }
 
-/// The view so far: real paths, the root being the empty one.
+/// The view so far, by real path; the root's path is empty.
 struct View {
     nodes: BTreeMap<Path, usize>,
     inodes: Vec<Inode>,
 }
 
-/// The layer and the entry that have no place.
+/// The layer and the entry that can't be placed.
 pub type Misplaced = (usize, usize);
 
 /// The listing of the merged view.
@@ -104,7 +104,8 @@ impl View {
         self.nodes.retain(|other, _| other != path && !is_below(other, path));
     }
 
-    /// The real path of an entry's directory: links followed inside the image, missing directories made if `make`.
+    /// The real path of an entry's directory. Follows links inside the image and creates missing directories if `make`
+    /// is set.
     fn resolve(&mut self, directory: &[u8], make: bool) -> Option<Path> {
         let mut todo = parts(directory);
         let mut at: Path = Vec::new();
@@ -139,8 +140,8 @@ impl View {
         Some(at)
     }
 
-    /// The directory of the lower layers that a marker speaks of. A link is followed only where the layer itself puts
-    /// nothing in its place.
+    /// The directory of the lower layers that a marker refers to. Follows a link only if the layer itself doesn't
+    /// replace it.
     fn lower(&mut self, directory: &[u8], own: &BTreeSet<Path>) -> Option<Path> {
         let (mut at, mut lexical): (Path, Path) = (Vec::new(), Vec::new());
         for name in parts(directory) {
@@ -160,7 +161,7 @@ impl View {
         Some(at)
     }
 
-    /// Applies a layer's markers; gives what they removed, for hard links to it.
+    /// Applies a layer's markers and returns the inodes that they removed, for hard links to them.
     fn hide(&mut self, entries: &[Entry]) -> BTreeMap<Path, usize> {
         let own: BTreeSet<Path> =
             entries.iter().filter(|entry| marker(&entry.path).is_none()).map(|entry| entry.path.clone()).collect();
@@ -194,9 +195,9 @@ impl View {
         let (directory, name) = split(&entry.path);
         let directory = self.resolve(directory, true)?;
         let real = join(&directory, name);
-        let there = self.at(&real).map(|node| node.kind);
+        let existing = self.at(&real).map(|node| node.kind);
         if entry.kind == b'd' {
-            if there != Some(b'd') {
+            if existing != Some(b'd') {
                 self.remove(&real);
                 self.directory(&real);
             }
@@ -223,14 +224,14 @@ impl View {
         self.inodes.len() - 1
     }
 
-    /// The inode that a hard link names; it takes the attributes of the link's entry.
+    /// The inode that a hard link refers to, updated with the attributes of the link's entry.
     fn linked(&mut self, entry: &Entry, real: &[u8], rescued: &BTreeMap<Path, usize>) -> Option<usize> {
         let (directory, name) = split(&entry.target);
         let found = self.resolve(directory, false).map(|directory| join(&directory, name));
         let inode = match found.as_ref().and_then(|path| self.nodes.get(path)) {
             Some(_) if found.as_deref() == Some(real) => return None,
             Some(&inode) => inode,
-            // A link to itself names nothing, whatever a whiteout took away there.
+            // A link to itself refers to nothing, even if a whiteout removed a file there.
             None if entry.target == real => return None,
             None => *rescued.get(&entry.target)?,
         };
@@ -271,7 +272,7 @@ impl View {
     }
 }
 
-/// The listing's spelling: printable ASCII but blank and backslash stays, any other byte is `\xHH`.
+/// Bytes as the listing writes them: printable ASCII except blank and backslash is kept, any other byte is `\xHH`.
 fn escape(bytes: &[u8]) -> String {
     let one = |&byte: &u8| match byte {
         0x21..=0x7e if byte != b'\\' => char::from(byte).to_string(),
