@@ -3,6 +3,7 @@
 //! Follows runc (libcontainer/user, `GetExecUser`), which Docker, containerd and Podman use or imitate: the first line
 //! with a name wins; a number needs no entry; a name must have one.
 
+use crate::facts::offers::Account;
 use crate::facts::Facts;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
@@ -130,6 +131,15 @@ impl Facts<'_> {
     pub fn named_user(&self) -> Option<&str> {
         let (user, _) = split(&self.image().config.run.user);
         (!user.is_empty() && number(user).is_none()).then_some(user)
+    }
+
+    /// The accounts in passwd, in its order. Entries with ids that no runtime accepts are left out.
+    pub fn accounts(&self) -> Result<Vec<Account>, Undecided> {
+        let of = |entry: Entry| {
+            let id = |id: i64| u32::try_from(id).ok().filter(|id| i64::from(*id) <= ID_MAX);
+            Some(Account { name: shown_bytes(&entry.name), uid: id(entry.uid)?, gid: id(entry.gid)? })
+        };
+        Ok(self.account_lines(b"etc/passwd")?.into_iter().map(Entry::of).filter_map(of).collect())
     }
 
     /// The first name in the group file for a gid, escaped for display.

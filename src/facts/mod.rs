@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod health;
 pub mod known;
 pub mod loader;
+pub mod offers;
 pub mod options;
 pub mod packages;
 pub mod ports;

@@ -1,5 +1,6 @@
 //! The tables inside the terminal's report: layers and their sizes, and all images of a run.
 
+use crate::model::text;
 use crate::model::finding::Level;
 use crate::model::image::Instruction;
 use crate::model::layer_facts::Compression;
@@ -49,22 +50,9 @@ fn numbers(table: &mut Table, text_column: usize) {
 
 /// An instruction on one line: breaks and indentation become blanks, and long digests are cut.
 pub fn instruction(made: &Instruction) -> String {
-    let words = made.text.split_ascii_whitespace().map(short_digest).collect::<Vec<_>>();
+    let words = made.text.split_ascii_whitespace().map(text::short_digest).collect::<Vec<_>>();
     shown(&words.join(" "))
 }
-
-/// `dir:b5380b0b53e8…` for a word that ends in a long hex digest, as the classic builder writes what it copied.
-fn short_digest(word: &str) -> String {
-    let digits = word.bytes().rev().take_while(u8::is_ascii_hexdigit).count();
-    match digits >= DIGEST_MIN {
-        true => format!("{}…", &word[..word.len() - digits + DIGEST_KEPT]),
-        false => word.to_string(),
-    }
-}
-
-/// A run of hex digits of this length is a digest, and of a digest so many are shown.
-const DIGEST_MIN: usize = 32;
-const DIGEST_KEPT: usize = 12;
 
 /// The layers, the bottom one first.
 pub fn layers(image: &ImageReport, width: usize) -> String {

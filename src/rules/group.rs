@@ -45,6 +45,11 @@ impl Places {
         self.count
     }
 
+    /// Whether there is one place, and it is a directory.
+    pub fn is_one_directory(&self) -> bool {
+        self.count == 1 && self.locations.first().is_some_and(|location| location.path == self.directory)
+    }
+
     /// The directory that holds them all, harmless to show: `/app`.
     pub fn directory(&self) -> String {
         format!("/{}", shown_bytes(self.directory.as_deref().unwrap_or_default()))

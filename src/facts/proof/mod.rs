@@ -15,6 +15,7 @@ mod script;
 mod tests;
 mod wrappers;
 
+use crate::model::finding::Fix;
 use crate::facts::Facts;
 use crate::facts::access::Capabilities;
 use crate::facts::health::Check;
@@ -88,7 +89,9 @@ pub struct Fault {
     /// An unknown program runs first, and may provide what is missing.
     pub is_likely: bool,
     /// How to fix it in the Dockerfile, if that is clear.
-    pub fix: Option<String>,
+    pub fix: Option<Fix>,
+    /// The program that is missing, as the command names it, if that is the problem.
+    pub missing_program: Option<String>,
 }
 
 /// A program that is executed.
@@ -105,10 +108,10 @@ pub struct Started {
 impl Fault {
     fn new(subject: impl Into<String>, what: impl Into<String>, place: Option<NodeId>) -> Fault {
         let (subject, what) = (subject.into(), what.into());
-        Fault { subject, what, place, is_overridden: false, is_likely: false, fix: None }
+        Fault { subject, what, place, is_overridden: false, is_likely: false, fix: None, missing_program: None }
     }
 
-    fn fix(self, fix: impl Into<String>) -> Fault {
+    fn fix(self, fix: impl Into<Fix>) -> Fault {
         Fault { fix: Some(fix.into()), ..self }
     }
 }

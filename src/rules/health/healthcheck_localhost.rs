@@ -23,8 +23,6 @@ use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
 use crate::rules::Topic;
-use crate::view::NodeId;
-use crate::view::Resolved;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -188,30 +186,13 @@ fn client(process: &ProcessContext<'_>, words: &[String]) -> Result<Client, Unde
     }
     // One that does not exist tries nothing.
     let Some(node) = process.program(&words[0]) else { return Ok(Client::Harmless) };
-    let Some(busybox) = busybox(process, node) else { return Ok(Client::Harmless) };
+    let Some(busybox) = process.facts.busybox(node) else { return Ok(Client::Harmless) };
     // Whether it prefers IPv4 was chosen when it was built; Alpine chose that it does not.
     let mut owners = process.facts.packages()?.owners(busybox);
     if owners.any(|package| package.manager == Manager::Apk && package.name.starts_with("busybox")) {
         return Ok(Client::TriesOne("wget of busybox".to_string()));
     }
     Ok(Client::Open("whether this busybox prefers IPv4 was chosen when it was built".to_string()))
-}
-
-/// The busybox that a program is, through symbolic links or by another name of the same file.
-fn busybox(process: &ProcessContext<'_>, program: NodeId) -> Option<NodeId> {
-    let view = process.view;
-    if view.name(program).starts_with(b"busybox") {
-        return Some(program);
-    }
-    let inode = view.stat(program)?.inode;
-    let known = [&b"bin/busybox"[..], b"usr/bin/busybox", b"sbin/busybox", b"usr/sbin/busybox"];
-    known
-        .iter()
-        .filter_map(|path| match view.resolve(path, true) {
-            Resolved::Found(node) => Some(node),
-            _ => None,
-        })
-        .find(|&node| view.stat(node).is_some_and(|stat| stat.inode == inode))
 }
 
 /// Node's documentation: `dns.setDefaultResultOrder` (verbatim since 17), `net.setDefaultAutoSelectFamily` (true since 20).

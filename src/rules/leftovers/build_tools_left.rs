@@ -1,5 +1,6 @@
 //! `build-tools-left`: build tools are left in the image.
 
+use crate::rules::group::Causes;
 use crate::facts::Facts;
 use crate::facts::packages::Package;
 use crate::model::finding::Location;
@@ -7,7 +8,6 @@ use crate::model::finding::State;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
 use crate::model::path;
-use crate::model::text::shown_bytes;
 use crate::rules::Docs;
 use crate::rules::Found;
 use crate::rules::Out;
@@ -108,22 +108,50 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
             None => others.push((path, node)),
         }
     }
-    for Installed { package, paths } in installed.into_values() {
-        let message = format!("the package {} {} is installed: it builds software", package.name, package.version);
-        let mut found = Found::new(package.name.clone(), message);
-        found = found.at(Location::path(&view.path(package.record), Some(package.layer), State::Visible));
-        for path in paths.iter().take(PLACES) {
-            found = found.at(Location::path(path, Some(package.layer), State::Visible));
-        }
-        out.report(found);
+    let mut causes = Causes::new();
+    for Installed { package, paths } in installed.values() {
+        let record = Location::path(&view.path(package.record), Some(package.layer), State::Visible);
+        let mut locations = vec![record.detail(format!("{} {}", package.name, package.version))];
+        locations.extend(paths.iter().take(PLACES).map(|path| Location::path(path, Some(package.layer), State::Visible)));
+        causes.of(package.layer).add(&view.path(package.record), false, locations);
     }
+    for (layer, places) in causes {
+        let names: Vec<&str> =
+            installed.values().map(|i| i.package).filter(|p| p.layer == layer).map(|p| p.name.as_str()).collect();
+        let message = match names[..] {
+            [name] => format!("the package {name} builds software, and is installed"),
+            _ => format!("{} packages that build software are installed: {}", names.len(), some(&names)),
+        };
+        // What one line installs stays the same finding when it installs one package more.
+        out.report(Found::new("packages", message).fix(FIX).at_all(places));
+    }
+    let mut causes = Causes::new();
     for (path, node) in others {
-        let shown = shown_bytes(&path);
-        let layer = view.stat(node).and_then(|stat| stat.layer);
-        let message = format!("/{shown} is a build tool by its name, and executable");
-        out.report(Found::new(shown, message).at(Location::path(&path, layer, State::Visible)));
+        causes.of(view.stat(node).and_then(|stat| stat.layer)).add_visible(
+            &path,
+            false,
+            view.stat(node).and_then(|stat| stat.layer),
+        );
+    }
+    for (_, places) in causes {
+        let message = match places.count() {
+            1 => format!("{} is a build tool, judging by its name", places.name("")),
+            _ => format!("{}, judging by their names", places.name("build tools")),
+        };
+        out.report(Found::new(places.directory(), message).fix(FIX).at_all(places));
     }
     Ok(())
+}
+
+const FIX: &str = "Build in a separate stage and `COPY --from` only the result, or install, build and remove in one RUN";
+
+/// The first few names.
+fn some(names: &[&str]) -> String {
+    const SHOWN: usize = 3;
+    match names.len() {
+        0..=SHOWN => names.join(", "),
+        n => format!("{} and {} more", names[..SHOWN].join(", "), n - SHOWN),
+    }
 }
 
 /// Programs of one package that a finding names.

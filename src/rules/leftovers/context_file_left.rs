@@ -1,5 +1,7 @@
 //! `context-file-left`: development files were copied into the image.
 
+use crate::rules::group::Places;
+use crate::rules::group::Causes;
 use crate::facts::Facts;
 use crate::model::finding::Location;
 use crate::model::finding::State;
@@ -61,8 +63,22 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-/// Trees that package managers fill.
-const DEPENDENCIES: [&[u8]; 3] = [b"node_modules", b"site-packages", b"dist-packages"];
+/// Trees that package managers and builds fill: names in them are the packages' and the application's own.
+const SPARED: [&[u8]; 13] = [
+    b"node_modules",
+    b"site-packages",
+    b"dist-packages",
+    b"vendor",
+    b".next",
+    b".nuxt",
+    b".output",
+    b".svelte-kit",
+    b".turbo",
+    b"build",
+    b"dist",
+    b"out",
+    b"target",
+];
 
 /// Directories of the system, where the working directory is the root.
 const SYSTEM: [&[u8]; 14] = [
@@ -77,6 +93,7 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
     let (workdir, _) = path::clean(facts.image().config.run.working_dir.as_bytes());
     let Resolved::Found(top) = view.resolve(&workdir, true) else { return Ok(()) };
     let mut untold = Vec::new();
+    let mut causes = Causes::new();
     let mut todo: Vec<NodeId> = match top {
         PathTable::ROOT => view.children(top).filter(|&node| !SYSTEM.contains(&view.name(node))).collect(),
         top => view.children(top).collect(),
@@ -89,16 +106,19 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
             // An empty directory is nobody's file.
             if held.files > 0 {
                 match origin(facts, &held) {
-                    Origin::Copied => report(view, node, stat.kind, &held, out),
+                    Origin::Copied(layer) => add(view, node, stat.kind, &held, causes.of(layer)),
                     Origin::Untold => untold.push(view.path(node)),
                     Origin::Made => {}
                 }
                 continue;
             }
         }
-        if stat.kind == Kind::Dir && !DEPENDENCIES.contains(&name) {
+        if stat.kind == Kind::Dir && !SPARED.contains(&name) {
             todo.extend(view.children(node));
         }
+    }
+    for (layer, places) in causes {
+        report(facts, layer, places, out);
     }
     untold.sort();
     if let Some(first) = untold.first() {
@@ -155,8 +175,8 @@ impl Held {
 }
 
 enum Origin {
-    /// Some layer that ships it was made by COPY or ADD.
-    Copied,
+    /// The first layer that ships it and was made by COPY or ADD.
+    Copied(usize),
     /// Only RUN made it.
     Made,
     /// History does not say.
@@ -164,34 +184,48 @@ enum Origin {
 }
 
 fn origin(facts: &Facts<'_>, held: &Held) -> Origin {
-    let keywords: Vec<&str> = held
-        .layers
-        .keys()
-        .map(|&layer| facts.instruction(layer).map_or("", |instruction| instruction.keyword.as_str()))
-        .collect();
-    if keywords.iter().any(|keyword| matches!(*keyword, "COPY" | "ADD")) {
-        Origin::Copied
-    } else if keywords.contains(&"") {
+    let keyword = |layer: usize| facts.instruction(layer).map_or("", |instruction| instruction.keyword.as_str());
+    let mut layers = held.layers.keys().copied();
+    if let Some(layer) = layers.clone().find(|&layer| matches!(keyword(layer), "COPY" | "ADD")) {
+        Origin::Copied(layer)
+    } else if layers.any(|layer| keyword(layer).is_empty()) {
         Origin::Untold
     } else {
         Origin::Made
     }
 }
 
-fn report(view: &View, node: NodeId, kind: Kind, held: &Held, out: &mut Out<'_>) {
+fn add(view: &View, node: NodeId, kind: Kind, held: &Held, places: &mut Places) {
     let path = view.path(node);
-    let text = shown_bytes(&path);
-    let message = match kind {
-        Kind::Dir => format!(
-            "/{text} of the build context lies in the image ({}, {})",
-            count(held.files, "file"),
-            bytes(held.bytes)
-        ),
-        _ => format!("/{text} of the build context lies in the image ({})", bytes(held.bytes)),
+    let size = match kind {
+        Kind::Dir => format!("{}, {}", count(held.files, "file"), bytes(held.bytes)),
+        _ => bytes(held.bytes),
     };
-    let mut found = Found::new(text, message).likely();
-    for (&layer, &visible) in &held.layers {
-        found = found.at(Location::path(&path, Some(layer), if visible { State::Visible } else { State::Shipped }));
-    }
-    out.report(found);
+    let location = |(&layer, &visible): (&usize, &bool)| {
+        Location::path(&path, Some(layer), if visible { State::Visible } else { State::Shipped }).detail(size.as_str())
+    };
+    // The copy that is to blame comes first.
+    places.add(&path, kind == Kind::Dir, held.layers.iter().map(location));
 }
+
+fn report(facts: &Facts<'_>, layer: usize, places: Places, out: &mut Out<'_>) {
+    let what = match places.count() {
+        1 => format!("{} was", places.name("")),
+        _ => format!("{} were", places.name("files and directories")),
+    };
+    // A source with a leading slash may be a path of another stage: builders leave `--from` out of history.
+    let made = facts.instruction(layer).map_or("", |made| made.text.as_str());
+    let may_be_another_stage = made.split_ascii_whitespace().nth(1).is_some_and(|source| source.starts_with('/'));
+    let (message, fix) = match may_be_another_stage {
+        true => (
+            format!("{what} copied into the image"),
+            "Copy only what the program needs".to_string(),
+        ),
+        false => (
+            format!("{what} copied in from the build context"),
+            "Exclude them in .dockerignore, or copy only what the program needs".to_string(),
+        ),
+    };
+    out.report(Found::new(places.directory(), message).likely().fix(fix).at_all(places));
+}
+

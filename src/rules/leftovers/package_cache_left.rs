@@ -1,5 +1,7 @@
 //! `package-cache-left`: package lists or package manager caches are left in the image.
 
+use crate::rules::ParamKind;
+use crate::rules::Param;
 use crate::facts::Facts;
 use crate::model::finding::Location;
 use crate::model::finding::State;
@@ -27,7 +29,11 @@ pub const RULE: Rule = Rule {
     topic: Topic::Contents,
     title: "package lists or package manager caches are left in the image",
     rows: &["B10", "F2"],
-    params: &[],
+    params: &[Param {
+        name: "ignore-below",
+        kind: ParamKind::Bytes,
+        about: "Caches smaller than this are not reported. Default: `0`.",
+    }],
     docs: Docs {
         why: "Every pull downloads the files and nothing uses them. Stale package lists also make a later install \
               fetch old versions.",
@@ -113,7 +119,7 @@ fn stays(kind: &Cache, name: &[u8]) -> bool {
     apt && (name == b"lock" || released || signed)
 }
 
-fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
+fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let view = facts.view()?;
     let caches: HashMap<NodeId, &'static Cache> = view
         .walk()
@@ -130,7 +136,8 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
             inside.entry(directory).or_default().add(stat.inode, stat.size, stat.layer.unwrap_or(0));
         }
     }
-    for (directory, held) in inside {
+    let floor = settings.bytes("ignore-below").unwrap_or(0);
+    for (directory, held) in inside.into_iter().filter(|(_, held)| held.bytes() >= floor) {
         let Some(kind) = caches.get(&directory) else { continue };
         let path = view.path(directory);
         let message = format!(

@@ -1,11 +1,14 @@
 //! `setuid-program`: a setuid or setgid program is not owned by a package.
 
+use crate::view::View;
+use crate::rules::group::Causes;
+use crate::model::text;
+use crate::model::program::Head;
 use crate::facts::Facts;
 use crate::model::finding::Location;
 use crate::model::finding::State;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
-use crate::model::text::shown_bytes;
 use crate::rules::Docs;
 use crate::rules::Found;
 use crate::rules::Out;
@@ -43,14 +46,27 @@ pub const RULE: Rule = Rule {
 
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let view = facts.view()?;
+    let mut causes = Causes::new();
     for (node, stat) in view.walk().filter(|(_, stat)| stat.kind == Kind::File && stat.mode & 0o6000 != 0) {
+        let privileges = privileges(view, node, &stat);
         let layer = stat.layer.unwrap_or(0);
-        if is_distributions(facts, node, layer)? {
+        if privileges.is_empty() || is_distributions(facts, node, layer)? {
             continue;
         }
-        let path = view.path(node);
-        let message = format!("/{} {}", shown_bytes(&path), describe(&stat));
-        out.report(Found::new(shown_bytes(&path), message).at(Location::path(&path, stat.layer, State::Visible)));
+        let location = Location::path(&view.path(node), stat.layer, State::Visible);
+        let location = location.detail(format!("mode {:04o}", stat.mode));
+        causes.of((layer, privileges)).add(&view.path(node), false, [location]);
+    }
+    for ((_, privileges), places) in causes {
+        let (verb, files) = match places.count() {
+            1 => ("is", "it"),
+            _ => ("are", "them"),
+        };
+        let message = format!("{} {verb} {}", places.name("programs"), text::list(&privileges));
+        let advice = format!("Clear the bit where the layer adds {files} (`COPY --chmod=0755`, `chmod u-s,g-s`), or leave {files} out");
+        // The kind of privilege tells two groups of one directory apart.
+        let subject = format!("{} {}", places.directory(), privileges.join(" "));
+        out.report(Found::new(subject, message).fix(advice).at_all(places));
     }
     Ok(())
 }
@@ -60,14 +76,21 @@ fn is_distributions(facts: &Facts<'_>, node: NodeId, layer: usize) -> Result<boo
     Ok(facts.packages()?.owners(node).any(|package| layer <= package.layer))
 }
 
-fn describe(stat: &Stat<'_>) -> String {
-    let mut whose = Vec::new();
+/// The privileges that executing the file gives (execve(2)): none for a script or for data, and those of its group only
+/// where the group can execute it.
+fn privileges(view: &View, node: NodeId, stat: &Stat<'_>) -> Vec<String> {
+    // Without a head the file is neither a script nor ELF; one that couldn't be read may be a program.
+    let is_program = matches!(view.head(node), Some(Head::Elf(_) | Head::BrokenElf(_) | Head::Unread(_)));
+    if !is_program || stat.mode & 0o111 == 0 {
+        return Vec::new();
+    }
+    let name = |id: u32| if id == 0 { "root".to_string() } else { id.to_string() };
+    let mut privileges = Vec::new();
     if stat.mode & 0o4000 != 0 {
-        whose.push(format!("user {}", stat.uid));
+        privileges.push(format!("setuid {}", name(stat.uid)));
     }
-    if stat.mode & 0o2000 != 0 {
-        whose.push(format!("group {}", stat.gid));
+    if stat.mode & 0o2010 == 0o2010 {
+        privileges.push(format!("setgid {}", name(stat.gid)));
     }
-    let unused = if stat.mode & 0o111 == 0 { ", once anybody may execute it" } else { "" };
-    format!("runs with the rights of {} (mode {:04o}){unused}", whose.join(" and "), stat.mode)
+    privileges
 }

@@ -1,11 +1,16 @@
 //! `world-writable`: a file or directory is world-writable.
 
+use crate::view::View;
+use crate::view::NodeId;
+use crate::rules::group::Places;
+use crate::rules::group::Causes;
+use crate::model::path::PathTable;
+use crate::model::finding::Fix;
 use crate::facts::Facts;
 use crate::model::finding::Location;
 use crate::model::finding::State;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
-use crate::model::text::shown_bytes;
 use crate::rules::Docs;
 use crate::rules::Found;
 use crate::rules::Out;
@@ -42,28 +47,62 @@ pub const RULE: Rule = Rule {
 
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let view = facts.view()?;
+    let mut causes = Causes::new();
     for (node, stat) in view.walk() {
-        let open = match stat.kind {
-            Kind::File => stat.mode & 0o002 != 0,
+        let is_directory = stat.kind == Kind::Dir;
+        let is_writable = match stat.kind {
+            Kind::File => stat.mode & 0o002 != 0 && !is_lock_file(view.name(node), stat.size),
             Kind::Dir => stat.mode & 0o1002 == 0o002,
             _ => false,
         };
-        if !open {
-            continue;
+        if is_writable && is_reachable(view, node) {
+            let location = Location::path(&view.path(node), stat.layer, State::Visible);
+            let location = location.detail(format!("mode {:04o}", stat.mode));
+            causes.of(stat.layer).add(&view.path(node), is_directory, [location]);
         }
-        let path = view.path(node);
-        if matches!(path.split(|&b| b == b'/').next(), Some(b"proc" | b"sys" | b"dev")) {
-            continue;
-        }
-        let shown = shown_bytes(&path);
-        let message = match stat.kind {
-            Kind::Dir => format!(
-                "in /{shown} every user may add, delete and rename files (mode {:04o}, no sticky bit)",
-                stat.mode
-            ),
-            _ => format!("/{shown} may be changed by every user (mode {:04o})", stat.mode),
-        };
-        out.report(Found::new(shown, message).at(Location::path(&path, stat.layer, State::Visible)));
+    }
+    for (layer, places) in causes {
+        let verb = if places.count() == 1 { "is" } else { "are" };
+        let message = format!("{} {verb} world-writable", places.name("paths"));
+        let fix = fix(facts, layer, &places);
+        out.report(Found::new(places.directory(), message).fix(fix).at_all(places));
     }
     Ok(())
+}
+
+fn fix(facts: &Facts<'_>, layer: Option<usize>, places: &Places) -> Fix {
+    let made = layer.and_then(|layer| facts.instruction(layer)).map_or("", |made| made.text.as_str());
+    let owner = match facts.user() {
+        Ok(user) if user.uid != 0 => format!("uid {}", user.uid),
+        _ => "the user that writes there".to_string(),
+    };
+    Fix::new(if made.contains("chmod") {
+        format!("Make {} writable for {owner} only: use `chown` in place of that `chmod`", places.directory())
+    } else if places.is_one_directory() {
+        format!("Give {} to {owner}, or set the sticky bit with `chmod 1777`", places.directory())
+    } else {
+        format!("Add the files below {} without write access for others, such as `COPY --chmod=0644`", places.directory())
+    })
+}
+
+/// An empty lock file: writing to it changes nothing that anybody reads. uv leaves one in each virtual environment.
+fn is_lock_file(name: &[u8], size: u64) -> bool {
+    size == 0 && (name.ends_with(b".lock") || name == b"lock")
+}
+
+/// Whether anybody but root gets there: `/proc`, `/sys` and `/dev` are mounted over, and a directory of root's that
+/// neither its group nor others can traverse protects everything below.
+fn is_reachable(view: &View, node: NodeId) -> bool {
+    let mut at = node;
+    while at != PathTable::ROOT {
+        let parent = view.parent(at);
+        if parent == PathTable::ROOT && matches!(view.name(at), b"proc" | b"sys" | b"dev") {
+            return false;
+        }
+        if view.stat(parent).is_some_and(|stat| stat.uid == 0 && stat.mode & 0o011 == 0) {
+            return false;
+        }
+        at = parent;
+    }
+    true
 }

@@ -1,5 +1,7 @@
 //! `wasted-space`: files hidden by a later layer still ship.
 
+use crate::view::View;
+use crate::model::text;
 use crate::facts::Facts;
 use crate::model::finding::Level;
 use crate::model::finding::Location;
@@ -26,18 +28,33 @@ pub const RULE: Rule = Rule {
     topic: Topic::Contents,
     title: "files hidden by a later layer still ship",
     rows: &["B10", "B12", "O5"],
-    params: &[Param {
-        name: "warn-over",
-        kind: ParamKind::Bytes,
-        about: "Total size of hidden files up to which findings are notes. Default: every finding has the rule's \
-                severity.",
-    }],
+    params: &[
+        Param {
+            name: "warn-over",
+            kind: ParamKind::Bytes,
+            about: "Total size of hidden files up to which findings are notes. Default: every finding has the rule's \
+                    severity.",
+        },
+        Param {
+            name: "ignore-below",
+            kind: ParamKind::Bytes,
+            about: "A layer that hides less than this is not reported. Default: `0`.",
+        },
+        Param {
+            name: "bookkeeping-over",
+            kind: ParamKind::Bytes,
+            about: "Account files and package databases that later layers rewrite are reported together, as a note, \
+                    if they exceed this. Default: `0`.",
+        },
+    ],
     docs: Docs {
         why: "A layer can only add: a file that it deletes, replaces or chmods stays in the layer below, where every \
               pull downloads it and anyone can read it.",
         checks: "Regular files of each layer that are hidden in the merged filesystem, by the layer that hides them \
                  and by cause. A file with several names counts once.",
-        limits: "Identical files at different paths. Only `--base` tells which layers belong to the base image; \
+        limits: "Account files rewritten by useradd and package databases rewritten by a package manager can hardly be \
+                 avoided, so they count in the report's sizes but not here, unless they exceed `bookkeeping-over`. \
+                 Identical files at different paths. Only `--base` tells which layers belong to the base image; \
                  without it every finding is a note.",
         fix: "Make the change in the layer that adds the files: delete in the same RUN, use `COPY --chown=… \
               --chmod=…`, or `COPY --from` a stage that never had them.",
@@ -57,59 +74,75 @@ const PLACES: usize = 3;
 
 fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let view = facts.view()?;
-    let mut by_layer: BTreeMap<usize, Vec<Hidden>> = BTreeMap::new();
-    for hidden in view.hidden().iter().filter(|hidden| hidden.size > 0 && facts.scope(hidden.by) != Scope::Base) {
-        by_layer.entry(hidden.by).or_default().push(*hidden);
+    let bytes_of = |name: &str| settings.bytes(name).unwrap_or(0);
+    let (mut by_layer, mut bookkeeping, mut of_base) = (BTreeMap::<usize, Vec<Hidden>>::new(), Vec::new(), Vec::new());
+    for hidden in view.hidden().iter().filter(|hidden| hidden.size > 0) {
+        match () {
+            () if facts.scope(hidden.by) == Scope::Base => of_base.push(*hidden),
+            () if is_bookkeeping(&view.path(hidden.node), hidden.cause) => bookkeeping.push(*hidden),
+            () => by_layer.entry(hidden.by).or_default().push(*hidden),
+        }
     }
-    let total: u64 = by_layer.values().map(|hidden| sum(hidden)).sum();
-    let within = settings.bytes("warn-over").is_some_and(|bound| total <= bound);
-    let mut say = |layers: &[usize], hidden: Vec<Hidden>| {
-        let mut found = finding(facts, layers, hidden);
-        if within || layers.iter().all(|&layer| facts.scope(layer) == Scope::Unknown) {
+    let total = by_layer.values().map(|hidden| sum(hidden)).sum::<u64>();
+    let is_within = settings.bytes("warn-over").is_some_and(|bound| total <= bound);
+    for (layer, mut hidden) in by_layer {
+        if sum(&hidden) < bytes_of("ignore-below") {
+            continue;
+        }
+        let message = format!("{} of hidden files still ship: {}", bytes(sum(&hidden)), causes(&hidden));
+        // An instruction survives a rebuild; a layer's number may not.
+        let subject = facts.instruction(layer).map_or("a layer without history".to_string(), |made| {
+            made.text.split(' ').map(text::short_digest).collect::<Vec<_>>().join(" ")
+        });
+        let mut found = Found::new(subject, message).fix(fix(&hidden)).at(Location::layer(layer));
+        if is_within || facts.scope(layer) == Scope::Unknown {
             found = found.at_most(Level::Note);
         }
-        out.report(found);
-    };
-    // Nearly every layer replaces a few kilobytes of accounts and databases: those are told in one sentence.
-    let small: Vec<usize> =
-        by_layer.iter().filter(|(_, hidden)| sum(hidden) < SMALL_BYTES).map(|(&layer, _)| layer).collect();
-    if small.len() > 1 {
-        let hidden = small.iter().filter_map(|layer| by_layer.remove(layer)).flatten().collect();
-        say(&small, hidden);
+        out.report(at_largest(found, view, &mut hidden));
     }
-    by_layer.into_iter().for_each(|(layer, hidden)| say(&[layer], hidden));
+    let floor = bytes_of("bookkeeping-over");
+    if !bookkeeping.is_empty() && sum(&bookkeeping) >= floor {
+        let message = format!("{} of account files and package databases still ship, rewritten by later layers", bytes(sum(&bookkeeping)));
+        let found = Found::new("bookkeeping", message)
+            .at_most(Level::Note)
+            .fix("Combine the RUN instructions that install packages or add users");
+        out.report(at_largest(found, view, &mut bookkeeping));
+    }
+    if !of_base.is_empty() && sum(&of_base) >= bytes_of("ignore-below") {
+        let message = format!("{} of files hidden within the base image still ship", bytes(sum(&of_base)));
+        let found = Found::new("base", message)
+            .at_most(Level::Note)
+            .scope(Scope::Base)
+            .fix("Use a base image that was squashed or built with fewer layers");
+        out.report(at_largest(found, view, &mut of_base));
+    }
     Ok(())
 }
 
-/// Less than this is no finding of its own where several layers hide so little.
-const SMALL_BYTES: u64 = 100_000;
+/// What useradd, dpkg, apk and rpm rewrite whenever they run. A cache of theirs that was deleted later is another matter.
+fn is_bookkeeping(path: &[u8], cause: Cause) -> bool {
+    const FILES: [&[u8]; 14] = [
+        b"etc/passwd", b"etc/passwd-", b"etc/group", b"etc/group-", b"etc/shadow", b"etc/shadow-", b"etc/gshadow",
+        b"etc/gshadow-", b"etc/subuid", b"etc/subuid-", b"etc/subgid", b"etc/subgid-", b"etc/ld.so.cache",
+        b"var/cache/ldconfig/aux-cache",
+    ];
+    const DIRECTORIES: [&[u8]; 9] = [
+        b"var/lib/dpkg/", b"var/lib/apt/", b"var/cache/debconf/", b"var/log/", b"lib/apk/db/", b"var/lib/rpm/",
+        b"usr/lib/sysimage/rpm/", b"var/lib/dnf/", b"etc/apk/",
+    ];
+    matches!(cause, Cause::Replaced | Cause::MetadataOnly)
+        && (FILES.contains(&path) || DIRECTORIES.iter().any(|directory| path.starts_with(directory)))
+}
 
 fn sum(hidden: &[Hidden]) -> u64 {
     hidden.iter().map(|h| h.size).sum()
 }
 
-/// One finding for one layer, or for several that hide little.
-fn finding(facts: &Facts<'_>, layers: &[usize], mut hidden: Vec<Hidden>) -> Found {
-    let path = |h: &Hidden| facts.view().map_or_else(|_| Vec::new(), |view| view.path(h.node));
-    hidden.sort_by_cached_key(|h| (std::cmp::Reverse(h.size), h.layer, path(h)));
-    let who = match layers {
-        [layer] => format!("layer {layer} hides"),
-        several => format!("{} layers that hide little hide together", several.len()),
-    };
-    let message = format!("{who} {} that it or lower layers shipped: {}", bytes(sum(&hidden)), causes(&hidden));
-    // An instruction survives a rebuild; a layer's number may not.
-    let subject = match layers {
-        [layer] => facts.instruction(*layer).map_or("a layer without history", |instruction| &instruction.text),
-        _ => "several layers",
-    };
-    let mut found = Found::new(subject, message).fix(fix(&hidden));
-    for &layer in layers {
-        found = found.at(Location { layer: Some(layer), ..Location::default() });
-    }
-    for h in hidden.iter().take(PLACES) {
-        found = found.at(Location::path(&path(h), Some(h.layer), State::Shipped));
-    }
-    found
+/// Adds the largest of the hidden files.
+fn at_largest(found: Found, view: &View, hidden: &mut [Hidden]) -> Found {
+    hidden.sort_by_cached_key(|h| (std::cmp::Reverse(h.size), h.layer, view.path(h.node)));
+    let location = |h: &Hidden| Location::path(&view.path(h.node), Some(h.layer), State::Shipped).detail(bytes(h.size));
+    hidden.iter().take(PLACES).map(location).fold(found, Found::at)
 }
 
 /// `2 files deleted, 7 files replaced (1.1 MB)`: the bytes only where there are several causes.
@@ -130,30 +163,25 @@ fn causes(hidden: &[Hidden]) -> String {
 const GROUPS: [(&[Cause], &str); 4] = [
     (&[Cause::Deleted, Cause::AncestorDeleted, Cause::Opaque], "deleted"),
     (&[Cause::Replaced, Cause::TypeChange], "replaced"),
-    (&[Cause::MetadataOnly], "shipped again with the same content"),
+    (&[Cause::MetadataOnly], "added again with the same content"),
     (&[Cause::Unplaceable], "that nothing can reach"),
 ];
 
-/// What to do about the cause that weighs most.
-fn fix(hidden: &[Hidden]) -> String {
+/// What to do about the cause with the most bytes.
+fn fix(hidden: &[Hidden]) -> &'static str {
     let weight = |causes: &[Cause]| hidden.iter().filter(|h| causes.contains(&h.cause)).map(|h| h.size).sum::<u64>();
     let heaviest = (0..GROUPS.len()).max_by_key(|&i| weight(GROUPS[i].0)).map_or(Cause::Replaced, |i| GROUPS[i].0[0]);
     let metadata = hidden.iter().filter(|h| h.cause == Cause::MetadataOnly);
     let (mode, owner) =
         metadata.fold((false, false), |(mode, owner), h| (mode | h.changed.mode, owner | h.changed.owner));
     match heaviest {
-        Cause::Deleted => "delete it in the RUN that made it, or COPY from a stage that never had it".to_string(),
+        Cause::Deleted => "Delete the files in the RUN that makes them, or COPY from a stage that never had them",
         Cause::MetadataOnly if mode && owner => {
-            "set mode and owner where the files come in: `COPY --chown=… --chmod=…`, in place of chmod and chown later"
-                .to_string()
+            "Set owner and mode when the files are added (`COPY --chown=… --chmod=…`), not in a later RUN"
         }
-        Cause::MetadataOnly if owner => {
-            "set the owner where the files come in: `COPY --chown=…`, in place of chown in a later RUN".to_string()
-        }
-        Cause::MetadataOnly if mode => {
-            "set the mode where the files come in: `COPY --chmod=…`, in place of chmod in a later RUN".to_string()
-        }
-        Cause::MetadataOnly => "copy or install the files once: the same content is shipped twice".to_string(),
-        _ => "write the files once, in the layer that brings them".to_string(),
+        Cause::MetadataOnly if owner => "Set the owner when the files are added (`COPY --chown=…`), not in a later RUN",
+        Cause::MetadataOnly if mode => "Set the mode when the files are added (`COPY --chmod=…`), not in a later RUN",
+        Cause::MetadataOnly => "Copy or install the files once: they ship twice with the same content",
+        _ => "Write the files once, in the layer that adds them",
     }
 }
