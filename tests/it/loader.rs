@@ -163,7 +163,7 @@ fn loaders() {
     let program = format!("e 0755 0:0 bin/server {MUSL_INTERP} needs=libc.so");
     load("user=0:0", &format!("{program}\n{DEBIAN}")).lacks(&["is linked against musl", "has only glibc"]);
     load("user=0:0", &format!("{program}\ne 0644 0:0 lib/ld-musl-x86_64.so.1"))
-        .lacks(&["uid 1000 can't execute the loader /lib/ld-musl-x86_64.so.1 (mode 0644, owner 0:0)"]);
+        .lacks(&["uid 0 can't execute the loader /lib/ld-musl-x86_64.so.1 (mode 0644, owner 0:0)"]);
     load("user=0:0", &format!("{program}\nf 0755 0:0 lib/ld-musl-x86_64.so.1 \"text\"")).lacks(&["is not an ELF file"]);
     load("user=0:0", &format!("{program}\ne 0755 0:0 lib/ld-musl-x86_64.so.1 machine=183"))
         .lacks(&["is for 64-bit ARM"]);
