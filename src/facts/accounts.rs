@@ -3,8 +3,8 @@
 //! Follows runc (libcontainer/user, `GetExecUser`), which Docker, containerd and Podman use or imitate: the first line
 //! with a name wins; a number needs no entry; a name must have one.
 
-use crate::facts::offers::Account;
 use crate::facts::Facts;
+use crate::facts::offers::Account;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
 use crate::model::text::shown;
@@ -91,9 +91,9 @@ impl Facts<'_> {
             None if !user.is_empty() => Some(self.entry(user)?),
             _ => match self.account_lines(b"etc/passwd") {
                 Ok(lines) => lines.into_iter().map(Entry::of).find(|entry| entry.uid == i64::from(out.uid)),
-                Err(question) => {
+                Err(undecided) => {
                     out.home = None;
-                    out.groups_unknown = group.is_empty().then_some(question);
+                    out.groups_unknown = group.is_empty().then_some(undecided);
                     None
                 }
             },
@@ -123,7 +123,7 @@ impl Facts<'_> {
         match self.user() {
             Ok(user) => Ok(Some(user).filter(|user| user.uid != 0)),
             Err(UserProblem::Unknown(_)) => Ok(None),
-            Err(UserProblem::Undecided(question)) => Err(question),
+            Err(UserProblem::Undecided(undecided)) => Err(undecided),
         }
     }
 

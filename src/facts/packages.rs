@@ -311,12 +311,10 @@ impl Directories<'_> {
         let real = match self.known.get(directory) {
             Some(real) => *real,
             None => {
-                let real = match directory.is_empty() {
-                    true => Some(PathTable::ROOT),
-                    false => match self.view.resolve(directory, true) {
-                        Resolved::Found(node) => Some(node),
-                        _ => None,
-                    },
+                let real = match self.view.resolve(directory, true) {
+                    _ if directory.is_empty() => Some(PathTable::ROOT),
+                    Resolved::Found(node) => Some(node),
+                    _ => None,
                 };
                 self.known.insert(directory.to_vec(), real);
                 real

@@ -81,7 +81,7 @@ impl<'a> Facts<'a> {
             return Err(cannot_start("config.Env", "the variables are larger than Linux passes to a program"));
         }
         ProcessContext::of(self, capabilities).map_err(|problem| match problem {
-            UserProblem::Undecided(question) => question,
+            UserProblem::Undecided(undecided) => undecided,
             UserProblem::Unknown(why) => cannot_start("config.User", &why),
         })
     }

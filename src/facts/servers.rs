@@ -139,11 +139,11 @@ fn server(words: &[String], variables: &Variables, may_find: &dyn Fn(&'static st
     let reader = Reader { options, variables };
     let socket =
         |host, port| Some(Server { name, listens: Listens::On(vec![Socket { host, port }]), files: Vec::new() });
-    let open = |why| Some(Server { name, listens: Listens::Unknown(why), files: Vec::new() });
+    let unknown = |why| Some(Server { name, listens: Listens::Unknown(why), files: Vec::new() });
     let no_tcp = |file: Option<String>| {
         Some(Server { name, listens: Listens::On(Vec::new()), files: file.into_iter().collect() })
     };
-    let on_file = |file: Result<String, _>| file.map_or_else(open, |file| no_tcp(Some(file)));
+    let on_file = |file: Result<String, _>| file.map_or_else(unknown, |file| no_tcp(Some(file)));
     match name {
         "uvicorn" | "granian" => {
             let (host, port, file, descriptor) = match name {
@@ -156,7 +156,7 @@ fn server(words: &[String], variables: &Variables, may_find: &dyn Fn(&'static st
             if name == "uvicorn"
                 && let Some((descriptor, _)) = reader.text(&["--fd"], Some(descriptor))
             {
-                return descriptor.map_or_else(open, |_| no_tcp(None));
+                return descriptor.map_or_else(unknown, |_| no_tcp(None));
             }
             socket(reader.host(&["--host"], Some(host), "127.0.0.1"), reader.port(&["--port"], Some(port), 8000))
         }
@@ -180,7 +180,7 @@ fn server(words: &[String], variables: &Variables, may_find: &dyn Fn(&'static st
             }
             socket(host, port)
         }
-        "daphne" if options.has(&["-e", "--endpoint"]) => open("plimsoll doesn't parse its endpoint"),
+        "daphne" if options.has(&["-e", "--endpoint"]) => unknown("plimsoll doesn't parse its endpoint"),
         "daphne" if options.has(&["--fd"]) => no_tcp(None),
         "daphne" => match reader.text(&["-u", "--unix-socket"], None) {
             Some((file, _)) => on_file(file),
@@ -193,12 +193,14 @@ fn server(words: &[String], variables: &Variables, may_find: &dyn Fn(&'static st
             let names = ["-b", "--bind", "--insecure-bind"];
             let binds = options.all(&names);
             if options.may_hide(&names) {
-                return open(UNPARSED);
+                return unknown(UNPARSED);
             }
-            match binds.is_empty() {
-                false => Some(bound_server(name, options, &binds, 8000, Source::Command)),
-                true if options.has(&["-c", "--config"]) => open(SET_BY_FILE),
-                true => socket(reader.default("127.0.0.1"), reader.default(8000u16)),
+            if !binds.is_empty() {
+                Some(bound_server(name, options, &binds, 8000, Source::Command))
+            } else if options.has(&["-c", "--config"]) {
+                unknown(SET_BY_FILE)
+            } else {
+                socket(reader.default("127.0.0.1"), reader.default(8000u16))
             }
         }
         "runserver" => {
@@ -216,9 +218,10 @@ fn server(words: &[String], variables: &Variables, may_find: &dyn Fn(&'static st
             if let Some((file, _)) = reader.text(&["--unix-socket"], None) {
                 return on_file(file);
             }
-            match binds.is_empty() {
-                false => Some(bound_server(name, options, &binds, 8080, Source::Command)),
-                true => socket(reader.host(&["--host"], None, "0.0.0.0"), reader.port(&["--port"], None, 8080)),
+            if binds.is_empty() {
+                socket(reader.host(&["--host"], None, "0.0.0.0"), reader.port(&["--port"], None, 8080))
+            } else {
+                Some(bound_server(name, options, &binds, 8080, Source::Command))
             }
         }
         "next" => {
@@ -284,10 +287,10 @@ fn server_named<'a>(name: &str, words: &'a [String]) -> Option<(&'static str, &'
 /// The command's binds take precedence over those of `GUNICORN_CMD_ARGS`, then a file's; `PORT` comes last.
 fn gunicorn(name: &'static str, reader: &Reader<'_>, may_find: &dyn Fn(&'static str) -> bool) -> Option<Server> {
     let names = ["-b", "--bind"];
-    let open = |why| Some(Server { name, listens: Listens::Unknown(why), files: Vec::new() });
+    let unknown = |why| Some(Server { name, listens: Listens::Unknown(why), files: Vec::new() });
     let binds = reader.options.all(&names);
     if reader.options.may_hide(&names) {
-        return open(UNPARSED);
+        return unknown(UNPARSED);
     }
     if !binds.is_empty() {
         return Some(bound_server(name, reader.options, &binds, 8000, Source::Command));
@@ -298,7 +301,7 @@ fn gunicorn(name: &'static str, reader: &Reader<'_>, may_find: &dyn Fn(&'static 
     let inner = Options(&words);
     let binds = inner.all(&names);
     if inner.may_hide(&names) {
-        return open(UNPARSED);
+        return unknown(UNPARSED);
     }
     if !binds.is_empty() {
         return Some(bound_server(name, inner, &binds, 8000, Source::Variable(variable)));
@@ -310,7 +313,7 @@ fn gunicorn(name: &'static str, reader: &Reader<'_>, may_find: &dyn Fn(&'static 
         None => (reader.default("127.0.0.1"), reader.default(8000u16)),
     };
     if reads {
-        return open(SET_BY_FILE);
+        return unknown(SET_BY_FILE);
     }
     Some(Server { name, listens: Listens::On(vec![Socket { host, port }]), files: Vec::new() })
 }
@@ -325,7 +328,7 @@ fn bound_server(
 ) -> Server {
     let mut server = Server { name, listens: Listens::Unknown(SET_AT_START), files: Vec::new() };
     // Words that are only known at start may contain more binds.
-    if options.last_undecided().is_some_and(|open| binds.iter().all(|(at, _)| open > *at)) {
+    if options.last_undecided().is_some_and(|undecided| binds.iter().all(|(at, _)| undecided > *at)) {
         return server;
     }
     let mut sockets = Vec::new();
@@ -389,7 +392,7 @@ impl Reader<'_> {
     /// The value of an option, else of a variable that is not empty; the last option counts.
     fn text(&self, names: &[&str], variable: Option<&'static str>) -> Option<(Result<String, &'static str>, Source)> {
         let option = self.options.last(names);
-        if self.options.last_undecided().is_some_and(|open| option.is_none_or(|(at, _)| open > at)) {
+        if self.options.last_undecided().is_some_and(|undecided| option.is_none_or(|(at, _)| undecided > at)) {
             return option.map(|_| (Err(SET_AT_START), Source::Command));
         }
         if self.options.may_hide(names) {

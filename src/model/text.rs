@@ -106,6 +106,17 @@ pub fn list(texts: &[String]) -> String {
     }
 }
 
+/// `dir:b5380b0b53e8…` for a word that ends in a long hex digest, as the classic builder names what it copied.
+pub fn short_digest(word: &str) -> String {
+    const DIGEST_MIN: usize = 32;
+    const KEPT: usize = 12;
+    let digits = word.bytes().rev().take_while(u8::is_ascii_hexdigit).count();
+    match digits >= DIGEST_MIN {
+        true => format!("{}…", &word[..word.len() - digits + KEPT]),
+        false => word.to_string(),
+    }
+}
+
 /// Formats a count with its noun: `1 file`, `3 files`.
 pub fn count(n: u64, singular: &str) -> String {
     match n {

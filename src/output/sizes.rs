@@ -1,9 +1,9 @@
 //! The tables inside the terminal's report: layers and their sizes, and all images of a run.
 
-use crate::model::text;
 use crate::model::finding::Level;
 use crate::model::image::Instruction;
 use crate::model::layer_facts::Compression;
+use crate::model::text;
 use crate::model::text::bytes;
 use crate::model::text::count;
 use crate::model::text::shown;

@@ -2,9 +2,13 @@
 
 use crate::facts::Facts;
 use crate::facts::access::Capabilities;
+use crate::facts::proof::Fault;
 use crate::facts::proof::Proof;
+use crate::facts::start::file_name;
+use crate::model::finding::Fix;
 use crate::model::finding::Level;
 use crate::model::finding::Location;
+use crate::model::text::shown;
 use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Param;
@@ -36,6 +40,8 @@ pub struct Told {
     pub fails: &'static str,
     /// What a fault means where another program runs before, which may be the one that matters.
     pub may_fail: &'static str,
+    /// A fix that only this rule knows.
+    pub fix: fn(&Facts<'_>, &Fault) -> Option<Fix>,
 }
 
 /// Reports the faults and the open questions of a proof; `field` says where in the config a word stands.
@@ -49,8 +55,8 @@ pub fn report(facts: &Facts<'_>, proof: &Proof, told: &Told, field: impl Fn(&str
         }
         let message = match fault.is_overridden {
             true => format!(
-                "{}; it runs only where the runtime executes it with root's capabilities, as Docker 24 and later do, and \
-                 not from a shell, from a script, or with all capabilities dropped",
+                "{}; it starts only where the runtime executes it with root's capabilities, as Docker 24 and later do, \
+                 and not from a shell, from a script, or with all capabilities dropped",
                 fault.what
             ),
             false if fault.is_likely => format!("{}: {}", told.may_fail, fault.what),
@@ -66,10 +72,31 @@ pub fn report(facts: &Facts<'_>, proof: &Proof, told: &Told, field: impl Fn(&str
         if fault.is_likely {
             found = found.likely();
         }
-        if let Some(fix) = &fault.fix {
-            found = found.fix(fix.clone());
+        let missing = || fault.missing_program.as_deref().map(|word| missing_program(facts, word));
+        if let Some(fix) = fault.fix.clone().or_else(|| (told.fix)(facts, fault)).or_else(missing) {
+            found = found.fix(fix);
         }
         out.report(found);
     }
     proof.open.iter().for_each(|question| out.undecided(question.clone()));
+}
+
+/// What to do about a program that a command names and the image lacks: use the one of that name elsewhere in it, or the
+/// one that was probably meant, or install it.
+fn missing_program(facts: &Facts<'_>, word: &str) -> Fix {
+    let name = file_name(word);
+    let shown = shown(name);
+    match &facts.programs_named(name)[..] {
+        [] => {}
+        [only] => return Fix::new(format!("Use {only}: the image has {shown} there, not at {}", shown_place(word))),
+        several => return Fix::new(format!("Use one of the files named {shown} in the image: {}", several.join(", "))),
+    }
+    if let Some(near) = facts.nearest_program(name) {
+        return Fix::new(format!("Did you mean `{near}`? Otherwise install {shown} or copy it into the image"));
+    }
+    Fix::new(format!("Install {shown} or copy it into the image, or start a program that the image has"))
+}
+
+fn shown_place(word: &str) -> String {
+    if word.contains('/') { shown(word) } else { "a directory on PATH".to_string() }
 }

@@ -64,7 +64,7 @@ pub struct Difference {
 }
 
 /// How unpackers differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DifferenceKind {
     /// A symbolic link of a lower layer is part of the entry's path. The view follows it; overlay drivers unpack each
     /// layer alone and put a directory in its place.

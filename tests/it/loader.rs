@@ -165,7 +165,7 @@ fn reports_missing_and_wrong_loaders() {
     let program = format!("e 0755 0:0 bin/server {MUSL_INTERP} needs=libc.so");
     load("user=0:0", &format!("{program}\n{DEBIAN}")).is_missing(&["is linked against musl", "has only glibc"]);
     load("user=0:0", &format!("{program}\ne 0644 0:0 lib/ld-musl-x86_64.so.1"))
-        .is_missing(&["uid 1000 can't execute the loader /lib/ld-musl-x86_64.so.1 (mode 0644, owner 0:0)"]);
+        .is_missing(&["uid 0 can't execute the loader /lib/ld-musl-x86_64.so.1 (mode 0644, owner 0:0)"]);
     load("user=0:0", &format!("{program}\nf 0755 0:0 lib/ld-musl-x86_64.so.1 \"text\""))
         .is_missing(&["is not an ELF file"]);
     load("user=0:0", &format!("{program}\ne 0755 0:0 lib/ld-musl-x86_64.so.1 machine=183"))

@@ -16,6 +16,7 @@ use crate::facts::proof::lookup::Miss;
 use crate::facts::proof::lookup::Program;
 use crate::facts::proof::quoted;
 use crate::facts::shell::OPEN;
+use crate::model::finding::Fix;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
 use crate::model::program::Head;
@@ -82,7 +83,7 @@ pub fn exec(
                         proof.steps.retain(|step| step.sort != Sort::Overridden);
                         let place = lack.place.unwrap_or(script.node);
                         let is_directory = process.view.stat(place).is_some_and(|stat| stat.kind == Kind::Dir);
-                        let fix = is_directory.then(|| lookup::enter(process, place));
+                        let fix = is_directory.then(|| lookup::enter(process, place).into());
                         proof.fault(process, Fault { what, fix, ..broken(String::new(), place) });
                         return Executed::Unread(Started { argv, path: current.path, program: current.node });
                     } else if let Need::Undecided(question) = need {
@@ -133,9 +134,12 @@ pub fn exec(
                         let script = scripts.last().map_or(0, |script| script.node);
                         let what = format!("the interpreter of {} can't be run: {}", process.name(script), fault.what);
                         let has_cr = line.program.ends_with('\r');
-                        let fix = has_cr
-                            .then(|| format!("Use LF line endings: RUN sed -i 's/\\r$//' {}", process.name(script)));
-                        proof.fault(process, Fault { what, fix, ..broken(String::new(), script) });
+                        let fix = has_cr.then(|| {
+                            let line = format!("RUN sed -i 's/\\r$//' {}", process.name(script));
+                            Fix::new("Save the script with LF line endings, or convert it").line(line)
+                        });
+                        let missing_program = fault.missing_program.filter(|_| fix.is_none());
+                        proof.fault(process, Fault { what, fix, missing_program, ..broken(String::new(), script) });
                         return Executed::Stopped;
                     }
                 };

@@ -14,6 +14,7 @@ use crate::facts::process::ProcessContext;
 use crate::facts::proof::Fault;
 use crate::facts::proof::quoted;
 use crate::facts::shell;
+use crate::model::finding::Fix;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
 use crate::model::text::shown;
@@ -153,7 +154,7 @@ pub fn find(process: &ProcessContext<'_>, actor: &Actor, word: &str, by: By) -> 
     let fault = fault(word, format!("{} is not on PATH{listed}{passed}", quoted(word)), place);
     Err(Miss::Fault(match hidden {
         Some(directory) => fault.fix(enter(process, directory)),
-        None => fault,
+        None => Fault { missing_program: Some(word.to_string()), ..fault },
     }))
 }
 
@@ -177,7 +178,7 @@ pub fn file(process: &ProcessContext<'_>, actor: &Actor, word: &str, path: &str)
             let closed = place.filter(|&place| kind(place) == Some(Kind::Dir));
             return Err(Miss::Fault(match closed {
                 Some(directory) => fault.fix(enter(process, directory)),
-                None => fault,
+                None => Fault { missing_program: Some(word.to_string()), ..fault },
             }));
         }
     };
@@ -190,11 +191,10 @@ pub fn file(process: &ProcessContext<'_>, actor: &Actor, word: &str, path: &str)
         Access::Yes => Ok(Program { path: path.to_string(), node }),
         Access::Unknown => Err(Miss::Open(process.unknown_rights(node))),
         Access::No => {
-            let mut fault =
-                fault(word, format!("{} can't execute {}", process.who(), process.describe(node)), Some(node));
-            fault.fix =
-                Some(format!("Make it executable: RUN chmod 0755 {0}, or COPY --chmod=0755 … {0}", process.name(node)));
-            Err(Miss::Fault(fault))
+            let fault = fault(word, format!("{} can't execute {}", process.who(), process.describe(node)), Some(node));
+            let name = process.name(node);
+            let advice = format!("Make {name} executable, here or with `COPY --chmod=0755`");
+            Err(Miss::Fault(fault.fix(Fix::new(advice).line(format!("RUN chmod 0755 {name}")))))
         }
     }
 }
@@ -202,9 +202,10 @@ pub fn file(process: &ProcessContext<'_>, actor: &Actor, word: &str, path: &str)
 /// The fix for a directory that the process can't traverse.
 pub fn enter(process: &ProcessContext<'_>, directory: NodeId) -> String {
     format!(
-        "Move it somewhere {} can reach, such as /opt, /usr/local or the user's home directory, and put that directory \
-         on PATH. RUN chmod a+x {} also works, but lets every user traverse it.",
+        "Move what {} needs out of {}, to a place such as /opt or /usr/local, and put that on PATH. `RUN chmod a+x {}` \
+         also works, but lets every user traverse it",
         process.who(),
+        process.name(directory),
         process.name(directory)
     )
 }

@@ -15,7 +15,6 @@ mod script;
 mod tests;
 mod wrappers;
 
-use crate::model::finding::Fix;
 use crate::facts::Facts;
 use crate::facts::access::Capabilities;
 use crate::facts::health::Check;
@@ -28,6 +27,7 @@ use crate::facts::proof::lookup::By;
 use crate::facts::shell::ARGUMENTS;
 use crate::facts::shell::OPEN;
 use crate::facts::shell::PATH;
+use crate::model::finding::Fix;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
 use crate::model::text::shown;

@@ -52,10 +52,12 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
         let shown = text::shown(name);
         let message = match version(name) {
             Version::Fixed => continue,
-            Version::Latest => format!("the image is named {shown}: latest says nothing about its version"),
-            Version::None => format!("the image is named {shown}, without a tag, which means latest"),
+            Version::Latest => format!("{shown}: the tag `latest` doesn't identify a version"),
+            Version::None => format!("{shown} has no tag, which means `latest`, and doesn't identify a version"),
         };
-        out.report(Found::new(shown, message).at(Location::config("names")));
+        let fix =
+            "Tag the image with its version (`docker build -t app:1.4.2`), and deploy it by that tag or by digest";
+        out.report(Found::new(shown, message).at(Location::config("names")).fix(fix));
     }
     Ok(())
 }

@@ -45,12 +45,11 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
         let place = format!("{} {pointer}", field.document);
         let message = match field.why {
             Ambiguity::Case => format!(
-                "in the {}, {pointer} is spelt in other letters than the specification's; Docker takes it as if it were \
-                 spelt right, other readers pass over it",
+                "in the {}, {pointer} differs from the specification's name in case: Docker accepts it, other readers ignore it",
                 document(field.document)
             ),
             Ambiguity::Duplicate => format!(
-                "in the {}, {pointer} occurs more than once; Docker takes the last, other readers the first or none",
+                "in the {}, {pointer} occurs more than once: Docker uses the last, other readers the first, or fail",
                 document(field.document)
             ),
         };

@@ -3,13 +3,13 @@
 use crate::facts::Facts;
 use crate::model::finding::Location;
 use crate::model::finding::Undecided;
-use crate::model::text::shown_bytes;
 use crate::rules::Docs;
 use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
 use crate::rules::Topic;
+use crate::rules::group::Causes;
 use crate::view::DifferenceKind;
 
 /// The rule.
@@ -46,34 +46,40 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
+    let mut causes = Causes::new();
     for difference in &facts.view()?.differences {
-        let path = shown_bytes(&difference.path);
-        let message = match difference.kind {
+        let location =
+            Location { path: Some(difference.path.clone()), layer: Some(difference.layer), ..Location::default() };
+        causes.of((difference.layer, difference.kind)).add(&difference.path, false, [location]);
+    }
+    for ((_, kind), places) in causes {
+        let is_one = places.count() == 1;
+        let (name, is) = (places.name("paths"), if is_one { "is" } else { "are" });
+        let message = match kind {
             DifferenceKind::ThroughLink => format!(
-                "the way to /{path} leads through a symbolic link of a lower layer: it is followed here, and overlay drivers put a directory in its place"
+                "{name} {is} below a symbolic link of a lower layer: plimsoll follows it, but overlay drivers create a directory instead"
             ),
             DifferenceKind::LowerHardlink => {
-                format!("/{path} is a hardlink to a file of a lower layer: overlay drivers refuse the layer")
+                format!("{name} {is} hard-linked to a file of a lower layer: overlay drivers refuse the layer")
             }
-            DifferenceKind::LateWhiteout => {
-                format!(
-                    "/{path} is in the layer and then whited out by it: it stays here, and other unpackers delete it"
-                )
-            }
+            DifferenceKind::LateWhiteout => format!(
+                "{name} {is} both added and whited out by one layer: plimsoll keeps {}, but other unpackers delete {}",
+                if is_one { "it" } else { "them" },
+                if is_one { "it" } else { "them" }
+            ),
             DifferenceKind::WhiteoutAndDirectory => format!(
-                "/{path} is whited out and a directory again in one layer: what lay in it before is gone here, and overlay drivers may show it"
+                "{name} {is} whited out and created again by one layer: lower files are gone here, but overlay drivers may show them"
             ),
             DifferenceKind::OpaqueRoot => {
-                "the root is marked opaque: everything below is gone here, and overlay drivers ignore the mark"
+                "the root directory is opaque: plimsoll hides everything below, but overlay drivers ignore that"
                     .to_string()
             }
             DifferenceKind::Twice => {
-                format!("/{path} is in the layer twice: the later entry counts here, and docker refuses the layer")
+                format!("{name} {is} in one layer twice: plimsoll uses the later entry, but Docker refuses the layer")
             }
         };
-        let place =
-            Location { path: Some(difference.path.clone()), layer: Some(difference.layer), ..Location::default() };
-        out.report(Found::new(path, message).at(place));
+        let fix = "Rebuild the image with a current builder, or unpack and repack the layer";
+        out.report(Found::new(format!("{} {kind:?}", places.directory()), message).fix(fix).at_all(places));
     }
     Ok(())
 }

@@ -62,15 +62,16 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
         }
         let shown_allowed: Vec<String> = allowed.iter().map(|one| text::shown(one)).collect();
         let place = place(name);
-        let message = format!("{} is {}; allowed: {}", text::shown(name), shown(name, value), shown_allowed.join(", "));
+        let message =
+            format!("{} is {}; the policy allows {}", text::shown(name), shown(name, value), shown_allowed.join(", "));
         out.report(Found::new(text::shown(name), message).at(Location::config(place)));
     }
     for name in settings.texts("url").into_iter().flatten() {
         let Some(value) = run.env_value(name).filter(|value| !value.is_empty()) else { continue };
         if value.contains("${") {
-            out.undecided(Undecided::unknowable(place(name), "it holds a reference that the program may fill in"));
+            out.undecided(Undecided::unknowable(place(name), "it contains a reference that the program may fill in"));
         } else if let Some(why) = no_url(value) {
-            let message = format!("{} is no URL: {why}", text::shown(name));
+            let message = format!("{} is not a URL: {why}", text::shown(name));
             out.report(Found::new(text::shown(name), message).at(Location::config(place(name))));
         }
     }
@@ -98,20 +99,20 @@ fn no_url(value: &str) -> Option<&'static str> {
     let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
         && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
     if !is_scheme {
-        return Some("its scheme holds other signs than letters, digits, +, - and .");
+        return Some("its scheme has characters other than letters, digits, +, - and .");
     }
     if value.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Some("it holds white space");
+        return Some("it contains white space");
     }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let is_web = matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https" | "ws" | "wss");
     if is_web && (host.is_empty() || host.starts_with(':')) {
-        return Some("it names no host");
+        return Some("it has no host");
     }
     let port = host.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')).map(|(_, port)| port);
     if is_web && port.is_some_and(|port| !port.is_empty() && port.parse::<u16>().is_err()) {
-        return Some("its port is no number up to 65535");
+        return Some("its port is not a number up to 65535");
     }
     None
 }

@@ -66,7 +66,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
             Reach::Found(node) => {
                 let is_directory = process.view.stat(node).is_some_and(|stat| stat.kind == Kind::Dir);
                 match access::access(process.view, node, &process.actor, Want::Execute) {
-                    _ if !is_directory => (Some(node), "is no directory".to_string()),
+                    _ if !is_directory => (Some(node), "is not a directory".to_string()),
                     Access::Yes => continue,
                     Access::No => (Some(node), cannot_search(&process, node, entry)),
                     Access::Unknown => {
@@ -76,19 +76,23 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
                 }
             }
             Reach::Blocked(node) => (Some(node), cannot_search(&process, node, entry)),
-            Reach::NotDirectory => (None, "leads through something that is no directory".to_string()),
-            Reach::TooLong => (None, "is a longer path than Linux takes".to_string()),
+            Reach::NotDirectory => (None, "leads through something that is not a directory".to_string()),
+            Reach::TooLong => (None, "is longer than Linux allows".to_string()),
             Reach::Unknown(Uncertainty::RuntimeMount) | Reach::Missing(_) | Reach::Loop => continue,
             Reach::Unknown(doubt) => {
                 out.undecided(process.unknown_reach(shown(entry), doubt));
                 continue;
             }
         };
-        let mut found = Found::new(shown(entry), format!("{} in PATH {message}", shown(entry)));
+        let mut found = Found::new(shown(entry), format!("{} on PATH {message}", shown(entry)));
         if let Some(node) = node {
             found = found.at(seen(process.view, node));
         }
-        out.report(found.at(Location::config("config.Env[PATH]")));
+        let fix = format!(
+            "Install into a directory that {} can traverse, such as /usr/local or /opt, and put that on PATH",
+            process.who()
+        );
+        out.report(found.at(Location::config("config.Env[PATH]")).fix(fix));
     }
     Ok(())
 }
@@ -96,7 +100,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
 fn cannot_search(process: &ProcessContext<'_>, node: NodeId, entry: &str) -> String {
     let directory = process.describe(node);
     match process.name(node) == shown(entry.trim_end_matches('/')) {
-        true => format!("may not be searched by {}: {directory}", process.who()),
-        false => format!("lies behind {directory}, which {} may not search", process.who()),
+        true => format!("is useless to {}, who can't traverse {directory}", process.who()),
+        false => format!("is unreachable: {} can't traverse {directory}", process.who()),
     }
 }

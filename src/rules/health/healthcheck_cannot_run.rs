@@ -2,6 +2,7 @@
 
 use crate::facts::Facts;
 use crate::facts::health::Health;
+use crate::model::finding::Fix;
 use crate::model::finding::Undecided;
 use crate::rules::Docs;
 use crate::rules::Out;
@@ -10,6 +11,7 @@ use crate::rules::Settings;
 use crate::rules::Topic;
 use crate::rules::faults;
 use crate::rules::faults::Told;
+use crate::rules::health::missing_healthcheck;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -44,7 +46,19 @@ pub const RULE: Rule = Rule {
 fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let Health::Check(check) = facts.health() else { return Ok(()) };
     let proof = facts.health_proof(&check, faults::capabilities(settings))?;
-    let told = Told { fails: "the health check can never pass", may_fail: "the health check ends in an error" };
+    let told = Told {
+        fails: "the health check can never pass",
+        may_fail: "the health check ends in an error",
+        fix: |facts, fault| fault.missing_program.as_ref().and_then(|_| probe(facts)),
+    };
     faults::report(facts, proof, &told, |_| "config.Healthcheck.Test".to_string(), out);
     Ok(())
+}
+
+/// The same page, asked for by a program that the image has.
+fn probe(facts: &Facts<'_>) -> Option<Fix> {
+    let (port, path) = facts.asked_page()?;
+    let words = facts.probe(port, &path)?;
+    let advice = format!("Ask with {}, which the image has", words[0]);
+    Some(missing_healthcheck::lines(Fix::new(advice), &words))
 }

@@ -113,20 +113,20 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
         Client::TriesOne(client) => client,
     };
     let serves = match &listener {
-        Listener::Ipv4(server, address) => format!("{server} listens on IPv4 alone ({})", text::shown(address)),
-        Listener::MaybeIpv4(server) => format!("{server} listens on IPv4 alone in some versions"),
+        Listener::Ipv4(server, address) => format!("{server} listens on IPv4 only ({})", text::shown(address)),
+        Listener::MaybeIpv4(server) => format!("{server} listens on IPv4 only in some versions"),
         Listener::Harmless | Listener::Open => {
-            let why = format!("{client} may be sent to ::1, and whether the program listens there is not known");
+            let why = format!("{client} may try ::1, and whether the program listens there is unknown");
             return Err(Undecided::unknowable("config.Healthcheck.Test", why));
         }
     };
     let port = url.port.map_or_else(String::new, |port| format!(":{port}"));
     let mut found = Found::new(
         format!("localhost{port}"),
-        format!("{client} tries one address of localhost, which may be ::1, and {serves}: use 127.0.0.1"),
+        format!("{client} tries only one address of localhost, which may be ::1, and {serves}"),
     )
     .at(Location::config("config.Healthcheck.Test"))
-    .fix(format!("Ask 127.0.0.1{port} in HEALTHCHECK."));
+    .fix(format!("Ask 127.0.0.1{port} in HEALTHCHECK, not localhost"));
     if matches!(listener, Listener::MaybeIpv4(_)) || command.handed_by.is_some() {
         found = found.likely();
     }
@@ -181,7 +181,7 @@ fn client(process: &ProcessContext<'_>, words: &[String]) -> Result<Client, Unde
         "wget" => {}
         _ => {
             let shown = text::shown(&secret::redact_text(applet));
-            return Ok(Client::Open(format!("how {shown} looks up localhost is not known here")));
+            return Ok(Client::Open(format!("how {shown} looks up localhost is unknown")));
         }
     }
     // One that does not exist tries nothing.
@@ -190,9 +190,9 @@ fn client(process: &ProcessContext<'_>, words: &[String]) -> Result<Client, Unde
     // Whether it prefers IPv4 was chosen when it was built; Alpine chose that it does not.
     let mut owners = process.facts.packages()?.owners(busybox);
     if owners.any(|package| package.manager == Manager::Apk && package.name.starts_with("busybox")) {
-        return Ok(Client::TriesOne("wget of busybox".to_string()));
+        return Ok(Client::TriesOne("busybox wget".to_string()));
     }
-    Ok(Client::Open("whether this busybox prefers IPv4 was chosen when it was built".to_string()))
+    Ok(Client::Open("whether this busybox prefers IPv4 depends on how it was built".to_string()))
 }
 
 /// Node's documentation: `dns.setDefaultResultOrder` (verbatim since 17), `net.setDefaultAutoSelectFamily` (true since 20).

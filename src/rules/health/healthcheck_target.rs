@@ -58,7 +58,7 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
     }
     let urls = facts.health_urls(&check);
     let Some(first) = urls.first() else {
-        return Err(Undecided::unknowable("config.Healthcheck", "its command names no http address"));
+        return Err(Undecided::unknowable("config.Healthcheck", "its command contains no http address"));
     };
     // Several addresses: one that keeps the policy is enough; one that may keep it leaves the question open.
     let wrongs: Vec<Vec<String>> = urls.iter().map(|url| wrong(url, path, port)).collect();
@@ -67,15 +67,24 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
         return Ok(());
     }
     if urls.iter().zip(&wrongs).any(is_open) {
-        return Err(Undecided::unknowable("config.Healthcheck", "its address depends on what the config does not set"));
+        return Err(Undecided::unknowable(
+            "config.Healthcheck",
+            "its address depends on something the config doesn't set",
+        ));
     }
     let shown_port = first.port.map_or_else(|| "?".to_string(), |port| port.to_string());
     let subject = format!("{shown_port}{}", shown(first.path.as_deref().unwrap_or("?")));
     out.report(
-        Found::new(subject, format!("the health check asks {}", text::list(&wrongs[0])))
-            .at(Location::config("config.Healthcheck.Test")),
+        Found::new(subject, format!("the health check asks {}, as the policy wants", text::list(&wrongs[0])))
+            .at(Location::config("config.Healthcheck.Test"))
+            .fix(fix(path, port)),
     );
     Ok(())
+}
+
+fn fix(path: Option<&str>, port: Option<u64>) -> String {
+    let port = port.map_or_else(|| ":PORT".to_string(), |port| format!(":{port}"));
+    format!("Let HEALTHCHECK ask http://127.0.0.1{port}{}", text::shown(path.unwrap_or("/")))
 }
 
 /// What is certainly wrong with an address, as fragments behind "asks".
@@ -87,12 +96,12 @@ fn wrong(url: &ProbeUrl, path: Option<&str>, port: Option<u64>) -> Vec<String> {
     if let (Some(wanted), Some(is)) = (port, url.port)
         && u64::from(is) != wanted
     {
-        wrong.push(format!("port {is}, the policy names {wanted}"));
+        wrong.push(format!("port {is}, not {wanted}"));
     }
     if let (Some(wanted), Some(is)) = (path, url.path.as_deref())
         && is != wanted
     {
-        wrong.push(format!("path `{}`, the policy names `{}`", shown(is), text::shown(wanted)));
+        wrong.push(format!("path `{}`, not `{}`", shown(is), text::shown(wanted)));
     }
     wrong
 }

@@ -68,31 +68,44 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
         ("timeout", "Timeout", timing.timeout(), is_set(timing.timeout)),
         ("start-period", "StartPeriod", timing.start_period(), is_set(timing.start_period)),
     ];
+    let mut differences = Vec::new();
     for (name, field, value, is_set) in durations {
         if let Some(wanted) = settings.duration(name).filter(|&wanted| wanted != value) {
-            report(out, name, field, &text::duration(value), is_set, &text::duration(wanted));
+            differences.push(difference(name, field, &text::duration(value), is_set, &text::duration(wanted)));
         }
     }
     if let Some(wanted) = settings.count("retries").filter(|&wanted| i64::try_from(wanted) != Ok(timing.retries())) {
         let value = timing.retries().to_string();
-        report(out, "retries", "Retries", &value, is_set(timing.retries), &wanted.to_string());
+        differences.push(difference("retries", "Retries", &value, is_set(timing.retries), &wanted.to_string()));
     }
+    if differences.is_empty() {
+        return Ok(());
+    }
+    let clauses: Vec<String> = differences.iter().map(|difference| difference.clause.clone()).collect();
+    let options: Vec<&str> = differences.iter().map(|difference| difference.option.as_str()).collect();
+    let found = Found::new("Healthcheck", format!("the health check's {}", text::list(&clauses)))
+        .fix(format!("Set {} in HEALTHCHECK", options.join(" ")));
+    out.report(differences.iter().map(|difference| Location::config(&difference.field)).fold(found, Found::at));
     Ok(())
 }
 
-fn report(out: &mut Out<'_>, name: &str, field: &str, value: &str, is_set: bool, wanted: &str) {
+/// A duration or a number that is not the policy's.
+struct Difference {
+    /// `timeout is 30s, not 3s`.
+    clause: String,
+    /// `--timeout=3s`.
+    option: String,
+    field: String,
+}
+
+fn difference(name: &str, field: &str, value: &str, is_set: bool, wanted: &str) -> Difference {
     let words = name.replace('-', " ");
-    let message = match is_set {
-        true => format!("the health check's {words} is {value}, the policy asks for {wanted}"),
-        false => {
-            format!("the health check's {words} is unset, which is {value} to Docker; the policy asks for {wanted}")
-        }
-    };
-    out.report(
-        Found::new(name, message)
-            .at(Location::config(format!("config.Healthcheck.{field}")))
-            .fix(format!("Set --{name}={wanted} in HEALTHCHECK.")),
-    );
+    let default = if is_set { "" } else { " by default" };
+    Difference {
+        clause: format!("{words} is {value}{default}, not {wanted}"),
+        option: format!("--{name}={wanted}"),
+        field: format!("config.Healthcheck.{field}"),
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::facts::Facts;
 use crate::facts::health::Health;
+use crate::model::finding::Fix;
 use crate::model::finding::Level;
 use crate::model::finding::Location;
 use crate::model::finding::Undecided;
@@ -54,32 +55,29 @@ pub const RULE: Rule = Rule {
 
 fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let image = facts.image();
-    let mut found = match facts.health() {
+    let (message, fix) = match facts.health() {
         Health::Check(_) => return Ok(()),
         Health::None => match lost(facts) {
-            Some(instruction) => Found::new(
-                "Healthcheck",
+            Some(instruction) => (
                 format!(
-                    "no health check in the configuration; history shows one was set (`{}`) and a conversion to OCI lost it",
+                    "the config has no health check; history shows that one was set (`{}`) and lost in a conversion to OCI",
                     text::shown(instruction)
                 ),
-            )
-            .fix(
-                "Build or convert with a tool that keeps the field: docker buildx, or podman and buildah with --format \
-                 docker, skopeo copy with --format v2s2.",
+                Fix::new(
+                    "Build or convert with a tool that keeps it: docker buildx, podman or buildah with `--format docker`, \
+                     skopeo copy with `--format v2s2`",
+                ),
             ),
-            None => Found::new("Healthcheck", "the configuration has no health check"),
+            None => ("the config has no health check".to_string(), add(facts)),
         },
-        Health::Disabled => Found::new("Healthcheck", "the health check is switched off (NONE)")
-            .fix("Remove HEALTHCHECK NONE from the Dockerfile, and name a command that asks the program."),
-        Health::Empty => Found::new("Healthcheck", "the health check has no command, so nothing is ever run"),
-        Health::Unknown(word) => Found::new(
-            "Healthcheck",
-            format!("the health check begins with `{}`; Docker knows CMD and CMD-SHELL, and ignores it", text::shown(word)),
-        )
-        .fix("Begin Test with CMD (words) or CMD-SHELL (one text)."),
+        Health::Disabled => ("the health check is disabled (NONE)".to_string(), add(facts)),
+        Health::Empty => ("the health check has no command, so nothing ever runs".to_string(), add(facts)),
+        Health::Unknown(word) => (
+            format!("the health check begins with `{}`, so Docker ignores it", text::shown(word)),
+            Fix::new("Begin the health check with CMD (words) or CMD-SHELL (one text)"),
+        ),
     };
-    found = found.at(Location::config("config.Healthcheck"));
+    let mut found = Found::new("Healthcheck", message).fix(fix).at(Location::config("config.Healthcheck"));
     if image.config.run.exposed_ports.is_empty()
         && let Some(level) = settings.text("without-port").and_then(Level::parse)
     {
@@ -90,6 +88,31 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
     }
     out.report(found);
     Ok(())
+}
+
+/// A health check made of the programs that the image has and the port that it serves.
+fn add(facts: &Facts<'_>) -> Fix {
+    let port = facts.served_port();
+    match port.and_then(|port| Some((port, facts.probe(port, "/health")?))) {
+        Some((port, words)) => {
+            let advice = format!("Add a health check that asks port {port} with {}; adjust the path", words[0]);
+            lines(Fix::new(advice), &words)
+        }
+        None => match port {
+            Some(port) => Fix::new(format!(
+                "Add a HEALTHCHECK that asks port {port}; the image has no curl, wget, python or node to ask with, so let the program check itself"
+            )),
+            None => Fix::new("Add a HEALTHCHECK that asks the program whether it works"),
+        },
+    }
+}
+
+/// The Dockerfile lines of a health check in exec form.
+pub fn lines(fix: Fix, words: &[String]) -> Fix {
+    let words: Vec<String> =
+        words.iter().map(|word| format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""))).collect();
+    fix.line("HEALTHCHECK --interval=30s --timeout=3s --start-period=5s --retries=3 \\")
+        .line(format!("    CMD [{}]", words.join(", ")))
 }
 
 /// The health check that history shows and the config lacks. Only the last one counts, and NONE is none.

@@ -1,6 +1,5 @@
 //! `build-tools-left`: build tools are left in the image.
 
-use crate::rules::group::Causes;
 use crate::facts::Facts;
 use crate::facts::packages::Package;
 use crate::model::finding::Location;
@@ -14,6 +13,7 @@ use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
 use crate::rules::Topic;
+use crate::rules::group::Causes;
 use crate::view::NodeId;
 use crate::view::Resolved;
 use crate::view::View;
@@ -112,7 +112,8 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     for Installed { package, paths } in installed.values() {
         let record = Location::path(&view.path(package.record), Some(package.layer), State::Visible);
         let mut locations = vec![record.detail(format!("{} {}", package.name, package.version))];
-        locations.extend(paths.iter().take(PLACES).map(|path| Location::path(path, Some(package.layer), State::Visible)));
+        locations
+            .extend(paths.iter().take(PLACES).map(|path| Location::path(path, Some(package.layer), State::Visible)));
         causes.of(package.layer).add(&view.path(package.record), false, locations);
     }
     for (layer, places) in causes {
@@ -143,7 +144,8 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     Ok(())
 }
 
-const FIX: &str = "Build in a separate stage and `COPY --from` only the result, or install, build and remove in one RUN";
+const FIX: &str =
+    "Build in a separate stage and `COPY --from` only the result, or install, build and remove in one RUN";
 
 /// The first few names.
 fn some(names: &[&str]) -> String {

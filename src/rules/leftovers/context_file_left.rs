@@ -1,7 +1,5 @@
 //! `context-file-left`: development files were copied into the image.
 
-use crate::rules::group::Places;
-use crate::rules::group::Causes;
 use crate::facts::Facts;
 use crate::model::finding::Location;
 use crate::model::finding::State;
@@ -20,6 +18,8 @@ use crate::rules::ParamKind;
 use crate::rules::Rule;
 use crate::rules::Settings;
 use crate::rules::Topic;
+use crate::rules::group::Causes;
+use crate::rules::group::Places;
 use crate::view::NodeId;
 use crate::view::Resolved;
 use crate::view::View;
@@ -217,10 +217,7 @@ fn report(facts: &Facts<'_>, layer: usize, places: Places, out: &mut Out<'_>) {
     let made = facts.instruction(layer).map_or("", |made| made.text.as_str());
     let may_be_another_stage = made.split_ascii_whitespace().nth(1).is_some_and(|source| source.starts_with('/'));
     let (message, fix) = match may_be_another_stage {
-        true => (
-            format!("{what} copied into the image"),
-            "Copy only what the program needs".to_string(),
-        ),
+        true => (format!("{what} copied into the image"), "Copy only what the program needs".to_string()),
         false => (
             format!("{what} copied in from the build context"),
             "Exclude them in .dockerignore, or copy only what the program needs".to_string(),
@@ -228,4 +225,3 @@ fn report(facts: &Facts<'_>, layer: usize, places: Places, out: &mut Out<'_>) {
     };
     out.report(Found::new(places.directory(), message).likely().fix(fix).at_all(places));
 }
-

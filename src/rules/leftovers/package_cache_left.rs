@@ -1,7 +1,5 @@
 //! `package-cache-left`: package lists or package manager caches are left in the image.
 
-use crate::rules::ParamKind;
-use crate::rules::Param;
 use crate::facts::Facts;
 use crate::model::finding::Location;
 use crate::model::finding::State;
@@ -14,6 +12,8 @@ use crate::model::text::shown_bytes;
 use crate::rules::Docs;
 use crate::rules::Found;
 use crate::rules::Out;
+use crate::rules::Param;
+use crate::rules::ParamKind;
 use crate::rules::Rule;
 use crate::rules::Settings;
 use crate::rules::Topic;
@@ -62,24 +62,26 @@ struct Cache {
 }
 
 const APT_LISTS: Cache =
-    Cache { what: "apt package lists", fix: "end the RUN that calls apt-get with `rm -rf /var/lib/apt/lists/*`" };
-const APT: Cache = Cache { what: "apt's cache", fix: "end the RUN that calls apt-get with `apt-get clean`" };
-const APK: Cache = Cache { what: "apk's cache", fix: "install with `apk add --no-cache`" };
-const DNF: Cache = Cache { what: "dnf's or yum's cache", fix: "end the RUN that calls it with `dnf clean all`" };
-const PIP: Cache = Cache { what: "pip's cache", fix: "install with `pip install --no-cache-dir`" };
+    Cache { what: "apt package lists", fix: "End the RUN that calls apt-get with `rm -rf /var/lib/apt/lists/*`" };
+const APT: Cache = Cache { what: "apt's cache", fix: "End the RUN that calls apt-get with `apt-get clean`" };
+const APK: Cache = Cache { what: "apk's cache", fix: "Install with `apk add --no-cache`" };
+const DNF: Cache = Cache { what: "dnf's or yum's cache", fix: "End the RUN that calls it with `dnf clean all`" };
+const PIP: Cache = Cache { what: "pip's cache", fix: "Install with `pip install --no-cache-dir`" };
 const NPM: Cache = Cache {
     what: "npm's cache",
-    fix: "end the RUN that calls npm with `npm cache clean --force && rm -rf ~/.npm`, or mount the cache",
+    fix: "End the RUN that calls npm with `rm -rf ~/.npm`, or mount the cache (`RUN --mount=type=cache,target=/root/.npm`)",
 };
-const YARN: Cache = Cache { what: "yarn's cache", fix: "end the RUN that calls yarn with `yarn cache clean`" };
-const UV: Cache = Cache { what: "uv's cache", fix: "install with `uv sync --no-cache`, or mount the cache" };
-const POETRY: Cache = Cache { what: "Poetry's cache", fix: "install with `poetry install --no-cache`" };
-const GO: Cache = Cache { what: "Go's build or module cache", fix: "build in a stage of its own and COPY the program" };
-const CARGO: Cache = Cache { what: "Cargo's registry cache", fix: "build in a stage of its own and COPY the program" };
+const YARN: Cache = Cache { what: "yarn's cache", fix: "End the RUN that calls yarn with `yarn cache clean`" };
+const UV: Cache = Cache { what: "uv's cache", fix: "Install with `uv sync --no-cache`, or mount the cache" };
+const POETRY: Cache = Cache { what: "Poetry's cache", fix: "Install with `poetry install --no-cache`" };
+const GO: Cache =
+    Cache { what: "Go's build or module cache", fix: "Build in a separate stage and `COPY --from` the program" };
+const CARGO: Cache =
+    Cache { what: "Cargo's registry cache", fix: "Build in a separate stage and `COPY --from` the program" };
 
 const NEXT: Cache = Cache {
     what: "Next.js's build cache",
-    fix: "copy what `next start` needs, without the cache: `rm -rf .next/cache` at the end of the build, or standalone output",
+    fix: "Run `rm -rf .next/cache` at the end of the build stage, or copy the standalone output",
 };
 
 /// Is this directory one of the package managers' caches?
@@ -141,7 +143,7 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
         let Some(kind) = caches.get(&directory) else { continue };
         let path = view.path(directory);
         let message = format!(
-            "/{} holds {} of {} ({})",
+            "/{} contains {} of {} ({})",
             shown_bytes(&path),
             bytes(held.bytes()),
             kind.what,

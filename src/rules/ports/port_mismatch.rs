@@ -85,7 +85,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
             _ => {
                 out.undecided(Undecided::unknowable(
                     mismatch.field,
-                    "its port depends on what the config does not set",
+                    "its port depends on something the config doesn't set",
                 ));
             }
         }
@@ -124,7 +124,7 @@ fn ports<'a>(command: &Command, servers: &'a [Option<Server>]) -> Ports<'a> {
     for (words, server) in command.programs.iter().zip(servers) {
         let Some(server) = server else {
             if !servers::opens_no_port(words) {
-                ports.open = Some("other programs are started too, and what they listen on is not known".to_string());
+                ports.open = Some("other programs start too, and where they listen is unknown".to_string());
             }
             continue;
         };
@@ -162,7 +162,7 @@ fn health<'a>(facts: &Facts<'_>, ports: &'a Ports<'a>) -> Option<Mismatch<'a>> {
         known,
         says: is_known.then(|| format!("the health check asks port {asked}")),
         fix: known.map_or_else(String::new, |known| {
-            format!("Let HEALTHCHECK ask port {}, or let {} listen on port {asked}.", known.port, known.server)
+            format!("Ask port {} in HEALTHCHECK, or let {} listen on port {asked}", known.port, known.server)
         }),
     })
 }
@@ -191,7 +191,7 @@ fn exposed<'a>(facts: &Facts<'_>, ports: &'a Ports<'a>) -> Option<Mismatch<'a>> 
         field: "config.ExposedPorts",
         known,
         says: ranges.iter().all(Option::is_some).then(|| format!("EXPOSE names {}", text::list(&names))),
-        fix: format!("Write EXPOSE {port}, or let the server listen on a port that is exposed."),
+        fix: format!("Expose port {port}, or let the server listen on an exposed port"),
     })
 }
 
@@ -261,11 +261,11 @@ mod tests {
         assert_eq!(says(&["sh", "-c", "uvicorn m:a --host 0.0.0.0 --port $PORT"], &[], &[], ""), "");
         assert_eq!(
             says(&["uvicorn", "m:a"], &[], &[], "curl http://localhost:$PORT/"),
-            "? its port depends on what the config does not set"
+            "? its port depends on something the config doesn't set"
         );
         assert_eq!(
             says(&["sh", "-c", "nginx && uvicorn m:a --port 8000"], &[], &[], "curl http://localhost/"),
-            "? other programs are started too, and what they listen on is not known"
+            "? other programs start too, and where they listen is unknown"
         );
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::facts::Facts;
 use crate::facts::ports::PortRange;
+use crate::model::finding::Fix;
 use crate::model::finding::Location;
 use crate::model::finding::Undecided;
 use crate::model::text;
@@ -50,7 +51,7 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
             Some(range) => wanted.push(range),
             None => {
                 let subject = format!("ports: {}", text::shown(port));
-                return Err(Undecided::denied(subject, "the policy's text is no port"));
+                return Err(Undecided::denied(subject, "the policy's text is not a port"));
             }
         }
     }
@@ -60,25 +61,23 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
             Some(range) => exposed.push(range),
             None => out.undecided(Undecided::unknowable(
                 format!("config.ExposedPorts[{}]", text::shown(port)),
-                "it is no port number",
+                "it is not a port number",
             )),
         }
     }
     let (wanted, exposed) = (PortRange::sorted(wanted), PortRange::sorted(exposed));
     for range in PortRange::without(&exposed, &wanted) {
         out.report(
-            Found::new(range.to_string(), format!("port {range} is exposed, and the policy does not list it"))
+            Found::new(range.to_string(), format!("port {range} is exposed, but the policy doesn't list it"))
                 .at(Location::config(format!("config.ExposedPorts[{range}]")))
-                .fix(format!(
-                    "Remove {range} from EXPOSE, or list it in the policy. A base image's port stays with the base."
-                )),
+                .fix(format!("Remove EXPOSE {range}, or list the port in the policy")),
         );
     }
     for range in PortRange::without(&wanted, &exposed) {
         out.report(
-            Found::new(range.to_string(), format!("port {range} is in the policy's list, and not exposed"))
+            Found::new(range.to_string(), format!("port {range} is not exposed, but the policy lists it"))
                 .at(Location::config("config.ExposedPorts"))
-                .fix(format!("Add to the Dockerfile: EXPOSE {range}")),
+                .fix(Fix::new("Expose the port").line(format!("EXPOSE {range}"))),
         );
     }
     Ok(())
@@ -102,21 +101,21 @@ mod tests {
         assert_eq!(messages(&["8000"], &["8000/tcp"]), [""; 0]);
         assert_eq!(
             messages(&["22/tcp", "8000/tcp"], &["8000/tcp"]),
-            ["port 22/tcp is exposed, and the policy does not list it"]
+            ["port 22/tcp is exposed, but the policy doesn't list it"]
         );
         assert_eq!(
             messages(&["8000/udp"], &["8000"]),
             [
-                "port 8000/udp is exposed, and the policy does not list it",
-                "port 8000/tcp is in the policy's list, and not exposed"
+                "port 8000/udp is exposed, but the policy doesn't list it",
+                "port 8000/tcp is not exposed, but the policy lists it"
             ]
         );
         assert_eq!(messages(&["8000-8002/tcp"], &["8000", "8001-8002"]), [""; 0]);
         assert_eq!(
             messages(&["8000-8005"], &["8002"]),
             [
-                "port 8000-8001/tcp is exposed, and the policy does not list it",
-                "port 8003-8005/tcp is exposed, and the policy does not list it"
+                "port 8000-8001/tcp is exposed, but the policy doesn't list it",
+                "port 8003-8005/tcp is exposed, but the policy doesn't list it"
             ]
         );
         assert_eq!(messages(&[], &[]), [""; 0]);

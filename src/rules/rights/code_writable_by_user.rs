@@ -220,18 +220,21 @@ impl<'a> Search<'a> {
 fn finding(process: &ProcessContext<'_>, path: &[u8], top: NodeId, writable: &Writable) -> Found {
     let first = &writable.first;
     let how = match first.renamed_in {
-        Some(directory) => format!("for it may replace what lies in {}", process.describe(directory)),
+        Some(directory) => format!("because it can replace what is in {}", process.describe(directory)),
         None if process.view.stat(first.node).is_some_and(|stat| stat.uid == process.actor.uid) => {
             "which it owns".to_string()
         }
-        None => "as the mode allows".to_string(),
+        None => "because the mode lets it".to_string(),
     };
     let (who, example) = (process.who(), process.describe(first.node));
     let message = match writable.count {
-        1 => format!("{who} may rewrite {example}, {how}"),
-        count => format!("{who} may rewrite {count} files of code in {}, such as {example}, {how}", process.name(top)),
+        1 => format!("{who} can rewrite {example}, {how}"),
+        count => format!("{who} can rewrite {count} code files in {}, such as {example}, {how}", process.name(top)),
     };
-    Found::new(shown_bytes(path), message).at(seen(process.view, top)).at(seen(process.view, first.node))
+    let fix = format!(
+        "Copy the code as root, without `--chown`, and give {who} only the directories that the program writes"
+    );
+    Found::new(shown_bytes(path), message).at(seen(process.view, top)).at(seen(process.view, first.node)).fix(fix)
 }
 
 /// `x.py`, `libx.so`, `libx.so.1.2`; declarations of types (`x.d.ts`) are not run.

@@ -98,7 +98,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
             }
             let (name, at) = (shown(file_name(&words[0])), secret::redact_text(&shown_bytes(&at)));
             let field = writes.variable.map_or(command.field.to_string(), |name| format!("config.Env[{name}]"));
-            let message = format!("{name} {} /{at}, which lies on the root filesystem", writes.what);
+            let message = format!("{name} {} /{at}, which is on the root filesystem", writes.what);
             let mut found = Found::new(format!("/{at}"), message).at(Location::config(field));
             if command.handed_by.is_some() {
                 found = found.likely();
@@ -119,7 +119,7 @@ fn writes(words: &[String], variables: &Variables, server: Option<&Server>) -> V
     };
     const DATA: &str = "writes its data into";
     const LOG: &str = "writes its log to";
-    const PID: &str = "writes its process number to";
+    const PID: &str = "writes its process id to";
     let mut found: Vec<Option<Writes>> = match file_name(&words[0]) {
         "postgres" => {
             let by_variable =
@@ -156,7 +156,7 @@ fn writes(words: &[String], variables: &Variables, server: Option<&Server>) -> V
         _ => Vec::new(),
     };
     let files = server.map_or(&[][..], |server| &server.files);
-    found.extend(files.iter().map(|at| Some(Writes { at: at.clone(), what: "makes its socket", variable: None })));
+    found.extend(files.iter().map(|at| Some(Writes { at: at.clone(), what: "creates its socket at", variable: None })));
     found.into_iter().flatten().collect()
 }
 

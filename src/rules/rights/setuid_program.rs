@@ -1,22 +1,22 @@
 //! `setuid-program`: a setuid or setgid program is not owned by a package.
 
-use crate::view::View;
-use crate::rules::group::Causes;
-use crate::model::text;
-use crate::model::program::Head;
 use crate::facts::Facts;
 use crate::model::finding::Location;
 use crate::model::finding::State;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
+use crate::model::program::Head;
+use crate::model::text;
 use crate::rules::Docs;
 use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
 use crate::rules::Topic;
+use crate::rules::group::Causes;
 use crate::view::NodeId;
 use crate::view::Stat;
+use crate::view::View;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -63,7 +63,9 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
             _ => ("are", "them"),
         };
         let message = format!("{} {verb} {}", places.name("programs"), text::list(&privileges));
-        let advice = format!("Clear the bit where the layer adds {files} (`COPY --chmod=0755`, `chmod u-s,g-s`), or leave {files} out");
+        let advice = format!(
+            "Clear the bit where the layer adds {files} (`COPY --chmod=0755`, `chmod u-s,g-s`), or leave {files} out"
+        );
         // The kind of privilege tells two groups of one directory apart.
         let subject = format!("{} {}", places.directory(), privileges.join(" "));
         out.report(Found::new(subject, message).fix(advice).at_all(places));

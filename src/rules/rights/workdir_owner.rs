@@ -84,7 +84,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
         Reach::Found(node) => node,
         Reach::Blocked(directory) => {
             let message =
-                format!("{subject} lies behind {}, which {} may not enter", process.describe(directory), process.who());
+                format!("{subject} is unreachable: {} can't traverse {}", process.who(), process.describe(directory));
             out.report(Found::new(subject, message).at(seen(process.view, directory)));
             return Ok(());
         }
@@ -116,13 +116,17 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     }
     let who = process.who();
     let parts = [
-        closed.told(&process).map(|what| format!("{who} cannot read {what}")),
+        closed.told(&process).map(|what| format!("{who} can't read {what}")),
         strange.told(&process).map(|what| format!("neither {who} nor root owns {what}")),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if !parts.is_empty() {
         let message = format!("in the working directory {subject}, {}", text::list(&parts));
-        let mut found = Found::new(subject, message).at(seen(process.view, top));
+        let fix = format!(
+            "Copy with the right owner (`COPY --chown={}:{} . .`), or let everybody read (`COPY --chmod=a+rX`)",
+            process.actor.uid, process.actor.gid
+        );
+        let mut found = Found::new(subject, message).at(seen(process.view, top)).fix(fix);
         for wrong in [&closed, &strange] {
             if let Some((_, node)) = wrong.first.as_ref().filter(|(_, node)| *node != top) {
                 found = found.at(seen(process.view, *node));

@@ -1,22 +1,22 @@
 //! `world-writable`: a file or directory is world-writable.
 
-use crate::view::View;
-use crate::view::NodeId;
-use crate::rules::group::Places;
-use crate::rules::group::Causes;
-use crate::model::path::PathTable;
-use crate::model::finding::Fix;
 use crate::facts::Facts;
+use crate::model::finding::Fix;
 use crate::model::finding::Location;
 use crate::model::finding::State;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
+use crate::model::path::PathTable;
 use crate::rules::Docs;
 use crate::rules::Found;
 use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
 use crate::rules::Topic;
+use crate::rules::group::Causes;
+use crate::rules::group::Places;
+use crate::view::NodeId;
+use crate::view::View;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -81,7 +81,10 @@ fn fix(facts: &Facts<'_>, layer: Option<usize>, places: &Places) -> Fix {
     } else if places.is_one_directory() {
         format!("Give {} to {owner}, or set the sticky bit with `chmod 1777`", places.directory())
     } else {
-        format!("Add the files below {} without write access for others, such as `COPY --chmod=0644`", places.directory())
+        format!(
+            "Add the files below {} without write access for others, such as `COPY --chmod=0644`",
+            places.directory()
+        )
     })
 }
 

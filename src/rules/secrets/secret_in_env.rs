@@ -41,6 +41,10 @@ pub const RULE: Rule = Rule {
     check,
 };
 
+const FIX_ENV: &str =
+    "Revoke the secret, remove it from ENV, and pass it when the container starts (`--env-file`, or a mounted secret)";
+const FIX_LABEL: &str = "Revoke the secret, and remove it from LABEL";
+
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let run = &facts.image().config.run;
     let mut seen = HashSet::new();
@@ -51,16 +55,20 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
             && seen.insert(name)
         {
             let name = shown(name);
-            let message = format!("{name} holds a secret: {}", spot.secret);
-            out.report(Found::new(name.as_str(), message).at(Location::config(format!("config.Env[{name}]"))));
+            let message = format!("{name} contains a secret: {}", spot.secret);
+            out.report(
+                Found::new(name.as_str(), message).at(Location::config(format!("config.Env[{name}]"))).fix(FIX_ENV),
+            );
         }
     }
     for (key, value) in &run.labels {
         if let Some(spot) = secret::in_pair(key, value) {
             let key = shown(key);
-            let message = format!("label {key} holds a secret: {}", spot.secret);
+            let message = format!("label {key} contains a secret: {}", spot.secret);
             out.report(
-                Found::new(format!("label {key}"), message).at(Location::config(format!("config.Labels[{key}]"))),
+                Found::new(format!("label {key}"), message)
+                    .at(Location::config(format!("config.Labels[{key}]")))
+                    .fix(FIX_LABEL),
             );
         }
     }

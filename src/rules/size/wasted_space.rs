@@ -1,13 +1,12 @@
 //! `wasted-space`: files hidden by a later layer still ship.
 
-use crate::view::View;
-use crate::model::text;
 use crate::facts::Facts;
 use crate::model::finding::Level;
 use crate::model::finding::Location;
 use crate::model::finding::Scope;
 use crate::model::finding::State;
 use crate::model::finding::Undecided;
+use crate::model::text;
 use crate::model::text::bytes;
 use crate::model::text::count;
 use crate::rules::Docs;
@@ -18,6 +17,7 @@ use crate::rules::ParamKind;
 use crate::rules::Rule;
 use crate::rules::Settings;
 use crate::rules::Topic;
+use crate::view::View;
 use crate::view::waste::Cause;
 use crate::view::waste::Hidden;
 use std::collections::BTreeMap;
@@ -102,7 +102,10 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
     }
     let floor = bytes_of("bookkeeping-over");
     if !bookkeeping.is_empty() && sum(&bookkeeping) >= floor {
-        let message = format!("{} of account files and package databases still ship, rewritten by later layers", bytes(sum(&bookkeeping)));
+        let message = format!(
+            "{} of account files and package databases still ship, rewritten by later layers",
+            bytes(sum(&bookkeeping))
+        );
         let found = Found::new("bookkeeping", message)
             .at_most(Level::Note)
             .fix("Combine the RUN instructions that install packages or add users");
@@ -122,13 +125,31 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
 /// What useradd, dpkg, apk and rpm rewrite whenever they run. A cache of theirs that was deleted later is another matter.
 fn is_bookkeeping(path: &[u8], cause: Cause) -> bool {
     const FILES: [&[u8]; 14] = [
-        b"etc/passwd", b"etc/passwd-", b"etc/group", b"etc/group-", b"etc/shadow", b"etc/shadow-", b"etc/gshadow",
-        b"etc/gshadow-", b"etc/subuid", b"etc/subuid-", b"etc/subgid", b"etc/subgid-", b"etc/ld.so.cache",
+        b"etc/passwd",
+        b"etc/passwd-",
+        b"etc/group",
+        b"etc/group-",
+        b"etc/shadow",
+        b"etc/shadow-",
+        b"etc/gshadow",
+        b"etc/gshadow-",
+        b"etc/subuid",
+        b"etc/subuid-",
+        b"etc/subgid",
+        b"etc/subgid-",
+        b"etc/ld.so.cache",
         b"var/cache/ldconfig/aux-cache",
     ];
     const DIRECTORIES: [&[u8]; 9] = [
-        b"var/lib/dpkg/", b"var/lib/apt/", b"var/cache/debconf/", b"var/log/", b"lib/apk/db/", b"var/lib/rpm/",
-        b"usr/lib/sysimage/rpm/", b"var/lib/dnf/", b"etc/apk/",
+        b"var/lib/dpkg/",
+        b"var/lib/apt/",
+        b"var/cache/debconf/",
+        b"var/log/",
+        b"lib/apk/db/",
+        b"var/lib/rpm/",
+        b"usr/lib/sysimage/rpm/",
+        b"var/lib/dnf/",
+        b"etc/apk/",
     ];
     matches!(cause, Cause::Replaced | Cause::MetadataOnly)
         && (FILES.contains(&path) || DIRECTORIES.iter().any(|directory| path.starts_with(directory)))

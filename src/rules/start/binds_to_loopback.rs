@@ -83,19 +83,17 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
         let Some(Setting { value: Ok(address), source }) = sockets.first().map(|socket| &socket.host) else { continue };
         if has_others {
             out.undecided(open(
-                "only on the loopback interface, and other programs are started too, which may hand on to it",
+                "only on the loopback interface, but other programs start too, which may forward to it",
             ));
             continue;
         }
         let (name, address) = (server.name, text::shown(address));
         let (place, message) = match source {
-            Source::Command => (command.field.to_string(), format!("{name} is told to listen on {address} only")),
+            Source::Command => (command.field.to_string(), format!("{name} listens on {address} only")),
             Source::Variable(variable) => {
-                (format!("config.Env[{variable}]"), format!("{name} is told by {variable} to listen on {address} only"))
+                (format!("config.Env[{variable}]"), format!("{name} listens on {address} only, as {variable} says"))
             }
-            Source::Default => {
-                (command.field.to_string(), format!("{name} is not told where to listen, and its default is {address}"))
-            }
+            Source::Default => (command.field.to_string(), format!("{name} listens on {address} only, its default")),
         };
         let mut found = Found::new(name, message).at(Location::config(place));
         if command.handed_by.is_some() {
@@ -132,7 +130,7 @@ mod tests {
 
     #[test]
     fn servers_on_the_loopback_address_are_found() {
-        let told = |server: &str, address: &str| format!("certain {server} is told to listen on {address} only");
+        let told = |server: &str, address: &str| format!("certain {server} listens on {address} only");
         for (cmd, env, expected) in [
             (&["uvicorn", "main:app", "--host", "127.0.0.1"][..], &[][..], told("uvicorn", "127.0.0.1")),
             (&["python", "-m", "uvicorn", "main:app", "--host=localhost"], &[], told("uvicorn", "localhost")),
@@ -141,15 +139,11 @@ mod tests {
                 &[],
                 told("uvicorn", "::1"),
             ),
-            (
-                &["uvicorn", "main:app"],
-                &[],
-                "certain uvicorn is not told where to listen, and its default is 127.0.0.1".to_string(),
-            ),
+            (&["uvicorn", "main:app"], &[], "certain uvicorn listens on 127.0.0.1 only, its default".to_string()),
             (
                 &["uvicorn", "main:app"],
                 &["UVICORN_HOST=127.0.0.1"],
-                "certain uvicorn is told by UVICORN_HOST to listen on 127.0.0.1 only".to_string(),
+                "certain uvicorn listens on 127.0.0.1 only, as UVICORN_HOST says".to_string(),
             ),
             (&["gunicorn", "-b127.0.0.1:80", "m:a"], &[], told("gunicorn", "127.0.0.1")),
             (&["gunicorn", "-b", "[::1]:80", "--bind=localhost:81", "m:a"], &[], told("gunicorn", "::1")),
@@ -197,7 +191,7 @@ mod tests {
         );
         assert_eq!(
             says(&["sh", "-c", "make proxy & uvicorn m:a"], &[]),
-            "? where uvicorn listens: only on the loopback interface, and other programs are started too, which may hand on to it"
+            "? where uvicorn listens: only on the loopback interface, but other programs start too, which may forward to it"
         );
         assert_eq!(
             says(&["node", "server.js"], &["HOSTNAME=localhost"]),

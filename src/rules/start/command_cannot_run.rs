@@ -1,6 +1,7 @@
 //! `command-cannot-run`: the command can't run in this image.
 
 use crate::facts::Facts;
+use crate::model::finding::Fix;
 use crate::model::finding::Level;
 use crate::model::finding::Location;
 use crate::model::finding::Undecided;
@@ -57,7 +58,10 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
     if run.entrypoint.is_empty() && run.cmd.is_empty() {
         let message = "the image names no command: neither ENTRYPOINT nor CMD is set";
         let found = Found::new("(none)", message).at(Location::config("config.Cmd")).at_most(Level::Note);
-        out.report(found.fix("Name the command: CMD [\"program\", \"argument\"]. A base image may do without."));
+        out.report(
+            found
+                .fix(Fix::new("Name the command, unless this is a base image").line("CMD [\"program\", \"argument\"]")),
+        );
         return Ok(());
     }
     let proof = facts.start_proof(faults::capabilities(settings))?;
@@ -65,7 +69,7 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
         let is_in_cmd = run.cmd.iter().any(|word| shown(word) == subject);
         if is_in_cmd || run.entrypoint.is_empty() { "config.Cmd".to_string() } else { "config.Entrypoint".to_string() }
     };
-    let told = Told { fails: "the container cannot start", may_fail: "the command ends in an error" };
+    let told = Told { fails: "the container cannot start", may_fail: "the command ends in an error", fix: |_, _| None };
     faults::report(facts, proof, &told, field, out);
     Ok(())
 }

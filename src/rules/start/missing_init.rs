@@ -5,6 +5,7 @@ use crate::facts::access::Capabilities;
 use crate::facts::proof::Proof;
 use crate::facts::start::is_entry_script;
 use crate::facts::start::is_init;
+use crate::model::finding::Fix;
 use crate::model::finding::Location;
 use crate::model::finding::Undecided;
 use crate::rules::Docs;
@@ -66,20 +67,36 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     {
         return Err(Undecided::unknowable(
             field,
-            "whether the shell makes room for the init behind it is not in the config",
+            "whether the shell is replaced by the init that it starts depends on the shell",
         ));
     }
     let program = command.handed_by.as_ref().and(command.programs.last()).and_then(|words| words.first());
     let message = match program {
-        Some(program) => format!("{first} hands over to {}, and neither is an init", shown(program)),
-        None => format!("the first process is {first}, which is no init"),
+        Some(program) => format!("PID 1 is {first}, then {}, and neither is an init", shown(program)),
+        None => format!("PID 1 is {first}, which is not an init"),
     };
-    let mut found = Found::new("Entrypoint", message).at(Location::config(field));
+    let mut found = Found::new("Entrypoint", message).at(Location::config(field)).fix(fix(facts));
     if is_entry_script(&command.argv[0]) {
         found = found.likely();
     }
     out.report(found);
     Ok(())
+}
+
+/// The init that the image has, or one that its package manager installs.
+fn fix(facts: &Facts<'_>) -> Fix {
+    let entrypoint = |init: &str| format!("ENTRYPOINT [\"{init}\", \"--\"]");
+    let there =
+        ["tini", "dumb-init", "catatonit"].into_iter().find_map(|init| facts.programs_named(init).into_iter().next());
+    match (there, facts.install_command("dumb-init")) {
+        (Some(path), _) => {
+            Fix::new(format!("Start the program through {path}, which the image has")).line(entrypoint(&path))
+        }
+        (None, Some(command)) => Fix::new("Install an init and start the program through it")
+            .line(format!("RUN {command}"))
+            .line(entrypoint("dumb-init")),
+        (None, None) => Fix::new("Copy a static init such as tini into the image, or run it with `docker run --init`"),
+    }
 }
 
 #[cfg(test)]
@@ -111,7 +128,7 @@ mod tests {
         );
         assert_eq!(
             says(&[], &["sh", "-c", "tini -- node x"]),
-            "? whether the shell makes room for the init behind it is not in the config"
+            "? whether the shell is replaced by the init that it starts depends on the shell"
         );
     }
 }

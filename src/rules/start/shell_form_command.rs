@@ -4,6 +4,7 @@ use crate::facts::Facts;
 use crate::facts::shell;
 use crate::facts::start::Command;
 use crate::facts::start::file_name;
+use crate::model::finding::Fix;
 use crate::model::finding::Location;
 use crate::model::finding::Undecided;
 use crate::rules::Docs;
@@ -55,11 +56,11 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     let program = command.programs.last().and_then(|words| words.first()).filter(|word| shell::is_decided(word));
     let message = match program {
         Some(program) => format!(
-            "{instruction} is in shell form: {} -c is started, and `{}` behind it",
+            "{instruction} is in shell form: {} -c starts, and runs `{}`",
             shown(&form.shell),
             shown(file_name(program))
         ),
-        None => format!("{instruction} is in shell form: {} -c is started", shown(&form.shell)),
+        None => format!("{instruction} is in shell form: {} -c starts", shown(&form.shell)),
     };
     let mut found = Found::new(instruction, message).at(Location::config(command.field));
     if command.handed_by.is_some() {
@@ -73,7 +74,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
 }
 
 /// What to write in place of a text of one command.
-fn fix(command: &Command, text: &str, instruction: &str) -> Option<String> {
+fn fix(command: &Command, text: &str, instruction: &str) -> Option<Fix> {
     let [words] = command.programs.as_slice() else { return None };
     // Variables are for the shell, which may start with other values than the image's.
     if text.contains(['$', '`']) {
@@ -81,14 +82,15 @@ fn fix(command: &Command, text: &str, instruction: &str) -> Option<String> {
         let is_plain = text.split_whitespace().next() == words.first().map(String::as_str);
         let text = shown(text.trim());
         let fits = is_plain && text.chars().count() <= FIX_CHARS_MAX;
-        return fits.then(|| format!("Let the program take the shell's place: {instruction} exec {text}"));
+        return fits.then(|| Fix::new("Let the program replace the shell").line(format!("{instruction} exec {text}")));
     }
     if !words.iter().all(|word| shell::is_decided(word)) {
         return None;
     }
     let quoted: Vec<String> = words.iter().map(|word| serde_json::Value::from(word.as_str()).to_string()).collect();
     let list = format!("[{}]", quoted.join(", "));
-    (list.chars().count() <= FIX_CHARS_MAX).then(|| format!("Write the exec form: {instruction} {}", shown(&list)))
+    (list.chars().count() <= FIX_CHARS_MAX)
+        .then(|| Fix::new("Use the exec form").line(format!("{instruction} {}", shown(&list))))
 }
 
 #[cfg(test)]

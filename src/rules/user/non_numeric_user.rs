@@ -1,6 +1,7 @@
 //! `non-numeric-user`: the user is set by name, not by number.
 
 use crate::facts::accounts::UserProblem;
+use crate::model::finding::Fix;
 use crate::model::finding::Location;
 use crate::model::text::shown;
 use crate::rules::Docs;
@@ -50,10 +51,10 @@ pub const RULE: Rule = Rule {
         out.report(
             Found::new(
                 "User",
-                format!("USER {:?} is a name, and Kubernetes cannot tell whether it is root", shown(name)),
+                format!("USER {:?} is a name, so Kubernetes can't tell whether it is root", shown(name)),
             )
             .at(Location::config("config.User"))
-            .fix(format!("Write the number that /etc/passwd has for it: USER {number}")),
+            .fix(Fix::new("Write the number that /etc/passwd gives it").line(format!("USER {number}"))),
         );
         Ok(())
     },

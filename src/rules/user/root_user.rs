@@ -1,7 +1,11 @@
 //! `root-user`: the image runs as root.
 
+use crate::facts::Facts;
 use crate::facts::accounts::UserProblem;
+use crate::facts::offers::Account;
+use crate::model::finding::Fix;
 use crate::model::finding::Location;
+use crate::model::finding::Undecided;
 use crate::model::text::shown;
 use crate::rules::Docs;
 use crate::rules::Found;
@@ -48,15 +52,30 @@ pub const RULE: Rule = Rule {
         let field = Location::config("config.User");
         let name = user.split(':').next().unwrap_or("");
         let message = match name {
-            "" if user.is_empty() => "USER is not set, so the program starts as root (uid 0)".to_string(),
-            "" => format!("USER {:?} names no user, so the program starts as root (uid 0)", shown(user)),
-            "root" => format!("USER {:?} is root (uid 0)", shown(user)),
-            name if name.bytes().all(|b| b.is_ascii_digit() || b == b'+' || b == b'-') => {
-                format!("USER {:?} is root (uid 0)", shown(user))
+            "" if user.is_empty() => "USER is not set, so the container runs as root".to_string(),
+            "" => format!("USER {:?} names no user, so the container runs as root", shown(user)),
+            name if name == "root" || name.bytes().all(|b| b.is_ascii_digit() || b == b'+' || b == b'-') => {
+                format!("the container runs as root: USER is {:?}", shown(user))
             }
-            name => format!("USER {:?} is root: /etc/passwd gives {:?} uid 0", shown(user), shown(name)),
+            name => format!("the container runs as root: /etc/passwd gives {:?} uid 0", shown(name)),
         };
-        out.report(Found::new("User", message).at(field));
+        out.report(Found::new("User", message).at(field).fix(fix(facts)?));
         Ok(())
     },
 };
+
+/// The account that the image has for this, or one that its programs can make, or a number that needs none.
+fn fix(facts: &Facts<'_>) -> Result<Fix, Undecided> {
+    if let Some(Account { name, uid, gid }) = facts.service_account()? {
+        let advice = format!("Run as `{name}` (uid {uid}), which the image already has");
+        return Ok(Fix::new(advice).line(format!("USER {uid}:{gid}")));
+    }
+    let id = facts.free_id()?;
+    let user = format!("USER {id}:{id}");
+    Ok(match facts.account_command(id) {
+        Some(command) => {
+            Fix::new("Add a user without privileges and run as it").line(format!("RUN {command}")).line(user)
+        }
+        None => Fix::new("Run as a numeric user, which needs no account").line(user),
+    })
+}

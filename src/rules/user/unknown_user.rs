@@ -1,6 +1,7 @@
 //! `unknown-user`: the user or group doesn't exist in the image.
 
 use crate::facts::accounts::UserProblem;
+use crate::model::finding::Fix;
 use crate::model::finding::Location;
 use crate::model::text::shown;
 use crate::rules::Docs;
@@ -43,8 +44,14 @@ pub const RULE: Rule = Rule {
         Err(UserProblem::Undecided(question)) => Err(question),
         Err(UserProblem::Unknown(why)) => {
             let user = shown(&facts.image().config.run.user);
-            let message = format!("no container starts with USER {user:?}: {why}");
-            out.report(Found::new("User", message).at(Location::config("config.User")));
+            let message = format!("no container can start with USER {user:?}: {why}");
+            let id = facts.free_id()?;
+            let user = format!("USER {id}:{id}");
+            let fix = match facts.account_command(id) {
+                Some(command) => Fix::new("Add the user in the final stage").line(format!("RUN {command}")).line(user),
+                None => Fix::new("Use a number, which needs no account").line(user),
+            };
+            out.report(Found::new("User", message).at(Location::config("config.User")).fix(fix));
             Ok(())
         }
     },

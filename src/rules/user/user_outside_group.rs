@@ -2,6 +2,7 @@
 
 use crate::facts::Facts;
 use crate::facts::accounts::UserProblem;
+use crate::model::finding::Fix;
 use crate::model::finding::Location;
 use crate::model::finding::Undecided;
 use crate::model::text::shown;
@@ -72,15 +73,12 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
                 Some(primary) => format!("{primary} (gid {})", user.gid),
                 None => format!("gid {}", user.gid),
             };
-            let message = format!("{who} runs with group {primary}, and is not in {name} (gid {gid})");
-            (message, format!("Make the account in its group (adduser -G {name} …), or name it: USER {uid}:{gid}"))
+            let message = format!("{who} runs with group {primary} and is not in {name} (gid {gid})");
+            (message, Fix::new("Name the group, or add the user to it").line(format!("USER {uid}:{gid}")))
         }
         Err(UserProblem::Unknown(_)) => {
-            let message = format!("{who} is not in the group {name}, for the image has none of that name");
-            (
-                message,
-                format!("Make the group, and the account in it: RUN addgroup -S {name} && adduser -S -G {name} …"),
-            )
+            let message = format!("{who} is not in the group {name}, which the image doesn't have");
+            (message, Fix::new(format!("Add the group {name}, and the user in it")))
         }
     };
     out.report(Found::new(name, message).at(Location::config("config.User")).fix(fix));
