@@ -60,7 +60,7 @@ fn an_archive_that_unpacks_to_another_one() {
     // Who unpacks it writes through the link; who indexes it sees two names.
     let tar = [body, &tarball::symlink("d", "."), &tarball::file("d/manifest.json", "[]"), &tarball::END].concat();
     let ran = audit(&desk.file("through.tar", tar));
-    assert!(ran.code == Some(2) && ran.out().contains("below an entry that is no directory"), "{}", ran.told());
+    assert!(ran.code == Some(2) && ran.out().contains("below an entry that is not a directory"), "{}", ran.told());
     // The last of two entries is a link to something else.
     let tar =
         [body, &tarball::file("other.json", "[]"), &tarball::symlink("manifest.json", "other.json"), &tarball::END];
