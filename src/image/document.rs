@@ -23,7 +23,7 @@ use std::fmt;
 pub enum Schema {
     /// A string, number or boolean, left unchanged.
     Scalar,
-    /// An object with known fields. Unknown fields are dropped, as Go does.
+    /// An object with known fields. Unknown fields are dropped, as in Go.
     Object(&'static [(&'static str, Schema)]),
     /// An object whose keys are data. A null value reads as the empty value of its type.
     Map(EmptyValue),

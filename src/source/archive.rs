@@ -164,7 +164,7 @@ impl Archive {
         for member in members {
             let blob = self.file(name, member)?;
             if let Some(before) = &found {
-                self.same(name, before.as_ref(), blob.as_ref())?;
+                self.check_same_content(name, before.as_ref(), blob.as_ref())?;
             }
             found = Some(blob);
         }
@@ -192,7 +192,7 @@ impl Archive {
         Err(not_a_file("a loop of links"))
     }
 
-    fn same(&self, name: &str, a: Option<&Blob>, b: Option<&Blob>) -> Result<(), SourceError> {
+    fn check_same_content(&self, name: &str, a: Option<&Blob>, b: Option<&Blob>) -> Result<(), SourceError> {
         if self.compared.borrow().contains(name.as_bytes()) {
             return Ok(());
         }

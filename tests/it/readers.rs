@@ -60,7 +60,7 @@ fn rejects_an_archive_that_unpacks_differently() {
     let tar = [body, &tarball::symlink("d", "."), &tarball::file("d/manifest.json", "[]"), &tarball::END].concat();
     let output = audit(&scratch.file("through.tar", tar));
     assert!(
-        output.code == Some(2) && output.out().contains("below an entry that is no directory"),
+        output.code == Some(2) && output.out().contains("below an entry that is not a directory"),
         "{}",
         output.describe()
     );
