@@ -23,9 +23,9 @@ fn small() -> Image {
 #[track_caller]
 fn rejects(reference: &str, words: &[&str]) -> Output {
     let output = support::plimsoll(&["audit", reference]).exits(2);
-    let said = format!("{}{}", output.out(), output.err()).to_lowercase();
+    let text = format!("{}{}", output.out(), output.err()).to_lowercase();
     for word in words {
-        assert!(word.split('|').any(|word| said.contains(word)), "{word} is not mentioned: {}", output.describe());
+        assert!(word.split('|').any(|word| text.contains(word)), "{word} is not mentioned: {}", output.describe());
     }
     let errors = output.err().lines().filter(|line| line.starts_with("error")).count();
     assert!(errors <= 1, "more than one error: {}", output.describe());

@@ -139,11 +139,11 @@ fn build_tools_match_the_oracle() {
         if nothing != findings.is_empty() {
             out.push(format!("{} findings, the oracle has {tools}", findings.len()));
         }
-        let said: String = findings.iter().map(|finding| finding.to_string()).collect();
+        let text: String = findings.iter().map(|finding| finding.to_string()).collect();
         out.extend(
             names("packages")
                 .iter()
-                .filter(|name| !said.contains(**name))
+                .filter(|name| !text.contains(**name))
                 .map(|name| format!("{name} is not mentioned")),
         );
         out
@@ -156,9 +156,9 @@ fn users_match_the_oracle() {
         let user = &specimen.truth["accounts"]["user"];
         let scratch = ScratchDir::new();
         let image = specimen.audit(&["--policy", &scratch.policy("", "root-user = \"note\"\nunknown-user = \"note\"")]);
-        let says = |rule: &str| !support::findings(&image, rule).is_empty();
+        let is_reported = |rule: &str| !support::findings(&image, rule).is_empty();
         let mut out = Vec::new();
-        if says("root-user") != (user["uid"] == 0) || says("unknown-user") == user["error"].is_null() {
+        if is_reported("root-user") != (user["uid"] == 0) || is_reported("unknown-user") == user["error"].is_null() {
             out.push(format!("{:?}, the oracle has {user}", support::messages(&image)));
         }
         out

@@ -186,8 +186,8 @@ fn links_between_pages_resolve() {
         let text = fs::read_to_string(&page).expect("a page");
         for target in text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target) {
             let (file, _) = target.split_once('#').unwrap_or((target, ""));
-            let there = file.is_empty() || page.parent().expect("a directory").join(file).exists();
-            if !target.contains("://") && !there {
+            let exists = file.is_empty() || page.parent().expect("a directory").join(file).exists();
+            if !target.contains("://") && !exists {
                 dead.push(format!("{}: {target}", page.display()));
             }
         }

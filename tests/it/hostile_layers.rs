@@ -93,8 +93,8 @@ pub fn compression() -> Vec<Input> {
         ("gzip-members", Accept, good([image::gzip(&plain[..300]), image::gzip(&plain[300..])].concat())),
         ("gzip-empty-members", Accept, good([image::gzip(b"").repeat(1000), gzip.clone()].concat())),
         ("gzip-member-hides-accounts", Finding, stored([image::gzip(&first), image::gzip(&bad)].concat(), &ids.1)),
-        ("gzip-garbage-behind", Any, good([gzip.clone(), b"garbage!".repeat(9)].concat())),
-        ("gzip-zeros-behind", Any, good([gzip.clone(), vec![0; 512]].concat())),
+        ("gzip-trailing-garbage", Any, good([gzip.clone(), b"garbage!".repeat(9)].concat())),
+        ("gzip-trailing-zeros", Any, good([gzip.clone(), vec![0; 512]].concat())),
         ("gzip-checksum", Error, good(tail(8, 1))),
         ("gzip-length", Error, good(tail(4, 1))),
         ("gzip-method", Error, good(method)),
@@ -253,11 +253,15 @@ pub fn headers() -> Vec<Input> {
         ("no-end-blocks.tar", Accept, archive(&with_raw_layer(after.clone()))),
         ("one-end-block.tar", Accept, archive(&with_raw_layer([after.clone(), vec![0; 512]].concat()))),
         (
-            "tar-behind-the-end.tar",
+            "tar-after-the-end.tar",
             Any,
             archive(&with_raw_layer([after.clone(), tarball::END.to_vec(), bad.clone()].concat())),
         ),
-        ("zero-block-amid.tar", Any, archive(&with_raw_layer([after.clone(), vec![0; 512], bad.clone()].concat()))),
+        (
+            "zero-block-in-the-middle.tar",
+            Any,
+            archive(&with_raw_layer([after.clone(), vec![0; 512], bad.clone()].concat())),
+        ),
         (
             "cut-in-data.tar",
             Error,

@@ -92,8 +92,8 @@ fn page(name: &str, policy: &str, image: &Value, judgements: &BTreeMap<String, S
     for finding in image["findings"].as_array().unwrap() {
         let text = |key: &str| finding[key].as_str().unwrap_or_default();
         let head = format!("{} {}", text("level"), text("rule"));
-        let doubt = if text("confidence") == "likely" { " (likely)" } else { "" };
-        groups.entry(head).or_default().push(format!("{}{doubt}", text("message")));
+        let confidence = if text("confidence") == "likely" { " (likely)" } else { "" };
+        groups.entry(head).or_default().push(format!("{}{confidence}", text("message")));
     }
     for question in image["undecided"].as_array().unwrap() {
         let text = |key: &str| question[key].as_str().unwrap_or_default();

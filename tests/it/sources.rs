@@ -140,7 +140,12 @@ fn reads_docker_since_25_as_one_image() {
             let found = contains_image(&reference, &app());
             assert!(texts(&found["names"]).contains(&"app:1.0"), "{reference}: {}", found["names"]);
             assert!(found["manifest_digest"].is_string());
-            assert!(stored(&found).iter().all(|(kind, told)| kind.is_some() && *told == packed), "{reference}");
+            assert!(
+                stored(&found)
+                    .iter()
+                    .all(|(media_type, is_compressed)| media_type.is_some() && *is_compressed == packed),
+                "{reference}"
+            );
         }
         let directory = scratch.files(&format!("{compression:?}"), &files);
         contains_image(&directory, &app());
@@ -494,7 +499,7 @@ fn the_bytes_determine_the_compression_not_the_media_type() {
 fn reports_bytes_that_no_runtime_unpacks() {
     let scratch = ScratchDir::new();
     let gzip = "application/vnd.oci.image.layer.v1.tar+gzip";
-    let files = shapes::layout_packed(&app(), gzip, |tar| [image::gzip(tar), b"behind the stream".to_vec()].concat());
+    let files = shapes::layout_packed(&app(), gzip, |tar| [image::gzip(tar), b"after the stream!".to_vec()].concat());
     let found = contains_image(&scratch.file("stream.tar", image::tar_of(&files)), &app());
     let left = found["not_examined"].as_array().unwrap();
     assert_eq!(left.len(), 4);
