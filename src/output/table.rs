@@ -72,11 +72,11 @@ fn image_part(page: &mut Page<'_>, report: &Report, image: &ImageReport, options
         return Ok(());
     }
     faults(page, image, verbose)?;
-    todo::write(page, image)?;
+    let listed = todo::write(page, image)?;
     if options.detail == Detail::Summary {
         return Ok(());
     }
-    findings::write(page, image, verbose)?;
+    findings::write(page, image, &listed, verbose)?;
     undecided(page, image, verbose)?;
     not_examined(page, image)?;
     evidence(page, image, verbose)?;
@@ -84,7 +84,7 @@ fn image_part(page: &mut Page<'_>, report: &Report, image: &ImageReport, options
         page.line("")?;
         sizes_part(page, image, verbose)?;
     }
-    footer(page, image, verbose)
+    footer(page, image, options)
 }
 
 fn verdict_line(page: &mut Page<'_>, report: &Report, image: &ImageReport) -> io::Result<()> {
@@ -99,13 +99,16 @@ fn verdict_line(page: &mut Page<'_>, report: &Report, image: &ImageReport) -> io
     let parts = [shown(image.image.title()), shown(&image.image.platform), counts(&image.findings), policy];
     let verdict = format!("{} ", image.verdict.name().to_uppercase());
     let mut spans = vec![(verdict.as_str(), page::verdict(image.verdict))];
-    // A blank more than between words.
-    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).map(|part| part + " ").collect();
+    // A blank more than between words, before each part but the first.
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    let parts: Vec<String> =
+        parts.iter().enumerate().map(|(at, part)| format!("{}{part}", if at == 0 { "" } else { " " })).collect();
     spans.extend(parts.iter().enumerate().map(|(at, part)| {
         let style = if at == 0 { page::heading() } else { page::plain() };
         (part.as_str(), style)
     }));
-    spans.push((fails_on, page::plain()));
+    let fails_on = if fails_on.is_empty() { String::new() } else { format!(" {fails_on}") };
+    spans.push((&fails_on, page::plain()));
     page.flow(0, 2, &spans)
 }
 
@@ -236,8 +239,9 @@ fn sizes_part(page: &mut Page<'_>, image: &ImageReport, verbose: bool) -> io::Re
 }
 
 /// What else a reader may want to know of.
-fn footer(page: &mut Page<'_>, image: &ImageReport, verbose: bool) -> io::Result<()> {
-    let has_folded = image.findings.iter().any(|finding| finding.level == Level::Note) && !verbose;
+fn footer(page: &mut Page<'_>, image: &ImageReport, options: Options) -> io::Result<()> {
+    let is_folded = |finding: &Finding| finding.level == Level::Note && options.detail < Detail::Verbose;
+    let has_folded = image.findings.iter().any(is_folded);
     let is_base_unknown = image.findings.iter().any(|finding| finding.scope == Scope::Unknown);
     let mut hints = Vec::new();
     if has_folded {
@@ -249,7 +253,9 @@ fn footer(page: &mut Page<'_>, image: &ImageReport, verbose: bool) -> io::Result
     if hints.is_empty() {
         return Ok(());
     }
-    page.line("")?;
+    if !options.sizes {
+        page.line("")?;
+    }
     page.flow(0, 2, &[(&hints.join("; "), page::faint())])
 }
 

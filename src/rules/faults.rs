@@ -8,6 +8,7 @@ use crate::facts::start::file_name;
 use crate::model::finding::Fix;
 use crate::model::finding::Level;
 use crate::model::finding::Location;
+use crate::model::layer_facts::Kind;
 use crate::model::text::shown;
 use crate::rules::Found;
 use crate::rules::Out;
@@ -48,11 +49,18 @@ pub struct Told {
 pub fn report(facts: &Facts<'_>, proof: &Proof, told: &Told, field: impl Fn(&str) -> String, out: &mut Out<'_>) {
     let mut reported = HashSet::new();
     let fails = proof.fails();
+    let mut causes: Vec<(&Fault, Vec<&Fault>)> = Vec::new();
     for fault in &proof.faults {
-        // What only the runtime reaches is no matter where it cannot run at all.
+        // What only the runtime reaches does not matter where it cannot run at all.
         if (fault.is_overridden && fails) || !reported.insert((fault.subject.clone(), fault.what.clone())) {
             continue;
         }
+        match causes.iter_mut().find(|(first, _)| have_one_cause(facts, first, fault)) {
+            Some((_, others)) => others.push(fault),
+            None => causes.push((fault, Vec::new())),
+        }
+    }
+    for (fault, others) in causes {
         let message = match fault.is_overridden {
             true => format!(
                 "{}; it starts only where the runtime executes it with root's capabilities, as Docker 24 and later do, \
@@ -65,6 +73,9 @@ pub fn report(facts: &Facts<'_>, proof: &Proof, told: &Told, field: impl Fn(&str
         let mut found = Found::new(fault.subject.clone(), message).at(Location::config(field(&fault.subject)));
         if let (Some(place), Ok(view)) = (fault.place, facts.view()) {
             found = found.at(seen(view, place));
+        }
+        for other in others {
+            found = found.at(Location::config(field(&other.subject)).detail(other.what.clone()));
         }
         if fault.is_overridden {
             found = found.at_most(Level::Warn);
@@ -79,6 +90,14 @@ pub fn report(facts: &Facts<'_>, proof: &Proof, told: &Told, field: impl Fn(&str
         out.report(found);
     }
     proof.open.iter().for_each(|question| out.undecided(question.clone()));
+}
+
+/// Whether the same directory keeps a process from both.
+fn have_one_cause(facts: &Facts<'_>, a: &Fault, b: &Fault) -> bool {
+    let is_directory = |node| facts.view().is_ok_and(|view| view.stat(node).is_some_and(|stat| stat.kind == Kind::Dir));
+    a.place == b.place
+        && a.place.is_some_and(is_directory)
+        && (a.is_overridden, a.is_likely) == (b.is_overridden, b.is_likely)
 }
 
 /// What to do about a program that a command names and the image lacks: use the one of that name elsewhere in it, or the

@@ -202,8 +202,8 @@ pub fn file(process: &ProcessContext<'_>, actor: &Actor, word: &str, path: &str)
 /// The fix for a directory that the process can't traverse.
 pub fn enter(process: &ProcessContext<'_>, directory: NodeId) -> String {
     format!(
-        "Move what {} needs out of {}, to a place such as /opt or /usr/local, and put that on PATH. `RUN chmod a+x {}` \
-         also works, but lets every user traverse it",
+        "Move what {} needs out of {}, for example to /opt, and put that on PATH. `RUN chmod a+x {}` also works, but \
+         lets every user traverse it",
         process.who(),
         process.name(directory),
         process.name(directory)

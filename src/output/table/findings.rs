@@ -15,6 +15,7 @@ use crate::model::text::shown_bytes;
 use crate::output::sizes;
 use crate::output::table::page;
 use crate::output::table::page::Page;
+use crate::output::table::todo::Listed;
 use crate::output::wrap;
 use crate::report::ImageReport;
 use crate::rules;
@@ -67,8 +68,8 @@ pub fn clusters(image: &ImageReport) -> Vec<Cluster<'_>> {
     clusters
 }
 
-/// Writes all findings; `verbose` shows every place and unfolds the notes.
-pub fn write(page: &mut Page<'_>, image: &ImageReport, verbose: bool) -> io::Result<()> {
+/// Writes all findings. Fixes that are listed already are not repeated; `verbose` shows every place and unfolds the notes.
+pub fn write(page: &mut Page<'_>, image: &ImageReport, listed: &Listed<'_>, verbose: bool) -> io::Result<()> {
     let mut is_first_note = true;
     for cluster in clusters(image) {
         let is_note = cluster.first().level == Level::Note;
@@ -80,7 +81,7 @@ pub fn write(page: &mut Page<'_>, image: &ImageReport, verbose: bool) -> io::Res
             continue;
         }
         page.line("")?;
-        unfolded(page, &image.image, &cluster, verbose)?;
+        unfolded(page, &image.image, &cluster, listed, verbose)?;
     }
     Ok(())
 }
@@ -104,7 +105,17 @@ fn folded(page: &mut Page<'_>, cluster: &Cluster<'_>) -> io::Result<()> {
     Ok(())
 }
 
-fn unfolded(page: &mut Page<'_>, image: &Image, cluster: &Cluster<'_>, verbose: bool) -> io::Result<()> {
+fn unfolded(
+    page: &mut Page<'_>,
+    image: &Image,
+    cluster: &Cluster<'_>,
+    listed: &Listed<'_>,
+    verbose: bool,
+) -> io::Result<()> {
+    let is_listed = |finding: &Finding| listed.has_all_of(finding) && !verbose;
+    let fix = |page: &mut Page<'_>, finding: &Finding, indent| {
+        fix(page, finding, listed.has_advice_of(finding) && !verbose, indent)
+    };
     let first = cluster.first();
     let level = format!("{} ", first.level.name());
     let rule = format!("{} ", first.rule);
@@ -112,7 +123,7 @@ fn unfolded(page: &mut Page<'_>, image: &Image, cluster: &Cluster<'_>, verbose: 
     if let ([finding], None) = (&cluster.findings[..], cluster.more) {
         page.flow(0, 2, &[lead[0], lead[1], (&sentence(finding), page::plain())])?;
         places(page, image, finding, 2, verbose)?;
-        return fix(page, finding, 2);
+        return if is_listed(finding) { Ok(()) } else { fix(page, finding, 2) };
     }
     let total = count(cluster.findings.len() as u64, "finding");
     page.flow(0, 2, &[lead[0], lead[1], (&total, page::plain())])?;
@@ -121,7 +132,7 @@ fn unfolded(page: &mut Page<'_>, image: &Image, cluster: &Cluster<'_>, verbose: 
     for finding in cluster.findings.iter().take(shown_max) {
         page.text(2, 4, &sentence(finding))?;
         places(page, image, finding, 4, verbose)?;
-        if !has_one_fix {
+        if !has_one_fix && !is_listed(finding) {
             fix(page, finding, 4)?;
         }
     }
@@ -131,7 +142,7 @@ fn unfolded(page: &mut Page<'_>, image: &Image, cluster: &Cluster<'_>, verbose: 
     if let Some(more) = cluster.more {
         page.text(2, 4, &shown(&more.message))?;
     }
-    if has_one_fix { fix(page, first, 2) } else { Ok(()) }
+    if has_one_fix && !is_listed(first) { fix(page, first, 2) } else { Ok(()) }
 }
 
 fn sentence(finding: &Finding) -> String {
@@ -140,9 +151,24 @@ fn sentence(finding: &Finding) -> String {
     format!("{}{doubt}{base}", shown(&finding.message))
 }
 
-fn fix(page: &mut Page<'_>, finding: &Finding, indent: usize) -> io::Result<()> {
-    page.labelled(indent, ("fix", page::fix()), &shown(&finding.fix.advice))?;
-    finding.fix.lines.iter().try_for_each(|line| page.text(indent + 7, indent + 11, &shown(line)))
+/// What to do, without the advice if that is listed already. Lines to copy are never broken.
+fn fix(page: &mut Page<'_>, finding: &Finding, is_listed: bool, indent: usize) -> io::Result<()> {
+    let label = ("fix", page::fix());
+    let (advice, lines) = (shown(&finding.fix.advice), &finding.fix.lines);
+    if let [line] = &lines[..] {
+        let both = format!("{advice}: {}", shown(line));
+        if indent + 5 + wrap::width(&both) <= page.width {
+            return page.labelled(indent, label, &both);
+        }
+    }
+    let mut label = Some(label);
+    if !is_listed || lines.is_empty() {
+        page.labelled(indent, label.take().unwrap_or(("", page::plain())), &advice)?;
+    }
+    for line in lines {
+        page.unbroken(indent, label.take().unwrap_or(("", page::plain())), &shown(line))?;
+    }
+    Ok(())
 }
 
 /// Where a finding is true: its paths, then the layers with their instructions. A field of the config is only named where
@@ -153,23 +179,38 @@ fn places(page: &mut Page<'_>, image: &Image, finding: &Finding, indent: usize, 
     let mut label = Some(label);
     let mut line =
         |page: &mut Page<'_>, text: &str| page.labelled(indent, label.take().unwrap_or(("", page::plain())), text);
+    let layers = layers(finding);
+    let named = |(layer, is_hidden): &(usize, bool)| {
+        let hidden = if *is_hidden { ", hidden by a later layer" } else { "" };
+        (
+            format!("layer {} of {}{hidden}", layer + 1, image.layers.len()),
+            image.instruction(*layer).map(sizes::instruction),
+        )
+    };
     if verbose {
         for path in &paths {
             line(page, path)?;
         }
-        for config in finding.locations.iter().filter_map(|location| location.config.as_deref()) {
-            line(page, &shown(config))?;
+        for location in finding.locations.iter().filter(|location| location.config.is_some()) {
+            line(page, &config(location))?;
         }
     } else if !paths.is_empty() {
-        line(page, &paths.join(", "))?;
+        let paths = paths.join(", ");
+        // One line takes both, where they fit.
+        if let [only] = &layers[..] {
+            let (layer, made) = named(only);
+            let both = format!("{paths}  {layer}{}", made.map_or(String::new(), |made| format!(": {made}")));
+            if indent + 5 + wrap::width(&both) <= page.width {
+                return line(page, &both);
+            }
+        }
+        line(page, &paths)?;
     }
-    let layers = layers(finding);
     let shown_max = if verbose { layers.len() } else { PLACES_SHOWN };
-    for (layer, is_hidden) in layers.iter().take(shown_max) {
-        let hidden = if *is_hidden { ", hidden by a later layer" } else { "" };
-        let lead = format!("layer {} of {}{hidden}", layer + 1, image.layers.len());
+    for layer in layers.iter().take(shown_max) {
+        let (lead, made) = named(layer);
         let room = page.width.saturating_sub(indent + 5 + wrap::width(&lead) + 2);
-        match image.instruction(*layer).map(sizes::instruction) {
+        match made {
             Some(made) if room >= INSTRUCTION_MIN => line(page, &format!("{lead}: {}", wrap::shorten(&made, room)))?,
             _ => line(page, &lead)?,
         }
@@ -178,6 +219,14 @@ fn places(page: &mut Page<'_>, image: &Image, finding: &Finding, indent: usize, 
         line(page, &format!("and {} more", count((layers.len() - shown_max) as u64, "layer")))?;
     }
     Ok(())
+}
+
+fn config(location: &Location) -> String {
+    let field = shown(location.config.as_deref().unwrap_or_default());
+    match &location.detail {
+        Some(detail) => format!("{field}: {}", shown(detail)),
+        None => field,
+    }
 }
 
 /// Columns that an instruction needs to be worth showing.
@@ -207,7 +256,11 @@ fn paths(finding: &Finding, verbose: bool) -> Vec<String> {
     {
         names.clear();
     } else if total > names.len() as u64 {
-        names.push(format!("and {} more", total - names.len() as u64));
+        let more = format!("{} more", total - names.len() as u64);
+        match names.last_mut() {
+            Some(last) if !verbose => last.push_str(&format!(" and {more}")),
+            _ => names.push(format!("and {more}")),
+        }
     }
     names
 }

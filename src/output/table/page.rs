@@ -51,6 +51,14 @@ impl<'a> Page<'a> {
         self.flow(indent, text_at, &[(&padded, label.1), (text, plain())])
     }
 
+    /// A label and a line beside it that is not broken, however long it is.
+    pub fn unbroken(&mut self, indent: usize, label: Span<'_>, text: &str) -> io::Result<()> {
+        write!(self.out, "{}", " ".repeat(indent))?;
+        self.styled(label.0, label.1)?;
+        let space = " ".repeat(5_usize.saturating_sub(wrap::width(label.0)));
+        writeln!(self.out, "{space}{text}")
+    }
+
     /// Spans that wrap between words, a blank between two spans.
     pub fn flow(&mut self, first: usize, rest: usize, spans: &[Span<'_>]) -> io::Result<()> {
         // Narrow terminals keep most of their columns for the text.
@@ -63,11 +71,15 @@ impl<'a> Page<'a> {
                 for part in wrap::lines(word, self.width - rest) {
                     let width = wrap::width(&part);
                     let space = usize::from(!is_at_start);
-                    if !is_at_start && column + space + width > self.width {
+                    let is_break = !is_at_start && column + space + width > self.width;
+                    if is_break && part.is_empty() {
+                        continue;
+                    }
+                    if is_break {
                         writeln!(self.out)?;
                         write!(self.out, "{}", " ".repeat(rest))?;
                         column = rest;
-                    } else if space == 1 && !(part.is_empty() && column == self.width) {
+                    } else if space == 1 {
                         write!(self.out, " ")?;
                         column += 1;
                     }

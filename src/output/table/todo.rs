@@ -13,56 +13,87 @@ use std::io;
 /// Lines at most, the one that counts the rest included.
 const LINES_MAX: usize = 10;
 
+/// Findings whose fix the list shows.
+#[derive(Default)]
+pub struct Listed<'a> {
+    /// Each with whether its Dockerfile lines are there too.
+    findings: Vec<(&'a Finding, bool)>,
+}
+
+impl Listed<'_> {
+    /// Whether the list shows this finding's whole fix.
+    pub fn has_all_of(&self, finding: &Finding) -> bool {
+        self.findings.iter().any(|(listed, has_lines)| *has_lines && is_same(listed, finding))
+    }
+
+    /// Whether the list shows all of this finding's advice.
+    pub fn has_advice_of(&self, finding: &Finding) -> bool {
+        self.findings.iter().any(|(listed, _)| is_same(listed, finding))
+    }
+}
+
+fn is_same(a: &Finding, b: &Finding) -> bool {
+    a.rule == b.rule && a.fix == b.fix
+}
+
 /// Writes the list; nothing where there is nothing to do.
-pub fn write(page: &mut Page<'_>, image: &ImageReport) -> io::Result<()> {
+pub fn write<'a>(page: &mut Page<'_>, image: &'a ImageReport) -> io::Result<Listed<'a>> {
     let mut tasks: Vec<(&Finding, usize)> = Vec::new();
-    for finding in findings::clusters(image).iter().flat_map(|cluster| &cluster.findings) {
+    for finding in findings::clusters(image).into_iter().flat_map(|cluster| cluster.findings) {
         if finding.level < Level::Warn {
             continue;
         }
-        match tasks.iter_mut().find(|(task, _)| task.rule == finding.rule && task.fix == finding.fix) {
+        match tasks.iter_mut().find(|(task, _)| is_same(task, finding)) {
             Some((_, count)) => *count += 1,
             None => tasks.push((finding, 1)),
         }
     }
+    let mut listed = Listed::default();
     if tasks.is_empty() {
-        return Ok(());
+        return Ok(listed);
     }
     page.line("")?;
     page.flow(0, 2, &[("To do, most important first", page::heading())])?;
-    let listed = if tasks.len() > LINES_MAX { LINES_MAX - 1 } else { tasks.len() };
-    for (at, (finding, count)) in tasks.iter().take(listed).enumerate() {
-        task(page, at + 1, finding, *count)?;
+    let lines = if tasks.len() > LINES_MAX { LINES_MAX - 1 } else { tasks.len() };
+    for (at, (finding, count)) in tasks.iter().take(lines).enumerate() {
+        if let Some(has_lines) = task(page, at + 1, finding, *count)? {
+            listed.findings.push((finding, has_lines));
+        }
     }
-    if tasks.len() > listed {
-        page.text(4, 4, &format!("and {} more, below", tasks.len() - listed))?;
+    if tasks.len() > lines {
+        page.text(4, 4, &format!("and {} more, below", tasks.len() - lines))?;
     }
-    Ok(())
+    Ok(listed)
 }
 
-/// The advice, and behind it the rule where there is room: the finding below has the rest.
-fn task(page: &mut Page<'_>, number: usize, finding: &Finding, count: usize) -> io::Result<()> {
+/// The first sentence of the advice, with the only Dockerfile line and the rule where there is room. `None` if that is not
+/// all of the advice, else whether the Dockerfile lines are there too.
+fn task(page: &mut Page<'_>, number: usize, finding: &Finding, count: usize) -> io::Result<Option<bool>> {
     let number = format!("{number:>2}.");
     let rule = match count {
         1 => format!("({})", finding.rule),
         count => format!("({}, {count} findings)", finding.rule),
     };
-    let room = page.width - 1 - number.len() - 1;
+    let room = page.width.saturating_sub(number.len() + 2);
     let advice = shown(&finding.fix.advice);
-    let first_line = finding.fix.lines.iter().filter(|_| finding.fix.lines.len() == 1).map(|line| shown(line)).next();
-    let advice = match first_line {
-        Some(line) if wrap::width(&advice) + 2 + wrap::width(&line) + 1 + wrap::width(&rule) <= room => {
-            format!("{advice}: {line}")
+    let mut text = first_sentence(&advice).to_string();
+    let is_all = text == advice && wrap::width(&text) <= room;
+    let mut has_lines = finding.fix.lines.is_empty();
+    if let [line] = &finding.fix.lines[..] {
+        let with_line = format!("{text}: {}", shown(line));
+        if wrap::width(&with_line) <= room {
+            (has_lines, text) = (true, with_line);
         }
-        _ => advice,
-    };
-    let room_with_rule = room.saturating_sub(wrap::width(&rule) + 1);
-    let (advice, rule) = match wrap::width(&advice) <= room_with_rule || room_with_rule >= ADVICE_MIN {
-        true => (wrap::shorten(&advice, room_with_rule), rule),
-        false => (wrap::shorten(&advice, room), String::new()),
-    };
-    page.flow(1, 4, &[(&number, page::plain()), (&advice, page::plain()), (&rule, page::faint())])
+    }
+    let text = wrap::shorten(&text, room);
+    let rule = if wrap::width(&text) + 1 + wrap::width(&rule) <= room { rule } else { String::new() };
+    page.flow(1, 4, &[(&number, page::plain()), (&text, page::plain()), (&rule, page::faint())])?;
+    Ok(is_all.then_some(has_lines))
 }
 
-/// Columns of advice below which the rule is left out.
-const ADVICE_MIN: usize = 48;
+/// Up to the first full stop that a capital letter follows.
+fn first_sentence(text: &str) -> &str {
+    let ends = text.match_indices(". ").map(|(at, _)| at);
+    let is_end = |at: &usize| text[at + 2..].starts_with(|c: char| c.is_uppercase() || c == '`');
+    text[..ends.into_iter().find(is_end).unwrap_or(text.len())].trim_end_matches('.')
+}

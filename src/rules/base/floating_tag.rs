@@ -55,8 +55,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
             Version::Latest => format!("{shown}: the tag `latest` doesn't identify a version"),
             Version::None => format!("{shown} has no tag, which means `latest`, and doesn't identify a version"),
         };
-        let fix =
-            "Tag the image with its version (`docker build -t app:1.4.2`), and deploy it by that tag or by digest";
+        let fix = "Tag the image with its version, and deploy it by that tag or by digest";
         out.report(Found::new(shown, message).at(Location::config("names")).fix(fix));
     }
     Ok(())

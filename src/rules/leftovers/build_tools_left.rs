@@ -144,8 +144,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     Ok(())
 }
 
-const FIX: &str =
-    "Build in a separate stage and `COPY --from` only the result, or install, build and remove in one RUN";
+const FIX: &str = "Build in a separate stage, and `COPY --from` only the result";
 
 /// The first few names.
 fn some(names: &[&str]) -> String {

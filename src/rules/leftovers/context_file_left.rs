@@ -211,7 +211,7 @@ fn add(view: &View, node: NodeId, kind: Kind, held: &Held, places: &mut Places) 
 fn report(facts: &Facts<'_>, layer: usize, places: Places, out: &mut Out<'_>) {
     let what = match places.count() {
         1 => format!("{} was", places.name("")),
-        _ => format!("{} were", places.name("files and directories")),
+        _ => format!("{} were", places.name("paths")),
     };
     // A source with a leading slash may be a path of another stage: builders leave `--from` out of history.
     let made = facts.instruction(layer).map_or("", |made| made.text.as_str());

@@ -67,10 +67,8 @@ const APT: Cache = Cache { what: "apt's cache", fix: "End the RUN that calls apt
 const APK: Cache = Cache { what: "apk's cache", fix: "Install with `apk add --no-cache`" };
 const DNF: Cache = Cache { what: "dnf's or yum's cache", fix: "End the RUN that calls it with `dnf clean all`" };
 const PIP: Cache = Cache { what: "pip's cache", fix: "Install with `pip install --no-cache-dir`" };
-const NPM: Cache = Cache {
-    what: "npm's cache",
-    fix: "End the RUN that calls npm with `rm -rf ~/.npm`, or mount the cache (`RUN --mount=type=cache,target=/root/.npm`)",
-};
+const NPM: Cache =
+    Cache { what: "npm's cache", fix: "End the RUN that calls npm with `rm -rf ~/.npm`, or use a cache mount" };
 const YARN: Cache = Cache { what: "yarn's cache", fix: "End the RUN that calls yarn with `yarn cache clean`" };
 const UV: Cache = Cache { what: "uv's cache", fix: "Install with `uv sync --no-cache`, or mount the cache" };
 const POETRY: Cache = Cache { what: "Poetry's cache", fix: "Install with `poetry install --no-cache`" };

@@ -2,8 +2,6 @@
 
 use crate::facts::Facts;
 use crate::model::finding::Fix;
-use crate::model::finding::Location;
-use crate::model::finding::State;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
 use crate::model::path::PathTable;
@@ -56,9 +54,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
             _ => false,
         };
         if is_writable && is_reachable(view, node) {
-            let location = Location::path(&view.path(node), stat.layer, State::Visible);
-            let location = location.detail(format!("mode {:04o}", stat.mode));
-            causes.of(stat.layer).add(&view.path(node), is_directory, [location]);
+            causes.of(stat.layer).add_visible(&view.path(node), is_directory, stat.layer);
         }
     }
     for (layer, places) in causes {
@@ -70,6 +66,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     Ok(())
 }
 
+/// Who else may write, and what to do instead.
 fn fix(facts: &Facts<'_>, layer: Option<usize>, places: &Places) -> Fix {
     let made = layer.and_then(|layer| facts.instruction(layer)).map_or("", |made| made.text.as_str());
     let owner = match facts.user() {
@@ -77,7 +74,7 @@ fn fix(facts: &Facts<'_>, layer: Option<usize>, places: &Places) -> Fix {
         _ => "the user that writes there".to_string(),
     };
     Fix::new(if made.contains("chmod") {
-        format!("Make {} writable for {owner} only: use `chown` in place of that `chmod`", places.directory())
+        format!("Give {} to {owner} with `chown`, in place of that `chmod`", places.directory())
     } else if places.is_one_directory() {
         format!("Give {} to {owner}, or set the sticky bit with `chmod 1777`", places.directory())
     } else {

@@ -41,8 +41,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-const FIX_ENV: &str =
-    "Revoke the secret, remove it from ENV, and pass it when the container starts (`--env-file`, or a mounted secret)";
+const FIX_ENV: &str = "Revoke the secret, remove it from ENV, and pass it at run time (`--env-file`)";
 const FIX_LABEL: &str = "Revoke the secret, and remove it from LABEL";
 
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
@@ -55,7 +54,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
             && seen.insert(name)
         {
             let name = shown(name);
-            let message = format!("{name} contains a secret: {}", spot.secret);
+            let message = format!("{name} contains a secret ({})", spot.secret);
             out.report(
                 Found::new(name.as_str(), message).at(Location::config(format!("config.Env[{name}]"))).fix(FIX_ENV),
             );
@@ -64,7 +63,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     for (key, value) in &run.labels {
         if let Some(spot) = secret::in_pair(key, value) {
             let key = shown(key);
-            let message = format!("label {key} contains a secret: {}", spot.secret);
+            let message = format!("label {key} contains a secret ({})", spot.secret);
             out.report(
                 Found::new(format!("label {key}"), message)
                     .at(Location::config(format!("config.Labels[{key}]")))
@@ -110,14 +109,14 @@ mod tests {
         assert_eq!(
             found,
             [
-                "OPENAI_API_KEY holds a secret: OpenAI key sk-proj-…, 79 characters",
-                "DATABASE_URL holds a secret: password in a URL, 18 characters",
-                "BETTER_AUTH_SECRET holds a secret: value of a variable that names a secret, 32 characters",
-                "AWS_ACCESS_KEY_ID holds a secret: AWS access key id AKIA…, 20 characters",
-                "AWS_SECRET_ACCESS_KEY holds a secret: value of a variable that names a secret, 40 characters",
-                "DB_PASSWORD holds a secret: value of a variable that names a secret, 9 characters",
-                "NPM_TOKEN holds a secret: npm token npm_…, 40 characters",
-                "label t holds a secret: GitHub token ghp_…, 40 characters",
+                "OPENAI_API_KEY contains a secret (OpenAI key sk-proj-…, 79 characters)",
+                "DATABASE_URL contains a secret (password in a URL, 18 characters)",
+                "BETTER_AUTH_SECRET contains a secret (secret by its name, 32 characters)",
+                "AWS_ACCESS_KEY_ID contains a secret (AWS access key id AKIA…, 20 characters)",
+                "AWS_SECRET_ACCESS_KEY contains a secret (secret by its name, 40 characters)",
+                "DB_PASSWORD contains a secret (secret by its name, 9 characters)",
+                "NPM_TOKEN contains a secret (npm token npm_…, 40 characters)",
+                "label t contains a secret (GitHub token ghp_…, 40 characters)",
             ]
         );
     }

@@ -73,9 +73,7 @@ fn fix(facts: &Facts<'_>) -> Result<Fix, Undecided> {
     let id = facts.free_id()?;
     let user = format!("USER {id}:{id}");
     Ok(match facts.account_command(id) {
-        Some(command) => {
-            Fix::new("Add a user without privileges and run as it").line(format!("RUN {command}")).line(user)
-        }
+        Some(command) => Fix::new("Add an unprivileged user and run as it").line(format!("RUN {command}")).line(user),
         None => Fix::new("Run as a numeric user, which needs no account").line(user),
     })
 }
