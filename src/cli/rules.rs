@@ -103,7 +103,13 @@ mod tests {
 
     fn text(format: ListFormat) -> String {
         let mut out = Vec::new();
-        write(&rows(), format, Options { width: 80, color: false, errors: true }, &mut out).expect("memory");
+        write(
+            &rows(),
+            format,
+            Options { width: 80, color: false, errors: true, detail: crate::output::Detail::Normal, sizes: true },
+            &mut out,
+        )
+        .expect("memory");
         String::from_utf8(out).expect("UTF-8")
     }
 

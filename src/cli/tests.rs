@@ -10,7 +10,7 @@ struct Ran {
 
 fn plimsoll(args: &[&str]) -> Ran {
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let options = Options { width: 80, color: false, errors: true };
+    let options = Options { width: 80, color: false, errors: true, detail: Detail::Normal, sizes: true };
     let mut console = Console { out: &mut out, options, err: &mut err, err_color: false };
     let code = run(["plimsoll"].iter().chain(args).map(OsString::from), &mut console);
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
@@ -32,7 +32,7 @@ impl Write for Closed {
 
 fn plimsoll_into(out: &mut dyn Write, args: &[&str]) -> (u8, String) {
     let mut err = Vec::new();
-    let options = Options { width: 80, color: false, errors: true };
+    let options = Options { width: 80, color: false, errors: true, detail: Detail::Normal, sizes: true };
     let mut console = Console { out, options, err: &mut err, err_color: false };
     let code = run(["plimsoll"].iter().chain(args).map(OsString::from), &mut console);
     (code, String::from_utf8(err).expect("UTF-8"))

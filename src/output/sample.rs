@@ -9,6 +9,7 @@ use crate::model::fault::Offset;
 use crate::model::finding::Confidence;
 use crate::model::finding::Finding;
 use crate::model::finding::Fix;
+use crate::model::finding::Group;
 use crate::model::finding::Level;
 use crate::model::finding::Location;
 use crate::model::finding::Question;
@@ -83,6 +84,17 @@ pub fn finding(rule: &'static str, level: Level, message: &str, fix: &str, locat
     }
 }
 
+/// One cause with more places than are shown.
+fn world_writable() -> Finding {
+    let message = "78 paths below /app are world-writable";
+    let place = |path: &str| Location::path(path.as_bytes(), Some(2), State::Visible);
+    let mut finding = finding("world-writable", Level::Error, message, "Give /app to uid 1000", place("app"));
+    finding.fix = finding.fix.line("RUN chown -R 1000 /app").line("USER 1000");
+    finding.locations.extend(["app/a.py", "app/b.py", "app/c.py"].map(place));
+    finding.group = Some(Group { directory: b"app".to_vec(), count: 78 });
+    finding
+}
+
 fn report(image: Image) -> ImageReport {
     ImageReport {
         image,
@@ -117,21 +129,21 @@ pub fn bad() -> Report {
         entries,
         whiteouts,
     };
-    let ignore = "Name it in .dockerignore, or copy only what the program needs.";
-    let key = "/root/.ssh/id_rsa holds a private key";
+    let ignore = "Exclude it in .dockerignore, or copy only what the program needs";
+    let key = "/root/.ssh/id_rsa contains a private key";
     let mut secret = finding(
         "secret-in-file",
         Level::Error,
         key,
-        "Mount it with RUN --mount=type=secret, and make a new key.",
+        "Mount it with `RUN --mount=type=secret`. Replace the key: it has been shipped",
         Location::path(b"root/.ssh/id_rsa", Some(2), State::Shipped),
     );
     secret.confidence = Confidence::Likely;
     let mut setuid = finding(
         "setuid-program",
         Level::Note,
-        "su runs as root for whoever calls it",
-        "RUN chmod u-s /usr/bin/su",
+        "/usr/bin/su is setuid root",
+        "Clear the bit",
         Location::path(b"usr/bin/su", Some(0), State::Visible),
     );
     setuid.scope = Scope::Base;
@@ -139,7 +151,7 @@ pub fn bad() -> Report {
     let mut context = finding(
         "context-file-left",
         Level::Error,
-        ".env of the build context lies in the image",
+        "/app/.env was copied in from the build context",
         ignore,
         Location::path(&env, Some(2), State::Visible),
     );
@@ -149,23 +161,24 @@ pub fn bad() -> Report {
         finding(
             "context-file-left",
             Level::Error,
-            "Dockerfile of the build context lies in the image",
+            "a Dockerfile was copied in from the build context",
             ignore,
             Location::path(b"app/deploy/kubernetes/overlays/production/Dockerfile", Some(2), State::Visible),
         ),
         finding(
             "root-user",
             Level::Error,
-            "the config names no user, so the program starts as uid 0",
-            "Make an account in the build and name it with USER.",
+            "USER is not set, so the container runs as root",
+            "Add an unprivileged user and run as it",
             Location::config("config.User"),
         ),
+        world_writable(),
         secret,
         finding(
             "floating-tag",
             Level::Warn,
-            "the image is called latest",
-            "Give it a tag that says which version it is.",
+            "the tag `latest` doesn't identify a version",
+            "Tag the image with its version",
             Location::default(),
         ),
         setuid,
@@ -224,7 +237,7 @@ pub fn unjudged() -> Report {
     let mut report = run(vec![broken, report(image("empty:1.0", &[]))]);
     report.errors = vec![InputError {
         reference: "no-such.tar".to_string(),
-        message: "cannot open no-such.tar: no such file".to_string(),
+        message: "cannot open it: no such file".to_string(),
         hint: Some("name an archive, a directory or oci:DIR".to_string()),
     }];
     report
@@ -274,8 +287,8 @@ pub fn many() -> Report {
             finding(
                 "world-writable",
                 Level::Error,
-                &format!("/srv/{n:03} may be changed by anybody"),
-                "RUN chmod o-w /srv",
+                &format!("/srv/{n:03} is world-writable"),
+                "Add the files without write access for others",
                 place(n),
             )
         })

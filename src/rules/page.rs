@@ -222,6 +222,7 @@ mod tests {
 
     const RULE: Rule = Rule {
         id: "root-user",
+        topic: crate::rules::Topic::Identity,
         title: "the image runs as root",
         rows: &["B4", "S1"],
         params: &[Param {

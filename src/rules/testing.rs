@@ -36,7 +36,8 @@ pub fn run(rule: &'static Rule, image: &Image, settings: &Settings) -> (Vec<Find
     let facts = facts(image);
     let mut out = Out::new(rule, Level::Error, &facts);
     let asked = (rule.check)(&facts, settings, &mut out);
-    let (findings, mut undecided) = out.finish();
+    let (findings, questions) = out.finish();
+    let mut undecided: Vec<Undecided> = questions.into_iter().map(|question| question.undecided).collect();
     undecided.extend(asked.err());
     (findings, undecided)
 }

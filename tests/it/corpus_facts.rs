@@ -160,7 +160,7 @@ fn layers_waste_and_packages_match_the_oracle() {
     for specimen in corpus::specimens(&directory) {
         let examined = examined(&specimen);
         let (name, truth) = (&specimen.name, &specimen.truth);
-        assert_eq!(examined.faults, Vec::<String>::new(), "{name}");
+        assert_eq!(examined.faults, [], "{name}");
         let view = examined.view.as_ref().unwrap();
         let ours = layers(view);
         for (index, layer) in ours.as_array().unwrap().iter().enumerate() {

@@ -97,9 +97,9 @@ fn counts_a_repeated_layer_towards_the_entry_limit() {
     };
     let facts = Arc::new(plimsoll::pass::read(&Blob::new(Arc::new(file), 0, tar.len() as u64), &request).unwrap());
     let repetitions = limits::IMAGE_ENTRIES as usize / 1000 + 1;
-    assert_eq!(View::new(vec![facts.clone(); 3]).faults, Vec::<String>::new());
+    assert_eq!(View::new(vec![facts.clone(); 3]).faults, []);
     let faults = View::new(vec![facts; repetitions]).faults;
-    assert!(faults.iter().any(|fault| fault.contains("(image entries)")), "{faults:?}");
+    assert!(faults.iter().any(|fault| fault.to_string().contains("(image entries)")), "{faults:?}");
 }
 
 #[test]

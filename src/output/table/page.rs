@@ -10,7 +10,7 @@ use anstyle::Style;
 use std::io;
 
 /// Columns below which nothing can be laid out.
-const WIDTH_MIN: usize = 40;
+pub const WIDTH_MIN: usize = 40;
 
 /// A piece of a line and how it looks.
 pub type Span<'a> = (&'a str, Style);

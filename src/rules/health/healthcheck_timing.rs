@@ -83,7 +83,7 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
     }
     let clauses: Vec<String> = differences.iter().map(|difference| difference.clause.clone()).collect();
     let options: Vec<&str> = differences.iter().map(|difference| difference.option.as_str()).collect();
-    let found = Found::new("Healthcheck", format!("the health check's {}", text::list(&clauses)))
+    let found = Found::new("Healthcheck", format!("the health check's {}", clauses.join("; its ")))
         .fix(format!("Set {} in HEALTHCHECK", options.join(" ")));
     out.report(differences.iter().map(|difference| Location::config(&difference.field)).fold(found, Found::at));
     Ok(())
@@ -102,7 +102,7 @@ fn difference(name: &str, field: &str, value: &str, is_set: bool, wanted: &str) 
     let words = name.replace('-', " ");
     let default = if is_set { "" } else { " by default" };
     Difference {
-        clause: format!("{words} is {value}{default}, not {wanted}"),
+        clause: format!("{words} {} {value}{default}, not {wanted}", if name == "retries" { "are" } else { "is" }),
         option: format!("--{name}={wanted}"),
         field: format!("config.Healthcheck.{field}"),
     }
@@ -112,6 +112,7 @@ fn difference(name: &str, field: &str, value: &str, is_set: bool, wanted: &str) 
 mod tests {
     use super::*;
     use crate::model::config::Healthcheck;
+    use crate::model::finding::Fix;
     use crate::rules::ParamValue;
     use crate::rules::testing;
     use std::time::Duration;
@@ -132,13 +133,10 @@ mod tests {
         assert!(testing::findings(&RULE, &image, &settings()).is_empty(), "that is missing-healthcheck's");
         testing::health(&mut image, &["CMD", "/h"]);
         let found = testing::findings(&RULE, &image, &settings());
-        let messages: Vec<&str> = found.iter().map(|finding| finding.message.as_str()).collect();
+        assert_eq!(found.len(), 1, "one cause");
         assert_eq!(
-            messages,
-            [
-                "the health check's timeout is unset, which is 30s to Docker; the policy asks for 3s",
-                "the health check's start period is unset, which is 0s to Docker; the policy asks for 5s",
-            ]
+            found[0].message,
+            "the health check's timeout is 30s by default, not 3s; its start period is 0s by default, not 5s"
         );
         assert!(testing::findings(&RULE, &image, &Settings::default()).is_empty());
         image.config.run.healthcheck = Some(Healthcheck {
@@ -149,9 +147,9 @@ mod tests {
             retries: Some(5),
         });
         let found = testing::findings(&RULE, &image, &settings());
-        assert_eq!(found[0].message, "the health check's interval is 10s, the policy asks for 30s");
-        assert_eq!(found[1].fix, "Set --retries=3 in HEALTHCHECK.");
-        assert_eq!(found[1].locations[0].config.as_deref(), Some("config.Healthcheck.Retries"));
+        assert_eq!(found[0].message, "the health check's interval is 10s, not 30s; its retries are 5, not 3");
+        assert_eq!(found[0].fix, Fix::new("Set --interval=30s --retries=3 in HEALTHCHECK"));
+        assert_eq!(found[0].locations[1].config.as_deref(), Some("config.Healthcheck.Retries"));
     }
 
     #[test]

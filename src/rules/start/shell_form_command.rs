@@ -104,20 +104,21 @@ mod tests {
         let mut image = testing::image();
         testing::cmd(&mut image, &["/bin/sh", "-c", "uvicorn main:app --reload --host 0.0.0.0 --port 8000"]);
         let findings = testing::findings(&RULE, &image, &Settings::default());
-        assert_eq!(findings[0].message, "CMD is in shell form: /bin/sh -c is started, and `uvicorn` behind it");
+        assert_eq!(findings[0].message, "CMD is in shell form: /bin/sh -c starts, and runs `uvicorn`");
         assert_eq!(
             findings[0].fix,
-            "Write the exec form: CMD [\"uvicorn\", \"main:app\", \"--reload\", \"--host\", \"0.0.0.0\", \"--port\", \"8000\"]"
+            Fix::new("Use the exec form")
+                .line("CMD [\"uvicorn\", \"main:app\", \"--reload\", \"--host\", \"0.0.0.0\", \"--port\", \"8000\"]")
         );
         testing::cmd(&mut image, &["/bin/sh", "-c", "serve -p ${PORT:-80}"]);
         let fix = &testing::findings(&RULE, &image, &Settings::default())[0].fix;
-        assert_eq!(fix, "Let the program take the shell's place: CMD exec serve -p ${PORT:-80}");
+        assert_eq!(*fix, Fix::new("Let the program replace the shell").line("CMD exec serve -p ${PORT:-80}"));
         image.config.run.entrypoint = vec!["docker-entrypoint.sh".to_string()];
         assert_eq!(testing::findings(&RULE, &image, &Settings::default())[0].confidence, Confidence::Likely);
         image.config.run.entrypoint = ["/bin/sh", "-c", "serve --token=hunter2hunter2"].map(String::from).to_vec();
         let findings = testing::findings(&RULE, &image, &Settings::default());
         assert_eq!(findings[0].locations[0].config.as_deref(), Some("config.Entrypoint"));
-        assert!(!findings[0].fix.contains("hunter2"), "{}", findings[0].fix);
+        assert!(!format!("{:?}", findings[0].fix).contains("hunter2"), "{:?}", findings[0].fix);
     }
 
     #[test]
