@@ -556,7 +556,7 @@ mod tests {
         assert_eq!(value["tool"]["name"], "plimsoll");
         assert_eq!(value["verdict"], "fail");
         let image = &value["images"][0];
-        assert_eq!(image["counts"], serde_json::json!({"error": 4, "warn": 1, "note": 1, "waived": 0}));
+        assert_eq!(image["counts"], serde_json::json!({"error": 5, "warn": 1, "note": 1, "waived": 0}));
         assert_eq!(
             image["sizes"],
             serde_json::json!({"compressed": null, "uncompressed": 430000000, "visible": 400000000, "wasted": 30000000})

@@ -82,10 +82,10 @@ mod tests {
         assert_eq!(
             messages,
             [
-                "in the config, /config/user is spelt in other letters than the specification's; Docker takes it as if it \
-                 were spelt right, other readers pass over it",
-                "in the archive's manifest.json, /0/Config occurs more than once; Docker takes the last, other readers \
-                 the first or none",
+                "in the config, /config/user differs from the specification's name in case: Docker accepts it, other \
+                 readers ignore it",
+                "in the archive's manifest.json, /0/Config occurs more than once: Docker uses the last, other readers \
+                 the first, or fail",
             ]
         );
         assert_eq!(found[0].subject, "config /config/user");

@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn values_outside_of_the_list_are_found() {
-        let allowed = "; allowed: DEBUG, INFO, WARNING, ERROR";
+        let allowed = "; the policy allows DEBUG, INFO, WARNING, ERROR";
         assert_eq!(run(&["LOG_LEVEL=info"]).0, [format!("LOG_LEVEL is `info`{allowed}")]);
         assert_eq!(run(&["LOG_LEVEL="]).0, [format!("LOG_LEVEL is empty{allowed}")]);
         let secret = "LOG_LEVEL=ghp_yMSi3sec1NKL4vTT6YSXeMZgpRH59kMZtgWa";

@@ -75,7 +75,7 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
     let shown_port = first.port.map_or_else(|| "?".to_string(), |port| port.to_string());
     let subject = format!("{shown_port}{}", shown(first.path.as_deref().unwrap_or("?")));
     out.report(
-        Found::new(subject, format!("the health check asks {}, as the policy wants", text::list(&wrongs[0])))
+        Found::new(subject, format!("the health check asks {}", text::list(&wrongs[0])))
             .at(Location::config("config.Healthcheck.Test"))
             .fix(fix(path, port)),
     );
@@ -91,17 +91,17 @@ fn fix(path: Option<&str>, port: Option<u64>) -> String {
 fn wrong(url: &ProbeUrl, path: Option<&str>, port: Option<u64>) -> Vec<String> {
     let mut wrong = Vec::new();
     if url.is_loopback() == Some(false) {
-        wrong.push(format!("host `{}`, which is not the container itself", shown(url.host.as_deref().unwrap_or("?"))));
+        wrong.push(format!("host `{}` (not the container itself)", shown(url.host.as_deref().unwrap_or("?"))));
     }
     if let (Some(wanted), Some(is)) = (port, url.port)
         && u64::from(is) != wanted
     {
-        wrong.push(format!("port {is}, not {wanted}"));
+        wrong.push(format!("port {is} (not {wanted})"));
     }
     if let (Some(wanted), Some(is)) = (path, url.path.as_deref())
         && is != wanted
     {
-        wrong.push(format!("path `{}`, not `{}`", shown(is), text::shown(wanted)));
+        wrong.push(format!("path `{}` (not `{}`)", shown(is), text::shown(wanted)));
     }
     wrong
 }
@@ -137,11 +137,11 @@ mod tests {
         assert_eq!(shell("wget http://0.0.0.0:3000/health"), "");
         assert_eq!(
             shell("wget http://[::1]:8080/"),
-            "the health check asks port 8080, the policy names 3000 and path `/`, the policy names `/health`"
+            "the health check asks port 8080 (not 3000) and path `/` (not `/health`)"
         );
         assert_eq!(
             shell("curl http://other:3000/health"),
-            "the health check asks host `other`, which is not the container itself"
+            "the health check asks host `other` (not the container itself)"
         );
         assert_eq!(shell("curl http://localhost:3000/x || curl http://localhost:3000/health"), "");
         let code = "import urllib.request as u; u.urlopen('http://127.0.0.1:3000/health', timeout=2)";
@@ -150,8 +150,8 @@ mod tests {
 
     #[test]
     fn what_the_image_does_not_say_is_undecided() {
-        assert_eq!(says(&["CMD", "/server", "-check"], &[]), "? its command names no http address");
-        let open = "? its address depends on what the config does not set";
+        assert_eq!(says(&["CMD", "/server", "-check"], &[]), "? its command contains no http address");
+        let open = "? its address depends on something the config doesn't set";
         assert_eq!(says(&["CMD-SHELL", "wget http://localhost:$PORT/health"], &[]), open);
         assert_eq!(says(&["CMD-SHELL", "wget http://localhost:${PORT:-3000}/health"], &[]), "");
         // The path is wrong whatever the port is.

@@ -141,10 +141,10 @@ mod tests {
     #[test]
     fn none_empty_and_unknown_are_no_check() {
         for (test, message) in [
-            (&["NONE"][..], "the health check is switched off (NONE)"),
-            (&[], "the health check has no command, so nothing is ever run"),
-            (&["CMD"], "the health check has no command, so nothing is ever run"),
-            (&["curl", "x"], "the health check begins with `curl`; Docker knows CMD and CMD-SHELL, and ignores it"),
+            (&["NONE"][..], "the health check is disabled (NONE)"),
+            (&[], "the health check has no command, so nothing ever runs"),
+            (&["CMD"], "the health check has no command, so nothing ever runs"),
+            (&["curl", "x"], "the health check begins with `curl`, so Docker ignores it"),
         ] {
             let mut image = testing::image();
             testing::health(&mut image, test);
@@ -167,12 +167,12 @@ mod tests {
         let findings = testing::findings(&RULE, &image, &Settings::default());
         assert_eq!(
             findings[0].message,
-            "no health check in the configuration; history shows one was set (`HEALTHCHECK --interval=5s CMD wget x`) \
-             and a conversion to OCI lost it"
+            "the config has no health check; history shows that one was set (`HEALTHCHECK --interval=5s CMD wget x`) and \
+             lost in a conversion to OCI"
         );
         testing::instruction(&mut image, "HEALTHCHECK", "HEALTHCHECK NONE");
         let findings = testing::findings(&RULE, &image, &Settings::default());
-        assert_eq!(findings[0].message, "the configuration has no health check");
+        assert_eq!(findings[0].message, "the config has no health check");
     }
 
     #[test]

@@ -119,12 +119,12 @@ mod tests {
         assert_eq!(says(&["/usr/bin/supervisord", "-n"], &[]), "");
         assert_eq!(says(&[], &[]), "");
         assert_eq!(says(&[], &["sh", "-c", "exec tini -- node x"]), "");
-        assert_eq!(says(&[], &["node", "server.js"]), "the first process is node, which is no init");
-        assert_eq!(says(&[], &["sh", "-c", "npm start"]), "the first process is sh, which is no init");
-        assert_eq!(says(&["/runsvdir", "/etc/service"], &[]), "the first process is /runsvdir, which is no init");
+        assert_eq!(says(&[], &["node", "server.js"]), "PID 1 is node, which is not an init");
+        assert_eq!(says(&[], &["sh", "-c", "npm start"]), "PID 1 is sh, which is not an init");
+        assert_eq!(says(&["/runsvdir", "/etc/service"], &[]), "PID 1 is /runsvdir, which is not an init");
         assert_eq!(
             says(&["docker-entrypoint.sh"], &["npm", "start"]),
-            "docker-entrypoint.sh hands over to npm, and neither is an init"
+            "PID 1 is docker-entrypoint.sh, then npm, and neither is an init"
         );
         assert_eq!(
             says(&[], &["sh", "-c", "tini -- node x"]),
