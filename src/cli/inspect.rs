@@ -11,6 +11,7 @@ use crate::model::layer_facts::Compression;
 use crate::model::text::bytes;
 use crate::model::text::count;
 use crate::model::text::shown;
+use crate::output::harmless;
 use crate::output::json;
 use crate::output::sizes;
 use crate::output::table::named_fault;
@@ -107,7 +108,7 @@ pub fn write_listing(reference: &str, listing: &Listing, format: ListFormat, out
     });
     let seen: Vec<Seen<'_>> = seen.collect();
     match format {
-        ListFormat::Json => json::write_value(&document(reference, listing, &seen), out),
+        ListFormat::Json => harmless::write_value(&document(reference, listing, &seen), out),
         ListFormat::Table => text(reference, listing, &seen, 0, out),
     }
 }
@@ -132,7 +133,7 @@ pub fn write(
     });
     let seen: Vec<Seen<'_>> = seen.collect();
     match format {
-        ListFormat::Json => json::write_value(&document(reference, listing, &seen), out),
+        ListFormat::Json => harmless::write_value(&document(reference, listing, &seen), out),
         ListFormat::Table => text(reference, listing, &seen, width, out),
     }
 }

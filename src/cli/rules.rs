@@ -3,6 +3,7 @@
 use crate::cli::args::ListFormat;
 use crate::model::finding::Level;
 use crate::output::Options;
+use crate::output::harmless;
 use crate::output::json;
 use crate::rules::Param;
 use crate::rules::ParamKind;
@@ -42,7 +43,7 @@ struct ParamEntry<'a> {
 /// Writes the list.
 pub fn write(rows: &[Row<'_>], format: ListFormat, options: Options, out: &mut dyn io::Write) -> io::Result<()> {
     match format {
-        ListFormat::Json => json::write_value(&document(rows), out),
+        ListFormat::Json => harmless::write_value(&document(rows), out),
         ListFormat::Table => table(rows, options, out),
     }
 }

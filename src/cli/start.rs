@@ -12,7 +12,7 @@ use crate::facts::proof::Proof;
 use crate::facts::proof::Sort;
 use crate::model::finding::Undecided;
 use crate::model::text::shown;
-use crate::output::json;
+use crate::output::harmless;
 use crate::output::table::named_fault;
 use crate::output::wrap;
 use serde::Serialize;
@@ -74,7 +74,7 @@ pub fn write(
 ) -> io::Result<()> {
     let document = Document { version: 1, reference, images: images.iter().map(image).collect() };
     match format {
-        ListFormat::Json => json::write_value(&document, out),
+        ListFormat::Json => harmless::write_value(&document, out),
         ListFormat::Table => {
             for (at, (document, examined)) in document.images.iter().zip(images).enumerate() {
                 if at > 0 {

@@ -3,6 +3,7 @@
 //! In: a [`Report`]. Out: bytes, the same for the same report. Not here: where they go and whether a terminal takes
 //! colours (`cli`); what they say (`report`).
 
+pub mod harmless;
 pub mod json;
 pub mod sizes;
 pub mod table;

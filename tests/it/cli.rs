@@ -290,7 +290,12 @@ fn inspect_start_shows_each_step() {
         let width = output.out().lines().map(|line| line.chars().count()).max().unwrap();
         assert!(width <= columns.parse().unwrap(), "{width} columns: {}", output.describe());
     }
-    support::plimsoll(&["inspect", &archive]).exits(2);
+    let layers = support::plimsoll(&["inspect", &archive]).exits(0);
+    assert!(layers.out().contains("1 layer") && layers.out().contains("COPY . ."), "{}", layers.describe());
+    let json = support::plimsoll(&["inspect", &archive, "--format", "json"]).exits(0).json();
+    assert!(json["images"][0]["layers"][0]["entries"].is_u64(), "{json}");
+    let tree = support::plimsoll(&["tree", &archive]).exits(0);
+    assert!(tree.out().starts_with("mode ") && tree.out().contains("drwxr-xr-x"), "{}", tree.describe());
     support::plimsoll(&["inspect", &archive, "--start", "--no-layers"]).exits(2);
     let broken = scratch.file("broken.tar", &std::fs::read(&archive).unwrap()[..3000]);
     support::plimsoll(&["inspect", &broken, "--start"]).exits(2);

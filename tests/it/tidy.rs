@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 const LINES_MAX: usize = 600;
 /// Modules whose results depend only on their arguments.
-const PURE: [&str; 7] = ["model", "view", "facts", "rules", "policy", "verdict", "report"];
+const PURE: [&str; 8] = ["model", "view", "facts", "rules", "policy", "verdict", "report", "output"];
 const IMPURE: [&str; 13] = [
     "std::fs",
     "std::env",

@@ -38,8 +38,8 @@ pub const RULE: Rule = Rule {
                  COPY --chmod=4755 backup /usr/local/bin/backup",
         after: "FROM debian:13-slim\n\
                 COPY --chmod=0755 backup /usr/local/bin/backup",
-        breaks: "layer COPY tool /usr/local/bin/\n  f 04755 0:0 usr/local/bin/tool \"x\"   #! setuid-program",
-        keeps: "layer COPY tool /usr/local/bin/\n  f 0755 0:0 usr/local/bin/tool \"x\"",
+        breaks: "layer COPY tool /usr/local/bin/\n  e 04755 0:0 usr/local/bin/tool   #! setuid-program",
+        keeps: "layer COPY tool /usr/local/bin/\n  e 0755 0:0 usr/local/bin/tool",
     },
     check,
 };

@@ -63,7 +63,7 @@ pub const RULE: Rule = Rule {
                  RUN chown -R 10001 /app",
         after: "FROM python:3.13-slim\n\
                 COPY --chown=10001 . /app",
-        breaks: "layer COPY data /data\n  f 0644 0:0 data/a =1000\nlayer RUN rm -r /data #! wasted-space\n  w data",
+        breaks: "layer COPY data /data\n  f 0644 0:0 data/a =200000\nlayer RUN rm -r /data #! wasted-space\n  w data",
         keeps: "layer COPY data /data\n  f 0644 0:0 data/a =1000",
     },
     check,
