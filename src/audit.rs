@@ -6,54 +6,129 @@ use crate::image::Listing;
 use crate::image::error::ImageError;
 use crate::model::image::Image;
 use crate::model::text::shown;
+use crate::limits;
+use crate::model::finding::Level;
+use crate::platform::Platform;
+use crate::policy;
 use crate::policy::Policy;
+use crate::policy::PolicyError;
 use crate::report::InputError;
 use crate::report::Report;
 use crate::report::build;
 use crate::report::build::Yardstick;
+use crate::rules;
 use crate::verdict::FailOn;
+use std::io;
+use std::io::Read;
+use std::path::Path;
 
-/// What to audit, and how.
+/// An audit: what to hold images to, and how to read them.
 #[derive(Clone, Debug)]
-pub struct AuditRequest {
-    /// What the user typed.
-    pub references: Vec<String>,
-    /// What to hold the images to.
-    pub policy: Policy,
-    /// The lowest level at which a finding fails.
-    pub fail_on: FailOn,
-    /// Only images of this platform.
-    pub platform: Option<String>,
-    /// The base image's reference: its layers are the base's, the others the image's own.
-    pub base: Option<String>,
-    /// Threads that read layers.
-    pub threads: usize,
+pub struct Audit {
+    policy: Policy,
+    fail_on: FailOn,
+    platform: Option<Platform>,
+    base: Option<String>,
+    threads: usize,
 }
 
-/// Audits every image of every reference. Inputs that cannot be read are in the report's errors.
-pub fn run(request: &AuditRequest) -> Report {
-    let mut report = Report {
-        policies: request.policy.names.clone(),
-        rules: build::checked_rules(&request.policy),
-        fail_on: request.fail_on,
-        images: Vec::new(),
-        errors: Vec::new(),
-    };
-    let base = match request.base.as_deref().map(|text| (text, examine::open(text, None))) {
-        None => None,
-        Some((_, Ok(opened))) => Some(opened.listing),
-        Some((text, Err(error))) => {
-            report.errors.push(input_error(text, &error));
-            None
+impl Audit {
+    /// An audit of all platforms against a policy. Findings at [`Level::Error`] fail an image.
+    pub fn new(policy: Policy) -> Audit {
+        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+        Audit { policy, fail_on: FailOn::Level(Level::Error), platform: None, base: None, threads }
+    }
+
+    /// Audits only images of this platform, such as `linux/amd64`.
+    ///
+    /// # Errors
+    ///
+    /// The text is not a platform.
+    pub fn platform<P: TryInto<Platform>>(mut self, platform: P) -> Result<Audit, P::Error> {
+        self.platform = Some(platform.try_into()?);
+        Ok(self)
+    }
+
+    /// Names the image that the audited ones are built on: its layers are the base's, the others the image's own. A base
+    /// that can't be read is in the report's errors.
+    pub fn base(mut self, reference: impl Into<String>) -> Audit {
+        self.base = Some(reference.into());
+        self
+    }
+
+    /// Sets the lowest level at which a finding fails an image.
+    pub fn fail_on(mut self, fail_on: FailOn) -> Audit {
+        self.fail_on = fail_on;
+        self
+    }
+
+    /// Sets how many threads read layers; 0 counts as 1. There is one for each core otherwise.
+    pub fn threads(mut self, threads: usize) -> Audit {
+        self.threads = threads.max(1);
+        self
+    }
+
+    /// Audits every image of every reference: `app.tar`, `oci:DIR[:TAG]`, or `-` for standard input. Inputs that can't be
+    /// read are in the report's errors.
+    pub fn run<R: Into<String>>(&self, references: impl IntoIterator<Item = R>) -> Report {
+        let mut report = Report {
+            policies: self.policy.names.clone(),
+            rules: build::checked_rules(&self.policy),
+            fail_on: self.fail_on,
+            images: Vec::new(),
+            errors: Vec::new(),
+        };
+        let base = match self.base.as_deref().map(|text| (text, examine::open(text, None))) {
+            None => None,
+            Some((_, Ok(opened))) => Some(opened.listing),
+            Some((text, Err(error))) => {
+                report.errors.push(input_error(text, &error));
+                None
+            }
+        };
+        for reference in references.into_iter().map(Into::into) {
+            match examine::open(&reference, self.platform.as_ref().map(Platform::as_str)) {
+                Ok(opened) => self.input(&reference, opened.listing, base.as_ref(), &mut report),
+                Err(error) => report.errors.push(input_error(&reference, &error)),
+            }
         }
-    };
-    for reference in &request.references {
-        match examine::open(reference, request.platform.as_deref()) {
-            Ok(opened) => input(reference, opened.listing, base.as_ref(), request, &mut report),
-            Err(error) => report.errors.push(input_error(reference, &error)),
+        report
+    }
+
+    fn input(&self, reference: &str, mut listing: Listing, base: Option<&Listing>, report: &mut Report) {
+        report.errors.extend(listing.broken.iter().map(|error| input_error(reference, error)));
+        let mut candidates = std::mem::take(&mut listing.images);
+        for candidate in &mut candidates {
+            candidate.image.base_layers = base.and_then(|base| base_layers(&candidate.image, base));
+        }
+        let claimed: Vec<Option<String>> = candidates.iter().map(|c| c.index_platform.clone()).collect();
+        let examined = examine::examine(candidates, &Options { threads: self.threads, sha256: false });
+        let yardstick = Yardstick { policy: &self.policy, fail_on: self.fail_on, has_base: base.is_some() };
+        for (examined, claimed) in examined.into_iter().zip(claimed) {
+            report.images.push(build::image_report(examined, claimed.as_deref(), &listing, yardstick));
         }
     }
-    report
+}
+
+impl Policy {
+    /// The policy in a file, with the policies that it extends.
+    ///
+    /// # Errors
+    ///
+    /// The file can't be read, or something in it is wrong: every problem, with its line.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Policy, PolicyError> {
+        // A path is told from the name of a built-in policy by its slash.
+        let path = path.as_ref();
+        let path = if path.components().count() == 1 { Path::new(".").join(path) } else { path.to_path_buf() };
+        policy::load(&path.to_string_lossy(), rules::ALL, &read_policy)
+    }
+}
+
+/// Reads a policy file. One byte more than a policy may have is enough to refuse it.
+pub fn read_policy(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(limits::POLICY_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// An input's error as the report has it.
@@ -80,20 +155,6 @@ fn is_image_name(reference: &str) -> bool {
     let is_file = [".tar", ".tgz", ".gz", ".zst", ".xz", ".bz2"].iter().any(|ending| last.ends_with(ending));
     let is_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-/:@".contains(&b);
     !is_path && !is_file && last.split(':').next().is_some_and(|name| name.bytes().all(is_word) && !name.is_empty())
-}
-
-fn input(reference: &str, mut listing: Listing, base: Option<&Listing>, request: &AuditRequest, report: &mut Report) {
-    report.errors.extend(listing.broken.iter().map(|error| input_error(reference, error)));
-    let mut candidates = std::mem::take(&mut listing.images);
-    for candidate in &mut candidates {
-        candidate.image.base_layers = base.and_then(|base| base_layers(&candidate.image, base));
-    }
-    let claimed: Vec<Option<String>> = candidates.iter().map(|c| c.index_platform.clone()).collect();
-    let examined = examine::examine(candidates, &Options { threads: request.threads, sha256: false });
-    let yardstick = Yardstick { policy: &request.policy, fail_on: request.fail_on, has_base: base.is_some() };
-    for (examined, claimed) in examined.into_iter().zip(claimed) {
-        report.images.push(build::image_report(examined, claimed.as_deref(), &listing, yardstick));
-    }
 }
 
 /// How many of the image's lowest layers are all of a base's; the longest base counts, and an image is not its own base.

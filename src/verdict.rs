@@ -5,6 +5,7 @@ use crate::model::finding::Cause;
 use crate::model::finding::Finding;
 use crate::model::finding::Level;
 use crate::model::finding::Question;
+use std::fmt;
 
 /// Whether an image is fit to ship.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +31,12 @@ impl Verdict {
     /// 0 pass, 1 fail, 2 unjudged.
     pub fn exit_code(self) -> u8 {
         self as u8
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

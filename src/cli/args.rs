@@ -5,6 +5,7 @@
 
 use crate::model::finding::Level;
 use crate::output::ReportFormat;
+use crate::platform::Platform;
 use crate::verdict::FailOn;
 use clap::ArgAction;
 use clap::Args;
@@ -72,8 +73,8 @@ pub struct AuditArgs {
     )]
     pub policies: Vec<String>,
     /// Audit only this platform
-    #[arg(long, value_name = "OS/ARCH[/VARIANT]", value_parser = platform)]
-    pub platform: Option<String>,
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    pub platform: Option<Platform>,
     /// How to write the report
     #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = report_format())]
     pub format: ReportFormat,
@@ -120,8 +121,8 @@ pub struct InspectArgs {
     #[arg(long)]
     pub start: bool,
     /// Show only this platform
-    #[arg(long, value_name = "OS/ARCH[/VARIANT]", value_parser = platform)]
-    pub platform: Option<String>,
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    pub platform: Option<Platform>,
     /// How to write it
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     pub format: ListFormat,
@@ -140,8 +141,8 @@ pub struct TreeArgs {
     #[arg(long, requires = "plain")]
     pub sha256: bool,
     /// Show only this platform
-    #[arg(long, value_name = "OS/ARCH[/VARIANT]", value_parser = platform)]
-    pub platform: Option<String>,
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    pub platform: Option<Platform>,
 }
 
 /// `plimsoll rules`.
@@ -216,14 +217,6 @@ fn report_format() -> impl TypedValueParser<Value = ReportFormat> {
 fn fail_on() -> impl TypedValueParser<Value = FailOn> {
     PossibleValuesParser::new(["error", "warn", "note", "never"])
         .map(|name| Level::parse(&name).map_or(FailOn::Never, FailOn::Level))
-}
-
-/// A platform as the command line takes it: `OS/ARCH` or `OS/ARCH/VARIANT`.
-fn platform(text: &str) -> Result<String, String> {
-    match crate::image::is_platform(text) {
-        true => Ok(text.to_string()),
-        false => Err("a platform is written as linux/amd64 or linux/arm/v7".to_string()),
-    }
 }
 
 #[cfg(test)]

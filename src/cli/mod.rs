@@ -9,9 +9,9 @@ mod rules;
 mod start;
 mod tree;
 
-use crate::audit;
-use crate::audit::AuditRequest;
+use crate::audit::Audit;
 use crate::audit::input_error;
+use crate::audit::read_policy;
 use crate::cli::args::AuditArgs;
 use crate::cli::args::Cli;
 use crate::cli::args::Command;
@@ -26,11 +26,11 @@ use crate::examine::Examined;
 use crate::image::Candidate;
 use crate::image::Listing;
 use crate::image::error::ImageError;
-use crate::limits;
 use crate::model::text::shown;
 use crate::output;
 use crate::output::Detail;
 use crate::output::Options;
+use crate::platform::Platform;
 use crate::policy;
 use crate::policy::PolicyError;
 use crate::policy::builtin;
@@ -43,9 +43,7 @@ use anstream::ColorChoice;
 use clap::FromArgMatches;
 use std::ffi::OsString;
 use std::io;
-use std::io::Read;
 use std::io::Write;
-use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -188,15 +186,18 @@ fn audit(args: AuditArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
         names.push(POLICY_DEFAULT);
     }
     let policy = policy::load_all(&names, crate::rules::ALL, &read_policy)?;
-    let request = AuditRequest {
-        references: args.images,
-        policy,
-        fail_on: args.fail_on,
-        platform: args.platform,
-        base: args.base,
-        threads: args.threads.map_or_else(cores, usize::from),
-    };
-    let report = audit::run(&request);
+    let mut audit = Audit::new(policy).fail_on(args.fail_on);
+    if let Some(platform) = args.platform {
+        let Ok(with_platform) = audit.platform(platform);
+        audit = with_platform;
+    }
+    if let Some(base) = args.base {
+        audit = audit.base(base);
+    }
+    if let Some(threads) = args.threads {
+        audit = audit.threads(usize::from(threads));
+    }
+    let report = audit.run(args.images);
     tell_errors(&report.errors, console).map_err(to_stdout)?;
     let detail = match (args.quiet, args.summary, args.verbose) {
         (true, ..) => Detail::Quiet,
@@ -220,7 +221,7 @@ fn audit(args: AuditArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
 }
 
 fn inspect(args: &InspectArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
-    let listing = open(&args.image, args.platform.as_deref())?;
+    let listing = open(&args.image, args.platform.as_ref())?;
     let is_whole = if args.no_layers {
         inspect::write_listing(&args.image, &listing, args.format, console.out).map_err(to_stdout)?;
         true
@@ -241,8 +242,8 @@ fn inspect(args: &InspectArgs, console: &mut Console<'_>) -> Result<u8, Trouble>
     Ok(if is_whole { 0 } else { EXIT_TROUBLE })
 }
 
-fn open(image: &str, platform: Option<&str>) -> Result<Listing, Trouble> {
-    Ok(examine::open(image, platform).map_err(|error| input(image, &error))?.listing)
+fn open(image: &str, platform: Option<&Platform>) -> Result<Listing, Trouble> {
+    Ok(examine::open(image, platform.map(Platform::as_str)).map_err(|error| input(image, &error))?.listing)
 }
 
 /// Reads the layers of all images of an input; gives back what else the input holds.
@@ -257,7 +258,7 @@ fn to_stdout(error: io::Error) -> Trouble {
 }
 
 fn tree(args: &TreeArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
-    let listing = open(&args.image, args.platform.as_deref())?;
+    let listing = open(&args.image, args.platform.as_ref())?;
     if let Some(broken) = listing.broken.first() {
         return Err(input(&args.image, broken));
     }
@@ -341,13 +342,6 @@ fn man(args: &ManArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
     };
     clap_mangen::Man::new(page).render(console.out).map_err(to_stdout)?;
     Ok(0)
-}
-
-/// One byte more than a policy may have is enough to refuse it.
-fn read_policy(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(limits::POLICY_BYTES + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// The terminal's width; where there is no terminal, what `COLUMNS` says, else a fixed one.

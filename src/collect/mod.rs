@@ -315,7 +315,6 @@ impl Sink for Collector<'_> {
             mode: (header.mode & 0o7777) as u16,
             uid: uid.unwrap_or(0),
             gid: gid.unwrap_or(0),
-            mtime: header.mtime,
             size: if self.in_file { header.size } else { 0 },
             text,
             content,

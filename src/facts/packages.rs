@@ -60,6 +60,7 @@ impl Packages {
     }
 
     /// Every node that packages own, with its owners, in no particular order.
+    #[cfg(feature = "internals")]
     pub fn owned(&self) -> impl Iterator<Item = (NodeId, Vec<&Package>)> {
         self.owners
             .iter()

@@ -184,7 +184,6 @@ fn read_entry(layer: &mut LayerFacts, line: &str) {
         mode,
         uid: owner.0,
         gid: owner.1,
-        mtime: 0,
         size: 0,
         text: NONE,
         content: NONE,

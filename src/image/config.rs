@@ -48,7 +48,6 @@ pub fn read(bytes: &[u8]) -> Result<ImageConfig, String> {
         os: standard.os().to_string(),
         variant: standard.variant().clone(),
         created: standard.created().clone(),
-        author: standard.author().clone(),
         run: run_config(standard.config().as_ref(), extras),
         diff_ids,
         history,

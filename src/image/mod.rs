@@ -145,14 +145,6 @@ pub fn select(listing: &mut Listing, selector: Option<&Selector>, platform: Opti
     Ok(())
 }
 
-/// Whether a text is a platform: `os/architecture` or `os/architecture/variant`.
-pub fn is_platform(text: &str) -> bool {
-    let is_word = |part: &str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
-    };
-    (2..=3).contains(&text.split('/').count()) && text.split('/').all(is_word)
-}
-
 /// Whether a platform matches: `linux/arm64/v8` matches `linux/arm64`.
 fn platform_matches(platform: &str, wanted: &str) -> bool {
     platform.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -176,20 +168,5 @@ fn no_images(listing: &Listing) -> ImageError {
         }
         (None, Some(_)) => ImageError::OnlyArtifacts,
         (None, None) => ImageError::NoImages,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn platforms_have_two_or_three_parts() {
-        for good in ["linux/amd64", "linux/arm/v7", "windows/amd64"] {
-            assert!(is_platform(good), "{good}");
-        }
-        for bad in ["", "linux", "linux/", "/amd64", "linux/arm/v7/x", "linux/ar m", "linux/\u{1b}"] {
-            assert!(!is_platform(bad), "{bad}");
-        }
     }
 }

@@ -15,8 +15,6 @@ pub struct ImageConfig {
     pub variant: Option<String>,
     /// The text as written, which need not be a valid date.
     pub created: Option<String>,
-    /// The author.
-    pub author: Option<String>,
     /// The defaults for containers.
     pub run: RunConfig,
     /// Digests of the layers' uncompressed tars, from the bottom up.
@@ -64,6 +62,7 @@ pub struct RunConfig {
     /// `HEALTHCHECK`; `None` if missing or null.
     pub healthcheck: Option<Healthcheck>,
     /// `ONBUILD` triggers.
+    #[cfg_attr(not(feature = "internals"), allow(dead_code, reason = "only tests read it"))]
     pub on_build: Vec<String>,
     /// `SHELL`; empty means `/bin/sh -c` on Linux.
     pub shell: Vec<String>,

@@ -217,7 +217,7 @@ pub struct Waiver {
 pub struct Group {
     /// The lowest directory that holds all of them, without a leading slash.
     pub directory: Vec<u8>,
-    /// How many there are. A finding lists at most [`crate::limits::PLACES_PER_FINDING`] locations.
+    /// How many there are; a finding lists the locations of at most 500.
     pub count: u64,
 }
 

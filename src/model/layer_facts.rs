@@ -69,8 +69,6 @@ pub struct Entry {
     pub uid: u32,
     /// Group.
     pub gid: u32,
-    /// Modification time, in seconds since 1970.
-    pub mtime: i64,
     /// Size of the content in bytes, including the holes of a sparse file.
     pub size: u64,
     /// Index into [`LayerFacts::texts`], for links and devices.

@@ -23,7 +23,14 @@ pub const VERSION: u32 = 1;
 
 /// Writes the report.
 pub fn write(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
-    write_value(&Document::of(report), out)
+    write_value(report, out)
+}
+
+/// The report as version 1 of its JSON.
+impl Serialize for Report {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Document::of(self).serialize(serializer)
+    }
 }
 
 /// One run of plimsoll.

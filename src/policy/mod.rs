@@ -16,8 +16,11 @@ pub use crate::policy::file::load;
 pub use crate::policy::file::load_all;
 
 use crate::model::finding::Level;
+use crate::rules;
 use crate::rules::Settings;
 use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
 
 /// A policy ready to judge with: `extends` resolved, every value checked.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +41,36 @@ pub struct RulePolicy {
 }
 
 impl Policy {
+    /// A built-in policy: `baseline`, `backend` or `frontend`.
+    ///
+    /// # Errors
+    ///
+    /// There is no policy of that name; the error names the nearest.
+    pub fn builtin(name: &str) -> Result<Policy, PolicyError> {
+        // A file's path would have a slash.
+        load(&name.replace('/', " "), rules::ALL, &no_files)
+    }
+
+    /// A policy from TOML text, which may extend built-in policies. `name` is what messages and reports call it.
+    ///
+    /// # Errors
+    ///
+    /// Something in the text is wrong: every problem, with its line.
+    ///
+    /// ```
+    /// let policy = plimsoll::Policy::parse("release", "schema = 1\nextends = [\"baseline\"]\n")?;
+    /// assert_eq!(policy.names[1].name, "baseline");
+    /// # Ok::<(), plimsoll::PolicyError>(())
+    /// ```
+    pub fn parse(name: &str, text: &str) -> Result<Policy, PolicyError> {
+        let path = format!("./{}", name.replace('/', " "));
+        let read = |asked: &Path| match asked == Path::new(&path) || asked.file_name() == Path::new(&path).file_name() {
+            true => Ok(text.as_bytes().to_vec()),
+            false => no_files(asked),
+        };
+        load(&path, rules::ALL, &read)
+    }
+
     /// The level of a rule.
     pub fn level(&self, rule: &str) -> Level {
         self.rules.get(rule).map_or(Level::Off, |policy| policy.level)
@@ -51,4 +84,8 @@ pub struct PolicyName {
     pub name: String,
     /// SHA-256 of the policy file's bytes, as hex.
     pub sha256: String,
+}
+
+fn no_files(_: &Path) -> io::Result<Vec<u8>> {
+    Err(io::Error::new(io::ErrorKind::NotFound, "a policy that is no file can extend built-in policies only"))
 }

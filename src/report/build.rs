@@ -215,7 +215,8 @@ fn layer_report(layer: &Arc<LayerFacts>) -> LayerReport {
     }
 }
 
-fn image_sizes(view: &View) -> ImageSizes {
+/// Sums over the layers.
+pub fn image_sizes(view: &View) -> ImageSizes {
     let plain = view.layers().iter().any(|layer| layer.compression == Compression::None);
     ImageSizes {
         compressed: (!plain).then(|| view.layers().iter().map(|layer| layer.sizes.stored).sum()),

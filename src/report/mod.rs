@@ -58,7 +58,7 @@ pub struct InputError {
 #[non_exhaustive]
 pub struct ImageReport {
     /// What it is.
-    pub image: Image,
+    pub(crate) image: Image,
     /// Whether it is fit to ship.
     pub verdict: Verdict,
     /// Why it could not be judged; empty unless something is damaged or a limit was reached.
@@ -133,6 +133,38 @@ pub struct Evidence {
     pub media_type: String,
     /// The manifest it is about, where it says so.
     pub subject: Option<String>,
+}
+
+impl ImageReport {
+    /// The name to call the image by: its first name, or what the user typed.
+    pub fn title(&self) -> &str {
+        self.image.title()
+    }
+
+    /// The names that the input gives the image, sorted, as Docker shows them.
+    pub fn names(&self) -> &[String] {
+        &self.image.names
+    }
+
+    /// `linux/amd64`, from the config.
+    pub fn platform(&self) -> &str {
+        &self.image.platform
+    }
+
+    /// Digest of the manifest; `None` in a docker archive without one.
+    pub fn manifest_digest(&self) -> Option<&Digest> {
+        self.image.manifest_digest.as_ref()
+    }
+
+    /// Digest of the config: Docker's image id.
+    pub fn config_digest(&self) -> &Digest {
+        &self.image.config_digest
+    }
+
+    /// The instruction that made a layer, as near to what the author wrote as history allows; 0 is the bottom layer.
+    pub fn instruction(&self, layer: usize) -> Option<&str> {
+        self.image.instruction(layer).map(|instruction| instruction.text.as_str())
+    }
 }
 
 impl Report {

@@ -84,7 +84,7 @@ pub fn report(facts: &Facts<'_>, proof: &Proof, told: &Told, field: impl Fn(&str
             found = found.likely();
         }
         let missing = || fault.missing_program.as_deref().map(|word| missing_program(facts, word));
-        if let Some(fix) = fault.fix.clone().or_else(|| (told.fix)(facts, fault)).or_else(missing) {
+        if let Some(fix) = fault.fix.as_deref().cloned().or_else(|| (told.fix)(facts, fault)).or_else(missing) {
             found = found.fix(fix);
         }
         out.report(found);

@@ -77,12 +77,13 @@ pub struct Causes<K> {
     places: BTreeMap<K, Places>,
 }
 
-impl<K: Ord> Causes<K> {
-    /// None yet.
-    pub fn new() -> Causes<K> {
+impl<K> Default for Causes<K> {
+    fn default() -> Causes<K> {
         Causes { places: BTreeMap::new() }
     }
+}
 
+impl<K: Ord> Causes<K> {
     /// The places of a cause.
     pub fn of(&mut self, cause: K) -> &mut Places {
         self.places.entry(cause).or_default()

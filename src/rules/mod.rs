@@ -77,8 +77,10 @@ pub struct Docs {
     /// The same, fixed.
     pub after: &'static str,
     /// The smallest image that breaks it, in the notation of the tests.
+    #[cfg_attr(not(feature = "internals"), allow(dead_code, reason = "only tests read it"))]
     pub breaks: &'static str,
     /// The smallest image that keeps it.
+    #[cfg_attr(not(feature = "internals"), allow(dead_code, reason = "only tests read it"))]
     pub keeps: &'static str,
 }
 

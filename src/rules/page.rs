@@ -48,6 +48,7 @@ fn sections<'a>(rule: &'a Rule, severity: &'a str) -> Vec<Section<'a>> {
 }
 
 /// The page as Markdown, for `docs/rules`.
+#[cfg(feature = "internals")]
 pub fn markdown(rule: &Rule, levels: &[(&str, Level)]) -> String {
     let severity = severity(levels);
     let mut out = format!("# {}: {}\n", rule.id, rule.title);
@@ -86,12 +87,14 @@ pub fn terminal(rule: &Rule, levels: &[(&str, Level)], width: usize) -> String {
 }
 
 /// The first line of a page in `docs/rules`.
+#[cfg(feature = "internals")]
 pub fn source_note(rule: &Rule) -> String {
     let file = rule.id.replace('-', "_");
     format!("<!-- Generated from {file}.rs: edit the rule there, then run PLIMSOLL_BLESS=1 cargo test. -->\n")
 }
 
 /// The list of all pages, for `docs/rules/README.md`.
+#[cfg(feature = "internals")]
 pub fn index(rules: &[(&Rule, Vec<(&str, Level)>)]) -> String {
     let mut out =
         "<!-- Generated from src/rules: edit the rules there, then run PLIMSOLL_BLESS=1 cargo test. -->\n".to_string();
@@ -146,6 +149,7 @@ fn param_text(param: &Param) -> String {
 }
 
 /// The language of a fenced block: commands begin with a prompt, anything else is a Dockerfile.
+#[cfg(feature = "internals")]
 fn language(code: &str) -> &'static str {
     if code.starts_with("$ ") { "console" } else { "dockerfile" }
 }

@@ -33,6 +33,7 @@ impl Blob {
     }
 
     /// Length in bytes.
+    #[allow(clippy::len_without_is_empty, reason = "no caller needs it")]
     pub fn len(&self) -> u64 {
         self.len
     }
@@ -40,11 +41,6 @@ impl Blob {
     /// Its range in the file: offset and length in bytes.
     pub fn range(&self) -> (u64, u64) {
         (self.offset, self.len)
-    }
-
-    /// Whether it has no bytes.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
     }
 
     /// Fills `buffer` with the bytes that start at `at`. Returns the number of bytes read, which is less than the

@@ -38,8 +38,6 @@ pub struct Fields {
     pub gid: i64,
     /// Bytes of data that follow.
     pub size: i64,
-    /// Seconds since 1970.
-    pub mtime: i64,
     /// Device numbers.
     pub device: (i64, i64),
 }
@@ -49,6 +47,8 @@ pub fn read(block: &[u8; BLOCK]) -> Result<Fields, TarFault> {
     let header = Header::from_byte_slice(block);
     let old = header.as_old();
     check_sum(block, &old.cksum)?;
+    // Nothing here uses the time, but Go refuses a header in which it is malformed.
+    number(&old.mtime, "mtime")?;
     let dialect = dialect(block);
     let mut fields = Fields {
         dialect,
@@ -59,7 +59,6 @@ pub fn read(block: &[u8; BLOCK]) -> Result<Fields, TarFault> {
         uid: number(&old.uid, "uid")?,
         gid: number(&old.gid, "gid")?,
         size: number(&old.size, "size")?,
-        mtime: number(&old.mtime, "mtime")?,
         device: (0, 0),
     };
     if dialect != Dialect::V7 {

@@ -32,8 +32,6 @@ pub struct Header {
     pub uid: i64,
     /// Group.
     pub gid: i64,
-    /// Seconds since 1970.
-    pub mtime: i64,
     /// Size of the data in bytes, including the holes of a sparse file.
     pub size: u64,
     /// Bytes stored in the tar for it, including a sparse map.
@@ -344,7 +342,6 @@ impl TarReader {
             mode: fields.mode,
             uid: pax.uid.unwrap_or(fields.uid),
             gid: pax.gid.unwrap_or(fields.gid),
-            mtime: pax.mtime.unwrap_or(fields.mtime),
             size: stored,
             stored,
             sparse: false,

@@ -10,7 +10,6 @@ mod place;
 pub mod waste;
 mod whiteouts;
 
-pub use crate::view::links::Followed;
 pub use crate::view::links::Resolved;
 
 use crate::model::fault::ImageFault;
@@ -135,8 +134,6 @@ pub struct Stat<'a> {
     pub text: &'a [u8],
     /// The layer that shipped it; `None` for the root if no layer has an entry for it.
     pub layer: Option<usize>,
-    /// Whether it is a directory without an entry, implied by paths below it.
-    pub implied: bool,
     /// The same for all names of one file.
     pub inode: u32,
     /// The number of names of the file.
@@ -225,7 +222,6 @@ impl View {
             size: entry.map_or(0, |entry| entry.size),
             text,
             layer: (inode.layer != NONE).then_some(inode.layer as usize),
-            implied: inode.entry == NONE,
             inode: index,
             names: inode.names,
         })

@@ -22,19 +22,6 @@ pub enum Cause {
     Unplaceable,
 }
 
-impl Cause {
-    /// All causes, in the order of reports.
-    pub const ALL: [Cause; 7] = [
-        Cause::MetadataOnly,
-        Cause::Replaced,
-        Cause::TypeChange,
-        Cause::Deleted,
-        Cause::Opaque,
-        Cause::AncestorDeleted,
-        Cause::Unplaceable,
-    ];
-}
-
 /// What differs between a file and its copy with the same content.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Changed {

@@ -10,6 +10,7 @@ mod corpus_rules;
 mod corpus_start;
 mod docs;
 mod elf;
+mod examples;
 mod formats;
 mod hello;
 mod hostile;

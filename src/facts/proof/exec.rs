@@ -83,7 +83,7 @@ pub fn exec(
                         proof.steps.retain(|step| step.sort != Sort::Overridden);
                         let place = lack.place.unwrap_or(script.node);
                         let is_directory = process.view.stat(place).is_some_and(|stat| stat.kind == Kind::Dir);
-                        let fix = is_directory.then(|| lookup::enter(process, place).into());
+                        let fix = is_directory.then(|| Box::new(lookup::enter(process, place).into()));
                         proof.fault(process, Fault { what, fix, ..broken(String::new(), place) });
                         return Executed::Unread(Started { argv, path: current.path, program: current.node });
                     } else if let Need::Undecided(question) = need {
@@ -136,7 +136,7 @@ pub fn exec(
                         let has_cr = line.program.ends_with('\r');
                         let fix = has_cr.then(|| {
                             let line = format!("RUN sed -i 's/\\r$//' {}", process.name(script));
-                            Fix::new("Save the script with LF line endings, or convert it").line(line)
+                            Box::new(Fix::new("Save the script with LF line endings, or convert it").line(line))
                         });
                         let missing_program = fault.missing_program.filter(|_| fix.is_none());
                         proof.fault(process, Fault { what, fix, missing_program, ..broken(String::new(), script) });

@@ -89,7 +89,7 @@ pub struct Fault {
     /// An unknown program runs first, and may provide what is missing.
     pub is_likely: bool,
     /// How to fix it in the Dockerfile, if that is clear.
-    pub fix: Option<Fix>,
+    pub fix: Option<Box<Fix>>,
     /// The program that is missing, as the command names it, if that is the problem.
     pub missing_program: Option<String>,
 }
@@ -112,7 +112,7 @@ impl Fault {
     }
 
     fn fix(self, fix: impl Into<Fix>) -> Fault {
-        Fault { fix: Some(fix.into()), ..self }
+        Fault { fix: Some(Box::new(fix.into())), ..self }
     }
 }
 

@@ -46,7 +46,7 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
-    let mut causes = Causes::new();
+    let mut causes = Causes::default();
     for difference in &facts.view()?.differences {
         let location =
             Location { path: Some(difference.path.clone()), layer: Some(difference.layer), ..Location::default() };

@@ -108,7 +108,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
             None => others.push((path, node)),
         }
     }
-    let mut causes = Causes::new();
+    let mut causes = Causes::default();
     for Installed { package, paths } in installed.values() {
         let record = Location::path(&view.path(package.record), Some(package.layer), State::Visible);
         let mut locations = vec![record.detail(format!("{} {}", package.name, package.version))];
@@ -126,7 +126,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
         // What one line installs stays the same finding when it installs one package more.
         out.report(Found::new("packages", message).fix(FIX).at_all(places));
     }
-    let mut causes = Causes::new();
+    let mut causes = Causes::default();
     for (path, node) in others {
         causes.of(view.stat(node).and_then(|stat| stat.layer)).add_visible(
             &path,

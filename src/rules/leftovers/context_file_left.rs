@@ -93,7 +93,7 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
     let (workdir, _) = path::clean(facts.image().config.run.working_dir.as_bytes());
     let Resolved::Found(top) = view.resolve(&workdir, true) else { return Ok(()) };
     let mut untold = Vec::new();
-    let mut causes = Causes::new();
+    let mut causes = Causes::default();
     let mut todo: Vec<NodeId> = match top {
         PathTable::ROOT => view.children(top).filter(|&node| !SYSTEM.contains(&view.name(node))).collect(),
         top => view.children(top).collect(),

@@ -46,7 +46,7 @@ pub const RULE: Rule = Rule {
 
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let view = facts.view()?;
-    let mut causes = Causes::new();
+    let mut causes = Causes::default();
     for (node, stat) in view.walk().filter(|(_, stat)| stat.kind == Kind::File && stat.mode & 0o6000 != 0) {
         let privileges = privileges(view, node, &stat);
         let layer = stat.layer.unwrap_or(0);

@@ -45,7 +45,7 @@ pub const RULE: Rule = Rule {
 
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let view = facts.view()?;
-    let mut causes = Causes::new();
+    let mut causes = Causes::default();
     for (node, stat) in view.walk() {
         let is_directory = stat.kind == Kind::Dir;
         let is_writable = match stat.kind {

@@ -36,6 +36,7 @@ pub struct Python {
     /// `3.13`, `3.13t`.
     pub version: String,
     /// The virtual environment's directory, if it is in one.
+    #[cfg_attr(not(feature = "internals"), allow(dead_code, reason = "only tests read it"))]
     pub venv: Option<Vec<u8>>,
     /// Directories on `sys.path` after those of the program, absolute, whether they exist or not.
     paths: Vec<SearchPath>,
