@@ -49,14 +49,14 @@ fn layers(corpus: &Path, name: &str) -> Vec<Vec<u8>> {
 }
 
 /// An image of the corpus with a layer on top, both as an image and unpacked.
-struct Fixture {
-    scratch: support::ScratchDir,
-    image: Image,
+pub struct Fixture {
+    pub scratch: support::ScratchDir,
+    pub image: Image,
 }
 
 impl Fixture {
     /// `None` if the test can't run here.
-    fn new(test: &str, name: &str, entries: Vec<Entry>) -> Option<Fixture> {
+    pub fn new(test: &str, name: &str, entries: Vec<Entry>) -> Option<Fixture> {
         let corpus = support::external_dir("PLIMSOLL_CORPUS", test)?;
         let probe = Command::new("chroot").args(["--userspec=1000:1000", "/", "/bin/true"]).status();
         if !probe.is_ok_and(|status| status.success()) {

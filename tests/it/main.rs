@@ -11,6 +11,7 @@ mod corpus_start;
 mod docs;
 mod elf;
 mod examples;
+mod fixes;
 mod formats;
 mod hello;
 mod hostile;
