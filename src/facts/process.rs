@@ -19,6 +19,7 @@ use crate::model::finding::Undecided;
 use crate::model::path::PathTable;
 use crate::model::text::shown_bytes;
 use crate::view::NodeId;
+use crate::view::Resolved;
 use crate::view::View;
 
 /// The context that a program starts in.
@@ -162,6 +163,10 @@ impl<'a> ProcessContext<'a> {
             Reach::Blocked(directory) => {
                 let blocking = self.describe(directory);
                 (format!("{} can't reach {name}: it can't traverse {blocking}", self.who()), Some(directory))
+            }
+            // A link that leads somewhere is not to blame: what is missing is behind it.
+            Reach::Missing(Some(link)) if matches!(self.view.resolve(&self.view.path(link), true), Resolved::Found(_)) => {
+                (format!("{name} doesn't exist"), None)
             }
             Reach::Missing(Some(link)) => {
                 let text = shown_bytes(self.view.stat(link).map_or(b"", |stat| stat.text));
