@@ -113,7 +113,7 @@ fn missing_program(facts: &Facts<'_>, word: &str) -> Fix {
     if let Some(near) = facts.nearest_program(name) {
         return Fix::new(format!("Did you mean `{near}`? Otherwise install {shown} or copy it into the image"));
     }
-    Fix::new(format!("Install {shown} or copy it into the image, or start a program that the image has"))
+    Fix::new(format!("Install {shown} or copy it into the image, or use a program that the image has"))
 }
 
 fn shown_place(word: &str) -> String {

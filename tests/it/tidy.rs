@@ -206,3 +206,64 @@ fn every_rule_file_is_listed() {
     }
     assert_none(breaches);
 }
+
+/// Turns of phrase that readers had to read twice, and what to write instead.
+const PHRASES: [(&str, &str); 27] = [
+    ("hangs on", "depends on"),
+    ("own affair", "unknown to us"),
+    ("lies behind", "is unreachable"),
+    ("may not enter", "can't traverse"),
+    ("may not be searched", "can't traverse"),
+    ("no directory of PATH", "is not on PATH"),
+    ("no folder", "not a directory"),
+    ("folder", "directory"),
+    ("is no directory", "is not a directory"),
+    ("is no file", "is not a file"),
+    ("is no regular file", "is not a regular file"),
+    ("is no port", "is not a port"),
+    ("is no init", "is not an init"),
+    ("is no URL", "is not a URL"),
+    ("to mend", "to fix"),
+    ("shipped again", "added again"),
+    ("of the build context lies", "was copied in from the build context"),
+    ("lies in the image", "is in the image"),
+    ("gets to, such as", "can reach"),
+    ("would do too", "also works"),
+    ("for the eyes of", "as … would"),
+    ("laid over each other", "combined"),
+    ("what becomes of", "how … would start"),
+    ("wants `chmod", "use `chmod"),
+    ("asks no network", "needs no network"),
+    ("may the image ship", "is it fit to ship"),
+    ("its letters", "its case"),
+];
+
+#[test]
+fn texts_use_plain_english() {
+    let mut breaches = Vec::new();
+    let mut check = |path: &str, text: &str| {
+        for (number, line) in text.lines().enumerate() {
+            // Names in capitals are data.
+            let words = line.char_indices().map(|(at, c)| if at == 0 { c.to_ascii_lowercase() } else { c });
+            let text: String = words.collect();
+            for (phrase, instead) in PHRASES.iter().filter(|(phrase, _)| text.contains(phrase)) {
+                breaches.push(format!("{path}:{}: `{phrase}`; write: {instead}", number + 1));
+            }
+        }
+    };
+    for file in ["src", "tests", "benches", "examples"].into_iter().flat_map(sources) {
+        if !file.path.ends_with("tidy.rs") {
+            check(&file.path, &file.text);
+        }
+    }
+    for directory in ["", "docs", "docs/rules", "policies", "testdata/policies", "testdata/reports"] {
+        for entry in std::fs::read_dir(root().join(directory)).unwrap() {
+            let path = entry.unwrap().path();
+            let is_prose = path.extension().is_some_and(|end| ["md", "toml", "txt"].iter().any(|known| end == *known));
+            if is_prose {
+                check(&path.display().to_string(), &std::fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    assert_none(breaches);
+}

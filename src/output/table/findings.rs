@@ -251,9 +251,12 @@ fn paths(finding: &Finding, verbose: bool) -> Vec<String> {
     let total = finding.group.as_ref().map_or(paths.len() as u64, |group| group.count.max(paths.len() as u64));
     let shown_max = if verbose { paths.len() } else { PLACES_SHOWN };
     let mut names: Vec<String> = paths.iter().take(shown_max).map(name).collect();
-    if let ([only], 1) = (&names[..], total)
-        && finding.message.contains(only.as_str())
-    {
+    // A single path that the message names needs no line of its own.
+    let is_named = |location: &&Location| {
+        let path = format!("/{}", shown_bytes(location.path.as_deref().unwrap_or_default()));
+        shown(&finding.message).contains(&path)
+    };
+    if total == 1 && paths.first().is_some_and(is_named) {
         names.clear();
     } else if total > names.len() as u64 {
         let more = format!("{} more", total - names.len() as u64);
