@@ -10,7 +10,7 @@ use crate::policy::Policy;
 use crate::report::InputError;
 use crate::report::Report;
 use crate::report::build;
-use crate::report::build::Yardstick;
+use crate::report::build::Criteria;
 use crate::verdict::FailOn;
 
 /// What to audit, and how.
@@ -90,9 +90,9 @@ fn input(reference: &str, mut listing: Listing, base: Option<&Listing>, request:
     }
     let claimed: Vec<Option<String>> = candidates.iter().map(|c| c.index_platform.clone()).collect();
     let examined = examine::examine(candidates, &Options { threads: request.threads, sha256: false });
-    let yardstick = Yardstick { policy: &request.policy, fail_on: request.fail_on, has_base: base.is_some() };
+    let criteria = Criteria { policy: &request.policy, fail_on: request.fail_on, has_base: base.is_some() };
     for (examined, claimed) in examined.into_iter().zip(claimed) {
-        report.images.push(build::image_report(examined, claimed.as_deref(), &listing, yardstick));
+        report.images.push(build::image_report(examined, claimed.as_deref(), &listing, criteria));
     }
 }
 
