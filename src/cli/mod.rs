@@ -109,8 +109,8 @@ pub fn main() -> ExitCode {
     ExitCode::from(run(std::env::args_os(), &mut console))
 }
 
-/// Catches SIGXFSZ, so that a write past the file size limit (setrlimit(2), RLIMIT_FSIZE) fails with an error instead of
-/// killing the process.
+/// Catches SIGXFSZ, so that a write past the file size limit (setrlimit(2), RLIMIT_FSIZE) fails with an error instead
+/// of killing the process.
 fn keep_write_errors() {
     let seen = std::sync::Arc::default();
     // If the signal can't be caught, the limit kills the process.

@@ -1,9 +1,9 @@
 //! `plimsoll tree`: one line for each path of the merged view, sorted by the bytes of the path.
 //!
-//! By default a line is `mode owner size layer path`, with the mode as in `ls -l`. With `--plain` it is
-//! `type mode uid gid size path link content`, separated by single spaces. type: f d l c b p; size: bytes of a file's
-//! content, otherwise 0; link: the target of a symbolic link, the numbers of a device, or the first name of a file with
-//! several names unless that is this one, otherwise `-`; content: SHA-256 of a file if requested and known, otherwise `-`.
+//! By default a line is `mode owner size layer path`, with the mode as in `ls -l`. With `--plain` it is `type mode uid
+//! gid size path link content`, separated by single spaces. type: f d l c b p; size: bytes of a file's content,
+//! otherwise 0; link: the target of a symbolic link, the numbers of a device, or the first name of a file with several
+//! names unless that is this one, otherwise `-`; content: SHA-256 of a file if requested and known, otherwise `-`.
 //! Bytes outside 0x21 to 0x7e and backslashes are written as `\xHH`.
 
 use crate::model::digest::hex;

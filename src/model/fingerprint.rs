@@ -31,15 +31,16 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// Computes the fingerprints of one image's findings, in the order in which the rules report them. The order distinguishes
-/// findings that are otherwise the same.
+/// Computes the fingerprints of one image's findings, in the order in which the rules report them. The order
+/// distinguishes findings that are otherwise the same.
 #[derive(Debug, Default)]
 pub struct Fingerprints {
     seen: BTreeMap<[u8; 32], u64>,
 }
 
 impl Fingerprints {
-    /// The fingerprint of the next finding. For a group it depends on the directory, so that one more file doesn't change it.
+    /// The fingerprint of the next finding. For a group it depends on the directory, so that one more file doesn't
+    /// change it.
     pub fn next(
         &mut self,
         rule: &str,

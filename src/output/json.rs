@@ -1,7 +1,7 @@
 //! The report as JSON, version 1. It has its own structs, so that changes elsewhere don't change the format unnoticed.
 //!
-//! Changes within a version only add. Strings are exact: control characters, C1, bidi overrides and invisible characters
-//! are written as `\uXXXX`. Bytes that are not UTF-8 are written by [`exact_bytes`].
+//! Changes within a version only add. Strings are exact: control characters, C1, bidi overrides and invisible
+//! characters are written as `\uXXXX`. Bytes that are not UTF-8 are written by [`exact_bytes`].
 
 use crate::model::fault::ImageFault;
 use crate::model::fault::Offset;

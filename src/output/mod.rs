@@ -1,7 +1,7 @@
 //! Writers: a pure function from a report to bytes for each format.
 //!
-//! In: a [`Report`]. Out: bytes, the same for the same report. Not here: where they go and whether to use colours (`cli`);
-//! the contents of the report (`report`).
+//! In: a [`Report`]. Out: bytes, the same for the same report. Not here: where they go and whether to use colours
+//! (`cli`); the contents of the report (`report`).
 
 pub mod harmless;
 pub mod json;

@@ -22,7 +22,7 @@ use comfy_table::TableStyle;
 
 /// Columns of an instruction in the table of layers.
 const INSTRUCTION_MAX: usize = 60;
-/// The least width at which a layer's numbers get their own columns.
+/// The minimum width at which a layer's numbers get their own columns.
 const WIDE: usize = 72;
 
 const STYLE: TableStyle = TableStyle::new()

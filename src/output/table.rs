@@ -1,8 +1,8 @@
-//! The report for a terminal: the verdict, what to do, each finding with its locations and its fix, what was not checked,
-//! and sizes.
+//! The report for a terminal: the verdict, what to do, each finding with its locations and its fix, what was not
+//! checked, and sizes.
 //!
-//! Everything wraps at the width; instructions, notes and tasks are cut, and the JSON has them in full. All text from an
-//! image goes through [`shown`]. Layers are counted from 1, the bottom one; in JSON from 0.
+//! Everything wraps at the width; instructions, notes and tasks are cut, and the JSON has them in full. All text from
+//! an image goes through [`shown`]. Layers are counted from 1, the bottom one; in JSON from 0.
 
 mod findings;
 mod page;

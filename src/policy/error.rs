@@ -1,7 +1,7 @@
 //! Policy errors: each problem with its file, its line and a marker under the span.
 //!
-//! In: problems as byte ranges of a source text. Out: text for a terminal, plain or coloured. Policy files are untrusted:
-//! quotes from them are made harmless first.
+//! In: problems as byte ranges of a source text. Out: text for a terminal, plain or coloured. Policy files are
+//! untrusted: quotes from them are made harmless first.
 
 use crate::model::text::shown;
 use annotate_snippets::AnnotationKind;
@@ -18,7 +18,7 @@ use std::rc::Rc;
 const RENDERED_MAX: usize = 50;
 /// Bytes of a line to show on either side of the span.
 const CONTEXT_BYTES_MAX: usize = 100;
-/// The least Jaro-Winkler similarity of a name to suggest.
+/// The minimum Jaro-Winkler similarity of a name to suggest.
 const SIMILARITY_MIN: f64 = 0.8;
 
 /// Why a policy cannot be used: all its problems.

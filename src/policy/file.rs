@@ -10,8 +10,8 @@
 //! ```
 //!
 //! The extended policies apply in their order, then the file itself. A level or a parameter replaces an earlier one; a
-//! policy that is reached twice counts only the first time. In: a name or a path, and a function that reads files. Out: a
-//! checked [`Policy`], or all problems. Not here: the contents of one file (`policy::document`).
+//! policy that is reached twice counts only the first time. In: a name or a path, and a function that reads files. Out:
+//! a checked [`Policy`], or all problems. Not here: the contents of one file (`policy::document`).
 
 use crate::limits;
 use crate::model::digest::hex;

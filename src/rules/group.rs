@@ -25,8 +25,8 @@ impl Places {
         self.add(path, is_directory, [Location::path(path, layer, State::Visible)]);
     }
 
-    /// Adds a place, with a location for each layer that ships it. Beyond [`limits::PLACES_PER_FINDING`], places are only
-    /// counted.
+    /// Adds a place, with a location for each layer that ships it. Beyond [`limits::PLACES_PER_FINDING`], places are
+    /// only counted.
     pub fn add(&mut self, path: &[u8], is_directory: bool, locations: impl IntoIterator<Item = Location>) {
         let directory = if is_directory { path } else { path::parent(path) };
         match &mut self.directory {
@@ -54,7 +54,8 @@ impl Places {
         format!("/{}", shown_bytes(self.directory.as_deref().unwrap_or_default()))
     }
 
-    /// The path if there is only one place, otherwise their number and directory: `78 paths below /app`. Harmless to show.
+    /// The path if there is only one place, otherwise their number and directory: `78 paths below /app`. Harmless to
+    /// show.
     pub fn name(&self, plural: &str) -> String {
         match (self.count, self.locations.first().and_then(|location| location.path.as_ref())) {
             (1, Some(path)) => format!("/{}", shown_bytes(path)),

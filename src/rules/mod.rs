@@ -1,8 +1,8 @@
 //! The rules. Each is one value in its own file, with its documentation and its check.
 //!
-//! A rule queries [`Facts`] and reports to [`Out`]. It has three results: broken (a finding), kept (nothing), or undecided
-//! (`Err`, or [`Out::undecided`] for one of several questions). The policy sets the levels. Not here: reading the image
-//! (`pass`, `view`), the verdict (`verdict`).
+//! A rule queries [`Facts`] and reports to [`Out`]. It has three results: broken (a finding), kept (nothing), or
+//! undecided (`Err`, or [`Out::undecided`] for one of several questions). The policy sets the levels. Not here: reading
+//! the image (`pass`, `view`), the verdict (`verdict`).
 
 pub mod base;
 pub mod config;
@@ -206,9 +206,9 @@ pub struct Found {
 
 impl Found {
     /// `subject` is what is broken (a path, a variable, a port): with the rule's id it identifies the finding across
-    /// rebuilds, so it must not contain digests, layer numbers or sizes. `message` states the fact in one sentence that is
-    /// harmless to show (pass text from the image through [`crate::model::text::shown`]) and contains no layer numbers,
-    /// because report formats count layers differently.
+    /// rebuilds, so it must not contain digests, layer numbers or sizes. `message` states the fact in one sentence that
+    /// is harmless to show (pass text from the image through [`crate::model::text::shown`]) and contains no layer
+    /// numbers, because report formats count layers differently.
     pub fn new(subject: impl Into<String>, message: impl Into<String>) -> Found {
         Found {
             subject: subject.into(),

@@ -69,7 +69,8 @@ pub fn clusters(image: &ImageReport) -> Vec<Cluster<'_>> {
     clusters
 }
 
-/// Writes all findings. Fixes that are already listed are not repeated. `verbose` shows every location, and notes in full.
+/// Writes all findings. Fixes that are already listed are not repeated. `verbose` shows every location, and notes in
+/// full.
 pub fn write(page: &mut Page<'_>, image: &ImageReport, listed: &Listed<'_>, verbose: bool) -> io::Result<()> {
     let mut is_first_note = true;
     for cluster in clusters(image) {
@@ -172,8 +173,8 @@ fn fix(page: &mut Page<'_>, finding: &Finding, is_listed: bool, indent: usize) -
     Ok(())
 }
 
-/// Writes where a finding applies: its paths, then the layers with their instructions. Config fields are shown only with
-/// `verbose`, because the message implies them.
+/// Writes where a finding applies: its paths, then the layers with their instructions. Config fields are shown only
+/// with `verbose`, because the message implies them.
 fn places(page: &mut Page<'_>, image: &Image, finding: &Finding, indent: usize, verbose: bool) -> io::Result<()> {
     let label = ("at", page::faint());
     let paths = paths(finding, verbose);
@@ -235,7 +236,7 @@ fn config(location: &Location) -> String {
     }
 }
 
-/// The least columns in which to show an instruction.
+/// The minimum width in which to show an instruction.
 const INSTRUCTION_MIN: usize = 12;
 
 /// The distinct paths to show, and how many more there are. A single path that the message names is not repeated.

@@ -9,7 +9,7 @@ use anstyle::AnsiColor;
 use anstyle::Style;
 use std::io;
 
-/// The least width that is supported.
+/// The minimum width.
 pub const WIDTH_MIN: usize = 40;
 
 /// A part of a line and its style.

@@ -66,8 +66,8 @@ pub fn write<'a>(page: &mut Page<'_>, image: &'a ImageReport) -> io::Result<List
     Ok(listed)
 }
 
-/// Writes the first sentence of the advice, with the rule and a single Dockerfile line if they fit. Returns `None` if the
-/// advice is longer, otherwise whether all Dockerfile lines are shown.
+/// Writes the first sentence of the advice, with the rule and a single Dockerfile line if they fit. Returns `None` if
+/// the advice is longer, otherwise whether all Dockerfile lines are shown.
 fn task(page: &mut Page<'_>, number: usize, finding: &Finding, count: usize) -> io::Result<Option<bool>> {
     let number = format!("{number:>2}.");
     let rule = match count {

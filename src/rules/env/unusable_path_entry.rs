@@ -88,8 +88,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
         if let Some(node) = node {
             found = found.at(seen(process.view, node));
         }
-        let fix =
-            format!("Install into a directory that {} can traverse, such as /opt, and add it to PATH", process.who());
+        let fix = format!("Install into a directory that {} can traverse, such as /opt, and set PATH", process.who());
         out.report(found.at(Location::config("config.Env[PATH]")).fix(fix));
     }
     Ok(())

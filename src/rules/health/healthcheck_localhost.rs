@@ -195,7 +195,8 @@ fn client(process: &ProcessContext<'_>, words: &[String]) -> Result<Client, Unde
     Ok(Client::Unknown("whether this busybox prefers IPv4 depends on how it was built".to_string()))
 }
 
-/// Node's documentation: `dns.setDefaultResultOrder` (verbatim since 17), `net.setDefaultAutoSelectFamily` (true since 20).
+/// Node's documentation: `dns.setDefaultResultOrder` (verbatim since 17), `net.setDefaultAutoSelectFamily` (true since
+/// 20).
 fn node(process: &ProcessContext<'_>, words: &[String]) -> Client {
     let options = process.variables.get("NODE_OPTIONS").unwrap_or("");
     let is_set = |option: &str| options.contains(option) || words.iter().any(|word| word.starts_with(option));

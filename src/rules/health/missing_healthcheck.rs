@@ -65,8 +65,8 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
                     text::shown(instruction)
                 ),
                 Fix::new(
-                    "Build or convert with a tool that keeps health checks. These do: docker buildx, podman or buildah with \
-                     `--format docker`, and skopeo copy with `--format v2s2`",
+                    "Build or convert with a tool that keeps health checks. These do: docker buildx, podman or buildah \
+                     with `--format docker`, and skopeo copy with `--format v2s2`",
                 ),
             ),
             None => ("the config has no health check".to_string(), add(facts)),

@@ -109,8 +109,8 @@ fn cache(path: &[u8]) -> Option<&'static Cache> {
     }
 }
 
-/// Whether a file belongs in an empty cache: apt's lock, and the release files that `apt-get dist-clean` keeps, as in the
-/// official images.
+/// Whether a file belongs in an empty cache: apt's lock, and the release files that `apt-get dist-clean` keeps, as in
+/// the official images.
 fn is_expected(kind: &Cache, name: &[u8]) -> bool {
     let apt = std::ptr::eq(kind, &APT_LISTS) || std::ptr::eq(kind, &APT);
     let released =

@@ -114,7 +114,7 @@ struct Mismatch<'a> {
     field: &'static str,
     /// The server's socket to compare with.
     known: Option<&'a Known<'a>>,
-    /// What the field results, as a clause; `None` if not all its ports are known.
+    /// What the field says, as a clause; `None` if not all its ports are known.
     claim: Option<String>,
     fix: String,
 }

@@ -80,7 +80,8 @@ struct Writable {
 struct WritableFile {
     path: Vec<u8>,
     node: NodeId,
-    /// The directory in which the user can rename the file or one of its parents; `None` if the user can write the file.
+    /// The directory in which the user can rename the file or one of its parents; `None` if the user can write the
+    /// file.
     renamed_in: Option<NodeId>,
 }
 
@@ -233,11 +234,12 @@ fn finding(process: &ProcessContext<'_>, path: &[u8], top: NodeId, writable: &Wr
         1 => format!("{who} can rewrite {example}, {how}"),
         count => format!("{who} can rewrite {count} code files in {}, such as {example}, {how}", process.name(top)),
     };
-    let fix = format!("Copy the code as root, without `--chown`; let {who} own only what the program writes");
+    let fix = format!("Copy the code without `--chown`; let {who} own only what the program writes");
     Found::new(shown_bytes(path), message).at(seen(process.view, top)).at(seen(process.view, first.node)).fix(fix)
 }
 
-/// Whether a name has an extension of code: `x.py`, `libx.so`, `libx.so.1.2`. Type declarations (`x.d.ts`) are not code.
+/// Whether a name has an extension of code: `x.py`, `libx.so`, `libx.so.1.2`. Type declarations (`x.d.ts`) are not
+/// code.
 fn has_code_extension(name: &[u8]) -> bool {
     let Ok(name) = std::str::from_utf8(name) else { return false };
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);

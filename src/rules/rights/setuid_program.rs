@@ -77,8 +77,8 @@ fn is_packaged(facts: &Facts<'_>, node: NodeId, layer: usize) -> Result<bool, Un
     Ok(facts.packages()?.owners(node).any(|package| layer <= package.layer))
 }
 
-/// The privileges that executing the file grants (execve(2)): none for a script or for data, and those of its group only
-/// if the group can execute it.
+/// The privileges that executing the file grants (execve(2)): none for a script or for data, and those of its group
+/// only if the group can execute it.
 fn privileges(view: &View, node: NodeId, stat: &Stat<'_>) -> Vec<String> {
     // Without a head the file is neither a script nor ELF; an unread one may be a program.
     let is_program = matches!(view.head(node), Some(Head::Elf(_) | Head::BrokenElf(_) | Head::Unread(_)));

@@ -123,7 +123,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     if !parts.is_empty() {
         let message = format!("in the working directory {subject}, {}", text::list(&parts));
         let fix = format!(
-            "Copy with the right owner (`COPY --chown={}:{} . .`), or make the files readable (`--chmod=a+rX`)",
+            "Copy with `--chown={}:{}`, or make the files readable with `--chmod=a+rX`",
             process.actor.uid, process.actor.gid
         );
         let mut found = Found::new(subject, message).at(seen(process.view, top)).fix(fix);

@@ -66,7 +66,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     Ok(())
 }
 
-/// The fix for the places that one layer instruction world-writable.
+/// The fix for the places that one layer made world-writable.
 fn fix(facts: &Facts<'_>, layer: Option<usize>, places: &Places) -> Fix {
     let instruction =
         layer.and_then(|layer| facts.instruction(layer)).map_or("", |instruction| instruction.text.as_str());

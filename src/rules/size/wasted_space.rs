@@ -199,12 +199,10 @@ fn fix(hidden: &[Hidden]) -> &'static str {
     let (mode, owner) =
         metadata.fold((false, false), |(mode, owner), h| (mode | h.changed.mode, owner | h.changed.owner));
     match largest_cause {
-        Cause::Deleted => "Delete the files in the RUN that creates them, or COPY from a stage that never had them",
-        Cause::MetadataOnly if mode && owner => {
-            "Set owner and mode when the files are added (`COPY --chown=… --chmod=…`), not in a later RUN"
-        }
-        Cause::MetadataOnly if owner => "Set the owner when the files are added (`COPY --chown=…`), not in a later RUN",
-        Cause::MetadataOnly if mode => "Set the mode when the files are added (`COPY --chmod=…`), not in a later RUN",
+        Cause::Deleted => "Delete the files in the RUN that creates them, or copy from a stage without them",
+        Cause::MetadataOnly if mode && owner => "Set owner and mode when adding the files (`COPY --chown=… --chmod=…`)",
+        Cause::MetadataOnly if owner => "Set the owner when adding the files (`COPY --chown=…`)",
+        Cause::MetadataOnly if mode => "Set the mode when adding the files (`COPY --chmod=…`)",
         Cause::MetadataOnly => "Copy or install the files once: they ship twice with the same content",
         _ => "Write the files once, in the layer that adds them",
     }

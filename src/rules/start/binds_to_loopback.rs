@@ -84,8 +84,8 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
         }
         let Some(Setting { value: Ok(address), source }) = sockets.first().map(|socket| &socket.host) else { continue };
         if has_others {
-            let why = "it listens only on the loopback address, but another program may forward connections to it";
-            out.undecided(Undecided::unknowable(command.field, format!("{}: {why}", server.name)));
+            let why = "listens only on the loopback address, but another program may forward connections to it";
+            out.undecided(Undecided::unknowable(command.field, format!("{} {why}", server.name)));
             continue;
         }
         let (name, address) = (server.name, text::shown(address));
@@ -105,7 +105,8 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     Ok(())
 }
 
-/// The question whether `server.js` is the server that Next.js generates for `output: standalone`, which reads HOSTNAME.
+/// The question whether `server.js` is the server that Next.js generates for `output: standalone`, which reads
+/// HOSTNAME.
 fn next_standalone(words: &[String], variables: &Variables) -> Option<Undecided> {
     let [program, script, ..] = words else { return None };
     let host = variables.get("HOSTNAME")?;
@@ -191,7 +192,7 @@ mod tests {
         );
         assert_eq!(
             results(&["sh", "-c", "make proxy & uvicorn m:a"], &[]),
-            "? uvicorn: it listens only on the loopback address, but another program may forward connections to it"
+            "? uvicorn listens only on the loopback address, but another program may forward connections to it"
         );
         assert_eq!(
             results(&["node", "server.js"], &["HOSTNAME=localhost"]),

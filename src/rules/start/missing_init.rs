@@ -30,7 +30,7 @@ pub const RULE: Rule = Rule {
         checks: "The name of the first program in `Entrypoint` and `Cmd`. Inits are dumb-init, tini, docker-init, \
                  podman-init, catatonit, my_init, s6-svscan, runit, systemd, and every program called init, such as \
                  s6-overlay's.\n\n\
-                 supervisord counts as an init: it reaps orphans and stops what it started, although its manual results \
+                 supervisord counts as an init: it reaps orphans and stops what it started, although its manual says \
                  that it is not a substitute for one. runsvdir and pm2-runtime don't count: runsvdir leaves its \
                  services running on SIGTERM, and pm2-runtime reaps only its own children.",
         limits: "`docker run --init`, which adds an init, and programs that reap their own children. An entry script \
