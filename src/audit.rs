@@ -15,7 +15,7 @@ use crate::policy::PolicyError;
 use crate::report::InputError;
 use crate::report::Report;
 use crate::report::build;
-use crate::report::build::Yardstick;
+use crate::report::build::Criteria;
 use crate::rules;
 use crate::verdict::FailOn;
 use std::io;
@@ -103,9 +103,9 @@ impl Audit {
         }
         let claimed: Vec<Option<String>> = candidates.iter().map(|c| c.index_platform.clone()).collect();
         let examined = examine::examine(candidates, &Options { threads: self.threads, sha256: false });
-        let yardstick = Yardstick { policy: &self.policy, fail_on: self.fail_on, has_base: base.is_some() };
+        let criteria = Criteria { policy: &self.policy, fail_on: self.fail_on, has_base: base.is_some() };
         for (examined, claimed) in examined.into_iter().zip(claimed) {
-            report.images.push(build::image_report(examined, claimed.as_deref(), &listing, yardstick));
+            report.images.push(build::image_report(examined, claimed.as_deref(), &listing, criteria));
         }
     }
 }

@@ -9,7 +9,7 @@ pub struct Platform(String);
 
 /// A text that is not a platform.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a platform is written as linux/amd64 or linux/arm/v7")]
+#[error("expected OS/ARCH[/VARIANT], such as linux/amd64 or linux/arm/v7")]
 pub struct InvalidPlatform;
 
 impl Platform {

@@ -12,9 +12,9 @@ use std::fmt;
 pub enum Verdict {
     /// No finding at a level that fails.
     Pass,
-    /// At least one.
+    /// At least one finding at a level that fails.
     Fail,
-    /// Damage or a limit kept plimsoll from checking something that decides.
+    /// Damage or a limit prevented a check that decides the verdict.
     Unjudged,
 }
 
@@ -59,7 +59,7 @@ impl FailOn {
     }
 }
 
-/// Judges one image. `level_of` gives the level of a rule in the policy. A waived finding fails nothing.
+/// Judges one image. `level_of` returns the level of a rule in the policy. Waived findings don't count.
 pub fn judge(
     faults: &[ImageFault],
     findings: &[Finding],
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_denied_question_counts_only_where_the_rule_decides() {
+    fn a_denied_question_counts_only_at_a_failing_level() {
         let denied = question(Undecided::denied("User", "too large"));
         let at = |level| move |_: &str| level;
         let error = FailOn::Level(Level::Error);
@@ -100,13 +100,13 @@ mod tests {
     }
 
     #[test]
-    fn what_the_bytes_cannot_say_never_changes_the_verdict() {
+    fn an_unknowable_question_never_changes_the_verdict() {
         let unknowable = question(Undecided::unknowable("User", "a variable"));
         assert_eq!(judge(&[], &[], &unknowable, FailOn::Level(Level::Error), |_| Level::Error), Verdict::Pass);
     }
 
     #[test]
-    fn a_fault_makes_an_image_unjudged_whatever_fails() {
+    fn a_fault_makes_an_image_unjudged_even_if_nothing_fails() {
         assert_eq!(judge(&[ImageFault::Windows], &[], &[], FailOn::Never, |_| Level::Off), Verdict::Unjudged);
     }
 }

@@ -19,18 +19,18 @@ use clap::builder::TypedValueParser;
 use clap_complete::Shell;
 use std::path::PathBuf;
 
-/// Audit built container images: are they fit to ship and, if not, why, and what to do
+/// Audit built container images: find out whether they are fit to ship and, if not, why
 ///
-/// Exit code: 0 every image passes, 1 at least one fails, 2 something could not be judged.
+/// Exit code: 0 if every image passes, 1 if at least one fails, 2 if something couldn't be judged.
 #[derive(Debug, Parser)]
 #[command(name = "plimsoll", version, propagate_version = true)]
 pub struct Cli {
-    /// What to do.
+    /// The subcommand and its arguments.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What to do.
+/// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Check images against a policy
@@ -43,7 +43,7 @@ pub enum Command {
     Rules(RulesArgs),
     /// Explain a rule: why it matters, what it checks, how to fix it
     Explain(ExplainArgs),
-    /// Print a shell's completion script
+    /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Print the manual page of plimsoll or of one of its commands
     Man(ManArgs),
@@ -58,14 +58,14 @@ Examples:
   plimsoll audit --policy ./release.toml --format json --output report.json app.tar
   plimsoll audit --quiet app.tar web.tar")]
 pub struct AuditArgs {
-    /// The images, as the user typed them.
+    /// The images, as given.
     #[arg(
         required = true,
         value_name = "IMAGE",
         help = "An archive, a directory, `-` for standard input, or oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, dir:DIR"
     )]
     pub images: Vec<String>,
-    /// Names and files of policies; baseline where there are none.
+    /// Names and files of policies; empty for baseline.
     #[arg(
         long = "policy",
         value_name = "NAME|FILE",
@@ -75,7 +75,7 @@ pub struct AuditArgs {
     /// Audit only this platform
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     pub platform: Option<Platform>,
-    /// How to write the report
+    /// Output format of the report
     #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = report_format())]
     pub format: ReportFormat,
     /// Write the report to this file instead of standard output
@@ -84,10 +84,10 @@ pub struct AuditArgs {
     /// The lowest level at which a finding fails an image
     #[arg(long, value_name = "LEVEL", default_value = "error", value_parser = fail_on())]
     pub fail_on: FailOn,
-    /// The image that the audited ones are built on, to separate its findings from theirs
+    /// The base image of the audited images, to separate its findings from theirs
     #[arg(long, value_name = "IMAGE")]
     pub base: Option<String>,
-    /// Show every note, place and layer
+    /// Show every note, location and layer
     #[arg(long, short, conflicts_with_all = ["summary", "quiet"])]
     pub verbose: bool,
     /// Show only the verdict and what to do
@@ -96,10 +96,10 @@ pub struct AuditArgs {
     /// Show only the verdict
     #[arg(long, short)]
     pub quiet: bool,
-    /// Leave out the sizes of the layers
+    /// Leave out layer sizes
     #[arg(long)]
     pub no_sizes: bool,
-    /// Threads that read layers; one for each core where there is no number.
+    /// Threads that read layers; `None` for one per core.
     #[arg(long, value_name = "N", help = "Threads that read layers [default: one per core]", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
 }
@@ -123,7 +123,7 @@ pub struct InspectArgs {
     /// Show only this platform
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     pub platform: Option<Platform>,
-    /// How to write it
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     pub format: ListFormat,
 }
@@ -134,10 +134,10 @@ pub struct TreeArgs {
     /// An image, as for audit
     #[arg(value_name = "IMAGE")]
     pub image: String,
-    /// For programs: type, mode, uid, gid, size, path, link target and digest, with unusual bytes escaped
+    /// Print machine-readable lines: type, mode, uid, gid, size, path, link target, digest; unusual bytes are escaped
     #[arg(long)]
     pub plain: bool,
-    /// With --plain, the SHA-256 of each file's content
+    /// With --plain, print the SHA-256 digest of each file's content
     #[arg(long, requires = "plain")]
     pub sha256: bool,
     /// Show only this platform
@@ -148,7 +148,7 @@ pub struct TreeArgs {
 /// `plimsoll rules`.
 #[derive(Debug, Args)]
 pub struct RulesArgs {
-    /// How to write the list
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     pub format: ListFormat,
 }
@@ -172,12 +172,12 @@ pub struct CompletionsArgs {
 /// `plimsoll man`.
 #[derive(Debug, Args)]
 pub struct ManArgs {
-    /// A command, such as audit; plimsoll itself where there is none
+    /// A command, such as audit [default: plimsoll itself]
     #[arg(value_name = "COMMAND")]
     pub command: Option<String>,
 }
 
-/// How listings are written: everything that is not a report.
+/// The output formats of listings, which is everything but reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ListFormat {
     /// For people
@@ -189,7 +189,7 @@ pub enum ListFormat {
 /// The whole command line, with an environment variable for each flag.
 pub fn command() -> clap::Command {
     Cli::command().mut_subcommands(|subcommand| {
-        // Reports come in formats that listings don't.
+        // Reports support formats that listings don't.
         let prefix = if subcommand.get_name() == "audit" { "PLIMSOLL_" } else { "PLIMSOLL_LIST_" };
         subcommand.mut_args(|arg| {
             let prefix = if arg.get_long() == Some("format") { prefix } else { "PLIMSOLL_" };
@@ -202,16 +202,16 @@ fn with_variable(arg: clap::Arg, prefix: &str) -> clap::Arg {
     let Some(long) = arg.get_long() else { return arg };
     let variable = format!("{prefix}{}", long.to_ascii_uppercase().replace('-', "_"));
     match arg.get_action() {
-        // Any value but `0`, `false`, `no`, `off` and the empty one switches it on.
+        // Any value other than `0`, `false`, `no`, `off` or the empty string sets the flag.
         ArgAction::SetTrue => arg.env(variable).hide_env_values(true).value_parser(FalseyValueParser::new()),
         _ => arg.env(variable).hide_env_values(true),
     }
 }
 
-/// Takes the names of the report formats.
+/// Parses the name of a report format.
 fn report_format() -> impl TypedValueParser<Value = ReportFormat> {
     PossibleValuesParser::new(ReportFormat::ALL.map(ReportFormat::name))
-        .map(|name| ReportFormat::parse(&name).expect("the parser accepts only names of formats"))
+        .map(|name| ReportFormat::parse(&name).expect("the parser accepts only format names"))
 }
 
 fn fail_on() -> impl TypedValueParser<Value = FailOn> {
@@ -224,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_definitions_are_consistent() {
+    fn command_definitions_are_valid() {
         command().debug_assert();
     }
 
@@ -233,8 +233,9 @@ mod tests {
         let mut command = command();
         command.build();
         for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
-            let has_effect = |arg: &&clap::Arg| arg.get_long().is_some_and(|long| !["help", "version"].contains(&long));
-            for arg in subcommand.get_arguments().filter(has_effect) {
+            let has_variable =
+                |arg: &&clap::Arg| arg.get_long().is_some_and(|long| !["help", "version"].contains(&long));
+            for arg in subcommand.get_arguments().filter(has_variable) {
                 assert!(arg.get_env().is_some(), "{} {}", subcommand.get_name(), arg.get_id());
             }
         }

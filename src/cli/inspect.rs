@@ -1,6 +1,6 @@
-//! `plimsoll inspect`: which images an input holds, with their layers and sizes.
+//! `plimsoll inspect`: the images in an input, with their layers and sizes.
 //!
-//! With `--no-layers` manifests and configs are all that is read. Not here: how the command starts (`cli::start`).
+//! With `--no-layers`, only manifests and configs are read. Not here: how the command starts (`cli::start`).
 
 use crate::cli::args::ListFormat;
 use crate::image::Listing;
@@ -14,13 +14,13 @@ use crate::model::text::shown;
 use crate::output::harmless;
 use crate::output::json;
 use crate::output::sizes;
-use crate::output::table::named_fault;
+use crate::output::table::fault_text;
 use crate::report::ImageReport;
 use serde::Serialize;
 use std::io;
 use std::io::Write;
 
-/// Version 1 of what `inspect --format json` writes.
+/// The output of `inspect --format json`, version 1.
 #[derive(Serialize)]
 struct Document<'a> {
     version: u32,
@@ -38,7 +38,7 @@ struct ImageDocument<'a> {
     config_digest: &'a str,
     platform: &'a str,
     created: Option<&'a str>,
-    /// Null where no layer was read.
+    /// Null if no layers were read.
     sizes: Option<SizesDocument>,
     layers: Vec<LayerDocument<'a>>,
     faults: Vec<String>,
@@ -54,14 +54,14 @@ struct SizesDocument {
 
 #[derive(Serialize)]
 struct LayerDocument<'a> {
-    /// From the bottom, 0 first.
+    /// 0 is the bottom layer.
     index: usize,
     diff_id: &'a str,
     digest: Option<&'a str>,
     media_type: Option<&'a str>,
     /// Bytes in the input.
     stored: Option<u64>,
-    /// Bytes of the tar; null, as the next two, where the layer was not read.
+    /// Bytes of the tar; null if the layer was not read, like the next two.
     uncompressed: Option<u64>,
     entries: Option<u64>,
     whiteouts: Option<u64>,
@@ -83,8 +83,8 @@ struct EvidenceDocument<'a> {
     subject: Option<&'a str>,
 }
 
-/// One image, its layers read or not.
-struct Seen<'a> {
+/// One image, with or without its layers read.
+struct Inspected<'a> {
     image: &'a Image,
     /// Bytes of each layer in the input.
     stored: Vec<Option<u64>>,
@@ -92,28 +92,28 @@ struct Seen<'a> {
     faults: Vec<ImageFault>,
 }
 
-/// Writes what an input holds, from manifests and configs alone.
+/// Writes the images in an input, from manifests and configs only.
 pub fn write_listing(reference: &str, listing: &Listing, format: ListFormat, out: &mut dyn Write) -> io::Result<()> {
-    let seen = listing.images.iter().map(|candidate| {
+    let inspected = listing.images.iter().map(|candidate| {
         let missing = candidate.blobs.iter().enumerate().filter_map(|(index, blob)| {
             let fault = blob.as_ref().err()?.clone();
             Some(ImageFault::Layer { index, digest: candidate.image.layers[index].digest.clone(), fault })
         });
-        Seen {
+        Inspected {
             image: &candidate.image,
             stored: candidate.blobs.iter().map(|blob| blob.as_ref().ok().map(|blob| blob.len())).collect(),
             report: None,
             faults: missing.chain(candidate.faults.iter().cloned()).collect(),
         }
     });
-    let seen: Vec<Seen<'_>> = seen.collect();
+    let inspected: Vec<Inspected<'_>> = inspected.collect();
     match format {
-        ListFormat::Json => harmless::write_value(&document(reference, listing, &seen), out),
-        ListFormat::Table => text(reference, listing, &seen, 0, out),
+        ListFormat::Json => harmless::write_value(&document(reference, listing, &inspected), out),
+        ListFormat::Table => text(reference, listing, &inspected, 0, out),
     }
 }
 
-/// Writes what an input holds, with the layers and sizes of its images.
+/// Writes the images in an input, with their layers and sizes.
 pub fn write(
     reference: &str,
     listing: &Listing,
@@ -122,23 +122,23 @@ pub fn write(
     width: usize,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let seen = reports.iter().map(|report| {
+    let inspected = reports.iter().map(|report| {
         let stored = |index: usize| report.layers.get(index).map(|layer| layer.stored);
-        Seen {
+        Inspected {
             image: &report.image,
             stored: (0..report.image.layers.len()).map(stored).collect(),
             report: Some(report),
             faults: report.faults.clone(),
         }
     });
-    let seen: Vec<Seen<'_>> = seen.collect();
+    let inspected: Vec<Inspected<'_>> = inspected.collect();
     match format {
-        ListFormat::Json => harmless::write_value(&document(reference, listing, &seen), out),
-        ListFormat::Table => text(reference, listing, &seen, width, out),
+        ListFormat::Json => harmless::write_value(&document(reference, listing, &inspected), out),
+        ListFormat::Table => text(reference, listing, &inspected, width, out),
     }
 }
 
-fn document<'a>(reference: &'a str, listing: &'a Listing, seen: &'a [Seen<'a>]) -> Document<'a> {
+fn document<'a>(reference: &'a str, listing: &'a Listing, inspected: &'a [Inspected<'a>]) -> Document<'a> {
     let absent = listing.missing.iter().map(|absent| AbsentDocument {
         platform: &absent.platform,
         digest: absent.digest.as_str(),
@@ -153,30 +153,30 @@ fn document<'a>(reference: &'a str, listing: &'a Listing, seen: &'a [Seen<'a>]) 
     Document {
         version: 1,
         reference,
-        images: seen.iter().map(image_document).collect(),
+        images: inspected.iter().map(image_document).collect(),
         absent: absent.collect(),
         evidence: evidence.collect(),
         errors: listing.broken.iter().map(ImageError::to_string).collect(),
     }
 }
 
-fn image_document<'a>(seen: &'a Seen<'a>) -> ImageDocument<'a> {
-    let image = seen.image;
+fn image_document<'a>(inspected: &'a Inspected<'a>) -> ImageDocument<'a> {
+    let image = inspected.image;
     let layers = image.layers.iter().enumerate().map(|(index, layer)| {
-        let read = seen.report.and_then(|report| report.layers.get(index));
+        let read = inspected.report.and_then(|report| report.layers.get(index));
         LayerDocument {
             index,
             diff_id: layer.diff_id.as_str(),
             digest: layer.digest.as_ref().map(|digest| digest.as_str()),
             media_type: layer.media_type.as_deref(),
-            stored: seen.stored[index],
+            stored: inspected.stored[index],
             uncompressed: read.map(|layer| layer.uncompressed),
             entries: read.map(|layer| layer.entries),
             whiteouts: read.map(|layer| layer.whiteouts),
             instruction: image.instruction(index).map(|instruction| instruction.text.as_str()),
         }
     });
-    let sizes = seen.report.and_then(|report| report.sizes).map(|sizes| SizesDocument {
+    let sizes = inspected.report.and_then(|report| report.sizes).map(|sizes| SizesDocument {
         compressed: sizes.compressed,
         uncompressed: sizes.uncompressed,
         visible: sizes.visible,
@@ -190,14 +190,20 @@ fn image_document<'a>(seen: &'a Seen<'a>) -> ImageDocument<'a> {
         created: image.config.created.as_deref(),
         sizes,
         layers: layers.collect(),
-        faults: seen.faults.iter().map(json::fault).collect(),
+        faults: inspected.faults.iter().map(json::fault).collect(),
     }
 }
 
-fn text(reference: &str, listing: &Listing, seen: &[Seen<'_>], width: usize, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{}: {}", shown(reference), count(seen.len() as u64, "image"))?;
-    for seen in seen {
-        let image = seen.image;
+fn text(
+    reference: &str,
+    listing: &Listing,
+    inspected: &[Inspected<'_>],
+    width: usize,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    writeln!(out, "{}: {}", shown(reference), count(inspected.len() as u64, "image"))?;
+    for inspected in inspected {
+        let image = inspected.image;
         let names = match image.names.len() {
             0 => "(no name)".to_string(),
             _ => shown(&image.names.join(", ")),
@@ -211,18 +217,18 @@ fn text(reference: &str, listing: &Listing, seen: &[Seen<'_>], width: usize, out
         if let Some(created) = &image.config.created {
             writeln!(out, "  created   {}", shown(created))?;
         }
-        match seen.report {
+        match inspected.report {
             Some(report) => writeln!(out, "  size      {}", sizes::sums(report))?,
             None => {
-                let stored: u64 = seen.stored.iter().flatten().sum();
+                let stored: u64 = inspected.stored.iter().flatten().sum();
                 let layers = count(image.layers.len() as u64, "layer");
                 writeln!(out, "  layers    {layers}, {} as stored", bytes(stored))?;
             }
         }
-        for fault in &seen.faults {
-            writeln!(out, "  {}", named_fault(fault, image.layers.len()))?;
+        for fault in &inspected.faults {
+            writeln!(out, "  {}", fault_text(fault, image.layers.len()))?;
         }
-        if let Some(report) = seen.report.filter(|report| !report.layers.is_empty()) {
+        if let Some(report) = inspected.report.filter(|report| !report.layers.is_empty()) {
             writeln!(out, "\n{}", sizes::layers(report, width))?;
             if report.layers.iter().all(|layer| layer.compression == Compression::None) {
                 writeln!(out, "The layers are stored uncompressed.")?;
@@ -230,7 +236,7 @@ fn text(reference: &str, listing: &Listing, seen: &[Seen<'_>], width: usize, out
         }
     }
     for absent in &listing.missing {
-        let platform = if absent.platform.is_empty() { "no platform named" } else { &absent.platform };
+        let platform = if absent.platform.is_empty() { "unknown platform" } else { &absent.platform };
         writeln!(out, "\nnot in this input: {}, manifest {}", shown(platform), absent.digest)?;
     }
     for item in &listing.non_images {

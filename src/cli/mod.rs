@@ -1,7 +1,7 @@
-//! The commands: arguments in, a report out, an exit code back.
+//! The commands. In: arguments. Out: a report and an exit code.
 //!
-//! Standard output is the report and nothing else; everything else goes to standard error. Not here: what a report says
-//! (`report`), how it is written (`output`), how an image is judged (`audit`).
+//! Only the report goes to standard output; everything else goes to standard error. Not here: the contents of a report
+//! (`report`), writing it (`output`), judging an image (`audit`).
 
 pub mod args;
 mod inspect;
@@ -47,45 +47,45 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Columns where there is no terminal to ask.
+/// Columns without a terminal.
 const WIDTH_DEFAULT: usize = 100;
-/// The policy where none is named.
+/// The policy if none is given.
 const POLICY_DEFAULT: &str = "baseline";
-/// What a shell shows for a program that a closed pipe ended.
+/// The exit code that a shell reports for a program killed by SIGPIPE.
 const EXIT_BROKEN_PIPE: u8 = 141;
-/// Something could not be judged, or could not be done at all.
-const EXIT_TROUBLE: u8 = 2;
+/// Something could not be judged, or the command failed.
+const EXIT_ERROR: u8 = 2;
 
-/// Where a command writes, and what is understood there.
+/// Where a command writes, and how.
 pub struct Console<'a> {
-    /// For the report.
+    /// The report goes here.
     pub out: &'a mut dyn Write,
-    /// What standard output is like.
+    /// Width, colours and level of detail of the report.
     pub options: Options,
-    /// For everything else.
+    /// Everything else goes here.
     pub err: &'a mut dyn Write,
-    /// Whether standard error takes colours.
+    /// Whether to colour standard error.
     pub err_color: bool,
 }
 
-/// Why a command could not do what it was asked for.
+/// Why a command failed.
 #[derive(Debug)]
-enum Trouble {
-    /// The command line is wrong, or asks for help.
+enum CommandError {
+    /// The command line is wrong, or requests help.
     Usage(clap::Error),
     /// The policy is wrong.
     Policy(PolicyError),
-    /// An input that cannot be read.
+    /// Inputs that cannot be read.
     Input(Vec<InputError>),
-    /// A name that nobody knows.
-    Unknown { what: String, hint: Option<String> },
+    /// A name that is unknown or ambiguous.
+    Name { what: String, hint: Option<String> },
     /// The report cannot be written to this file, or to standard output.
     Output(Option<PathBuf>, io::Error),
 }
 
-impl From<PolicyError> for Trouble {
-    fn from(error: PolicyError) -> Trouble {
-        Trouble::Policy(error)
+impl From<PolicyError> for CommandError {
+    fn from(error: PolicyError) -> CommandError {
+        CommandError::Policy(error)
     }
 }
 
@@ -107,18 +107,18 @@ pub fn main() -> ExitCode {
     ExitCode::from(run(std::env::args_os(), &mut console))
 }
 
-/// A file that grows past the process's limit (setrlimit(2), RLIMIT_FSIZE) is an error of the write, not the end of the
-/// process: the signal is caught, and nothing needs to be done about it.
+/// Catches SIGXFSZ, so that a write past the file size limit (setrlimit(2), RLIMIT_FSIZE) fails with an error instead
+/// of killing the process.
 fn keep_write_errors() {
     let seen = std::sync::Arc::default();
-    // Where the signal cannot be caught, the process ends as any other would.
+    // If the signal can't be caught, the limit kills the process.
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, seen);
 }
 
-/// Runs one command line, the program's name first, and gives back the exit code.
+/// Runs a command line, which begins with the program's name, and returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>, console: &mut Console<'_>) -> u8 {
     let parsed = args::command().try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
-    let done = parsed.map_err(Trouble::Usage).and_then(|cli| match cli.command {
+    let done = parsed.map_err(CommandError::Usage).and_then(|cli| match cli.command {
         Command::Audit(args) => audit(args, console),
         Command::Inspect(args) => inspect(&args, console),
         Command::Tree(args) => tree(&args, console),
@@ -128,22 +128,22 @@ pub fn run(args: impl IntoIterator<Item = OsString>, console: &mut Console<'_>) 
         Command::Man(args) => man(&args, console),
     });
     let done = done.and_then(|code| console.out.flush().map(|()| code).map_err(to_stdout));
-    // A standard error that is closed leaves nobody to tell.
-    done.unwrap_or_else(|trouble| tell(trouble, console).unwrap_or(EXIT_TROUBLE))
+    // If standard error is closed, the error can't be printed.
+    done.unwrap_or_else(|error| print_error(error, console).unwrap_or(EXIT_ERROR))
 }
 
-fn tell(trouble: Trouble, console: &mut Console<'_>) -> io::Result<u8> {
+fn print_error(error: CommandError, console: &mut Console<'_>) -> io::Result<u8> {
     let err = &mut *console.err;
-    match trouble {
-        Trouble::Usage(error) => return Ok(usage(&error, console)),
-        Trouble::Output(None, error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(EXIT_BROKEN_PIPE),
-        Trouble::Output(None, error) => writeln!(err, "error: cannot write to standard output: {error}")?,
-        Trouble::Output(Some(path), error) => {
+    match error {
+        CommandError::Usage(error) => return Ok(print_usage(&error, console)),
+        CommandError::Output(None, error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(EXIT_BROKEN_PIPE),
+        CommandError::Output(None, error) => writeln!(err, "error: cannot write to standard output: {error}")?,
+        CommandError::Output(Some(path), error) => {
             writeln!(err, "error: cannot write {}: {error}", shown(&path.to_string_lossy()))?;
         }
-        Trouble::Policy(error) => err.write_all(error.render(console.err_color).as_bytes())?,
-        Trouble::Input(errors) => tell_errors(&errors, console)?,
-        Trouble::Unknown { what, hint } => {
+        CommandError::Policy(error) => err.write_all(error.render(console.err_color).as_bytes())?,
+        CommandError::Input(errors) => print_input_errors(&errors, console)?,
+        CommandError::Name { what, hint } => {
             writeln!(err, "error: {what}")?;
             if let Some(hint) = hint {
                 writeln!(err, "hint: {hint}")?;
@@ -151,10 +151,10 @@ fn tell(trouble: Trouble, console: &mut Console<'_>) -> io::Result<u8> {
         }
     }
     console.err.flush()?;
-    Ok(EXIT_TROUBLE)
+    Ok(EXIT_ERROR)
 }
 
-fn tell_errors(errors: &[InputError], console: &mut Console<'_>) -> io::Result<()> {
+fn print_input_errors(errors: &[InputError], console: &mut Console<'_>) -> io::Result<()> {
     for error in errors {
         writeln!(console.err, "error: {}: {}", shown(&error.reference), shown(&error.message))?;
         if let Some(hint) = &error.hint {
@@ -164,23 +164,24 @@ fn tell_errors(errors: &[InputError], console: &mut Console<'_>) -> io::Result<(
     Ok(())
 }
 
-/// Help and version go to standard output and are no trouble.
-fn usage(error: &clap::Error, console: &mut Console<'_>) -> u8 {
+/// Prints what clap returned. Help and version go to standard output with exit code 0.
+fn print_usage(error: &clap::Error, console: &mut Console<'_>) -> u8 {
     let text = error.render();
-    let (stream, color): (&mut dyn Write, bool) = match error.use_stderr() {
-        true => (&mut *console.err, console.err_color),
-        false => (&mut *console.out, console.options.color),
+    let (stream, color): (&mut dyn Write, bool) = if error.use_stderr() {
+        (&mut *console.err, console.err_color)
+    } else {
+        (&mut *console.out, console.options.color)
     };
     let written = if color { write!(stream, "{}", text.ansi()) } else { write!(stream, "{text}") };
     match written.and_then(|()| stream.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => EXIT_BROKEN_PIPE,
-        Err(_) => EXIT_TROUBLE,
-        Ok(()) if error.use_stderr() => EXIT_TROUBLE,
+        Err(_) => EXIT_ERROR,
+        Ok(()) if error.use_stderr() => EXIT_ERROR,
         Ok(()) => 0,
     }
 }
 
-fn audit(args: AuditArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
+fn audit(args: AuditArgs, console: &mut Console<'_>) -> Result<u8, CommandError> {
     let mut names: Vec<&str> = args.policies.iter().map(String::as_str).collect();
     if names.is_empty() {
         names.push(POLICY_DEFAULT);
@@ -198,7 +199,7 @@ fn audit(args: AuditArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
         audit = audit.threads(usize::from(threads));
     }
     let report = audit.run(args.images);
-    tell_errors(&report.errors, console).map_err(to_stdout)?;
+    print_input_errors(&report.errors, console).map_err(to_stdout)?;
     let detail = match (args.quiet, args.summary, args.verbose) {
         (true, ..) => Detail::Quiet,
         (_, true, _) => Detail::Summary,
@@ -209,55 +210,53 @@ fn audit(args: AuditArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
     match args.output {
         None => output::write(&report, args.format, options, console.out).map_err(to_stdout)?,
         Some(path) => {
-            // The file comes to be only when the whole report is there to be written.
+            // Create the file only once the whole report is written to memory.
             let mut bytes = Vec::new();
             let options = Options { width: WIDTH_DEFAULT, color: false, errors: true, ..options };
             output::write(&report, args.format, options, &mut bytes)
                 .and_then(|()| std::fs::write(&path, &bytes))
-                .map_err(|error| Trouble::Output(Some(path), error))?;
+                .map_err(|error| CommandError::Output(Some(path), error))?;
         }
     }
     Ok(report.verdict().exit_code())
 }
 
-fn inspect(args: &InspectArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
+fn inspect(args: &InspectArgs, console: &mut Console<'_>) -> Result<u8, CommandError> {
     let listing = open(&args.image, args.platform.as_ref())?;
-    let is_whole = if args.no_layers {
+    let is_complete = if args.no_layers {
         inspect::write_listing(&args.image, &listing, args.format, console.out).map_err(to_stdout)?;
         true
     } else {
         let (listing, images) = examine_all(listing, false);
-        let is_whole = images.iter().all(|image| image.faults.is_empty());
-        match args.start {
-            true => start::write(&args.image, &images, args.format, console.options.width, console.out),
-            false => {
-                let reports: Vec<ImageReport> =
-                    images.into_iter().map(|image| build::unjudged(image, &listing)).collect();
-                inspect::write(&args.image, &listing, &reports, args.format, console.options.width, console.out)
-            }
+        let is_complete = images.iter().all(|image| image.faults.is_empty());
+        if args.start {
+            start::write(&args.image, &images, args.format, console.options.width, console.out)
+        } else {
+            let reports: Vec<ImageReport> = images.into_iter().map(|image| build::unjudged(image, &listing)).collect();
+            inspect::write(&args.image, &listing, &reports, args.format, console.options.width, console.out)
         }
         .map_err(to_stdout)?;
-        is_whole && listing.broken.is_empty()
+        is_complete && listing.broken.is_empty()
     };
-    Ok(if is_whole { 0 } else { EXIT_TROUBLE })
+    Ok(if is_complete { 0 } else { EXIT_ERROR })
 }
 
-fn open(image: &str, platform: Option<&Platform>) -> Result<Listing, Trouble> {
+fn open(image: &str, platform: Option<&Platform>) -> Result<Listing, CommandError> {
     Ok(examine::open(image, platform.map(Platform::as_str)).map_err(|error| input(image, &error))?.listing)
 }
 
-/// Reads the layers of all images of an input; gives back what else the input holds.
+/// Reads the layers of all images in an input. Returns the rest of the listing and the images.
 fn examine_all(mut listing: Listing, sha256: bool) -> (Listing, Vec<Examined>) {
     let options = examine::Options { threads: cores(), sha256 };
     let images = examine::examine(std::mem::take(&mut listing.images), &options);
     (listing, images)
 }
 
-fn to_stdout(error: io::Error) -> Trouble {
-    Trouble::Output(None, error)
+fn to_stdout(error: io::Error) -> CommandError {
+    CommandError::Output(None, error)
 }
 
-fn tree(args: &TreeArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
+fn tree(args: &TreeArgs, console: &mut Console<'_>) -> Result<u8, CommandError> {
     let listing = open(&args.image, args.platform.as_ref())?;
     if let Some(broken) = listing.broken.first() {
         return Err(input(&args.image, broken));
@@ -265,9 +264,9 @@ fn tree(args: &TreeArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
     if listing.images.len() > 1 {
         let names = |c: &Candidate| format!("{} ({})", shown(c.image.title()), shown(&c.image.platform));
         let list: Vec<String> = listing.images.iter().take(20).map(names).collect();
-        let what = format!("{} has {} images: {}", shown(&args.image), listing.images.len(), list.join(", "));
-        let hint = Some("name one by its tag or digest, or with --platform".to_string());
-        return Err(Trouble::Unknown { what, hint });
+        let what = format!("{} contains {} images: {}", shown(&args.image), listing.images.len(), list.join(", "));
+        let hint = Some("select one by its tag or digest, or with --platform".to_string());
+        return Err(CommandError::Name { what, hint });
     }
     let mut errors = Vec::new();
     for examined in examine_all(listing, args.sha256).1 {
@@ -278,22 +277,22 @@ fn tree(args: &TreeArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
         let layers = examined.image.layers.len();
         errors.extend(examined.faults.iter().map(|fault| InputError {
             reference: args.image.clone(),
-            message: output::table::named_fault(fault, layers),
+            message: output::table::fault_text(fault, layers),
             hint: None,
         }));
     }
-    if errors.is_empty() { Ok(0) } else { Err(Trouble::Input(errors)) }
+    if errors.is_empty() { Ok(0) } else { Err(CommandError::Input(errors)) }
 }
 
-fn input(reference: &str, error: &ImageError) -> Trouble {
-    Trouble::Input(vec![input_error(reference, error)])
+fn input(reference: &str, error: &ImageError) -> CommandError {
+    CommandError::Input(vec![input_error(reference, error)])
 }
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, |n| n.get())
 }
 
-fn list_rules(args: &RulesArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
+fn list_rules(args: &RulesArgs, console: &mut Console<'_>) -> Result<u8, CommandError> {
     let mut rows = Vec::new();
     for rule in crate::rules::ALL {
         rows.push((*rule, builtin::levels(rule.id, crate::rules::ALL)?));
@@ -302,14 +301,14 @@ fn list_rules(args: &RulesArgs, console: &mut Console<'_>) -> Result<u8, Trouble
     Ok(0)
 }
 
-fn explain(args: &ExplainArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
+fn explain(args: &ExplainArgs, console: &mut Console<'_>) -> Result<u8, CommandError> {
     let Some(rule) = crate::rules::find(&args.rule) else {
         let known = crate::rules::ALL.iter().map(|rule| rule.id);
         let hint = match nearest(&args.rule, known) {
             Some(id) => format!("did you mean `{id}`?"),
-            None => "`plimsoll rules` lists them all".to_string(),
+            None => "`plimsoll rules` lists all rules".to_string(),
         };
-        return Err(Trouble::Unknown { what: format!("there is no rule `{}`", shown(&args.rule)), hint: Some(hint) });
+        return Err(CommandError::Name { what: format!("unknown rule `{}`", shown(&args.rule)), hint: Some(hint) });
     };
     let levels = builtin::levels(rule.id, crate::rules::ALL)?;
     let page = crate::rules::page::terminal(rule, &levels, console.options.width);
@@ -317,14 +316,14 @@ fn explain(args: &ExplainArgs, console: &mut Console<'_>) -> Result<u8, Trouble>
     Ok(0)
 }
 
-fn completions(args: &CompletionsArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
+fn completions(args: &CompletionsArgs, console: &mut Console<'_>) -> Result<u8, CommandError> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut args::command(), "plimsoll", &mut script);
     console.out.write_all(&script).map_err(to_stdout)?;
     Ok(0)
 }
 
-fn man(args: &ManArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
+fn man(args: &ManArgs, console: &mut Console<'_>) -> Result<u8, CommandError> {
     let mut command = args::command().disable_help_subcommand(true);
     command.build();
     let page = match args.command.as_deref() {
@@ -336,7 +335,7 @@ fn man(args: &ManArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
             None => {
                 let known: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
                 let hint = Some(format!("the commands are {}", known.join(", ")));
-                return Err(Trouble::Unknown { what: format!("there is no command `{}`", shown(name)), hint });
+                return Err(CommandError::Name { what: format!("unknown command `{}`", shown(name)), hint });
             }
         },
     };
@@ -344,7 +343,7 @@ fn man(args: &ManArgs, console: &mut Console<'_>) -> Result<u8, Trouble> {
     Ok(0)
 }
 
-/// The terminal's width; where there is no terminal, what `COLUMNS` says, else a fixed one.
+/// The terminal's width; without a terminal, the value of `COLUMNS` or a default.
 fn width(stdout: &io::Stdout) -> usize {
     if let Some((terminal_size::Width(columns), _)) = terminal_size::terminal_size_of(stdout) {
         return usize::from(columns);

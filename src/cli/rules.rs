@@ -1,4 +1,4 @@
-//! The list of rules, as a table or as JSON.
+//! `plimsoll rules`: the list of rules, as a table or as JSON.
 
 use crate::cli::args::ListFormat;
 use crate::model::finding::Level;
@@ -64,9 +64,9 @@ fn param(param: &Param) -> ParamEntry<'_> {
         ParamKind::Duration => "duration",
         ParamKind::Count => "count",
         ParamKind::Bytes => "bytes",
-        ParamKind::Text => "text",
-        ParamKind::Texts => "texts",
-        ParamKind::Lists => "lists",
+        ParamKind::String => "string",
+        ParamKind::Strings => "list of strings",
+        ParamKind::StringLists => "table of string lists",
         ParamKind::Flag => "flag",
     };
     ParamEntry { name: param.name, kind, about: param.about }
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn as_a_table() {
+    fn writes_a_table() {
         let expected = "\
 rule          baseline  what is wrong
 root-user     error     the image runs as root
@@ -125,7 +125,7 @@ unknown-user  –         the user or group doesn't exist in the image
     }
 
     #[test]
-    fn as_json() {
+    fn writes_json() {
         let value: serde_json::Value = serde_json::from_str(&text(ListFormat::Json)).expect("JSON");
         assert_eq!(value["rules"][0]["id"], "root-user");
         assert_eq!(value["rules"][0]["levels"]["baseline"], "error");

@@ -1,6 +1,6 @@
 //! `plimsoll inspect --start`: how the command and the health check would start, step by step.
 //!
-//! In: examined images. Out: text for people, or JSON. Not here: the proof itself (`facts::proof`).
+//! In: examined images. Out: a table or JSON. Not here: the proof itself (`facts::proof`).
 
 use crate::cli::args::ListFormat;
 use crate::examine::Examined;
@@ -13,13 +13,13 @@ use crate::facts::proof::Sort;
 use crate::model::finding::Undecided;
 use crate::model::text::shown;
 use crate::output::harmless;
-use crate::output::table::named_fault;
+use crate::output::table::fault_text;
 use crate::output::wrap;
 use serde::Serialize;
 use std::io;
 use std::io::Write;
 
-/// Version 1 of what `inspect --start --format json` writes.
+/// The output of `inspect --start --format json`, version 1.
 #[derive(Serialize)]
 struct Document<'a> {
     version: u32,
@@ -64,7 +64,7 @@ struct StepDocument {
     layer: Option<usize>,
 }
 
-/// Writes the chains of all images of an input.
+/// Writes how the command and the health check of each image start.
 pub fn write(
     reference: &str,
     images: &[Examined],
@@ -119,18 +119,18 @@ fn image(examined: &Examined) -> ImageDocument {
         },
         start: section(&facts, command, facts.start_proof(Capabilities::Docker)),
         health,
-        errors: examined.faults.iter().map(|fault| named_fault(fault, image.layers.len())).collect(),
+        errors: examined.faults.iter().map(|fault| fault_text(fault, image.layers.len())).collect(),
     }
 }
 
 fn section(facts: &Facts<'_>, command: Vec<String>, proof: Result<&Proof, Undecided>) -> Section {
     let harmless = |text: &str| facts.image().redactor.redact_sentence(text);
     let redactor = &facts.image().redactor;
-    // A word may be secret only because of the option before it.
+    // The option before a word may make it a secret.
     let word = |at: usize| {
-        let front = at.checked_sub(1).map_or(String::new(), |before| format!("{} ", command[before]));
-        let both = redactor.redact(&format!("{front}{}", command[at]));
-        both.strip_prefix(&front).map_or_else(|| redactor.redact(&command[at]), str::to_string)
+        let option = at.checked_sub(1).map_or(String::new(), |before| format!("{} ", command[before]));
+        let both = redactor.redact(&format!("{option}{}", command[at]));
+        both.strip_prefix(&option).map_or_else(|| redactor.redact(&command[at]), str::to_string)
     };
     let command = (0..command.len()).map(word).collect();
     let mut denied = Proof::default();
@@ -139,11 +139,14 @@ fn section(facts: &Facts<'_>, command: Vec<String>, proof: Result<&Proof, Undeci
         &denied
     });
     let is_overridden = proof.faults.iter().any(|fault| fault.is_overridden);
-    let runs = match () {
-        () if proof.fails() => "no",
-        () if is_overridden => "by-capabilities",
-        () if !proof.open.is_empty() => "undecided",
-        () => "yes",
+    let runs = if proof.fails() {
+        "no"
+    } else if is_overridden {
+        "by-capabilities"
+    } else if !proof.open.is_empty() {
+        "undecided"
+    } else {
+        "yes"
     };
     let steps = proof.steps.iter().map(|step| StepDocument {
         depth: step.depth,
@@ -177,8 +180,7 @@ fn text(document: &ImageDocument, examined: &Examined, width: usize, out: &mut d
         wrapped("", &shown(error), width, out)?;
     }
     writeln!(out)?;
-    let is_empty = document.start.command.is_empty();
-    if is_empty {
+    if document.start.command.is_empty() {
         writeln!(out, "start: the image has no command")?;
     } else {
         part("start", &document.start, examined, width, out)?;
@@ -196,7 +198,7 @@ fn part(title: &str, section: &Section, examined: &Examined, width: usize, out: 
     let command: Vec<String> = section.command.iter().take(WORDS_SHOWN).map(|word| quote(word)).collect();
     let more = if section.command.len() > WORDS_SHOWN { " …" } else { "" };
     wrapped("", &format!("{title}: {}{more}", command.join(" ")), width, out)?;
-    let mut told = std::collections::HashSet::new();
+    let mut named_layers = std::collections::HashSet::new();
     for step in &section.steps {
         let mark = match step.sort {
             "sound" => "ok",
@@ -207,8 +209,8 @@ fn part(title: &str, section: &Section, examined: &Examined, width: usize, out: 
         };
         let instruction = step.layer.and_then(|layer| examined.image.instruction(layer));
         let by = match (step.layer, instruction) {
-            // The instruction is shown once; after that, the number is enough.
-            (Some(layer), Some(instruction)) if told.insert(layer) => {
+            // Show each instruction once.
+            (Some(layer), Some(instruction)) if named_layers.insert(layer) => {
                 let text = instruction.text.split_whitespace().collect::<Vec<_>>().join(" ");
                 format!(" [layer {}: {}]", layer + 1, wrap::shorten(&shown(&text), INSTRUCTION_COLUMNS))
             }
@@ -226,22 +228,22 @@ fn part(title: &str, section: &Section, examined: &Examined, width: usize, out: 
         "yes" => "it can run",
         "no" => "it cannot run",
         "by-capabilities" => {
-            "it runs only where the runtime executes it with root's capabilities, as Docker 24 and later do; it \
-             doesn't run from a shell or a script, or with all capabilities dropped"
+            "it runs only if the runtime executes it with root's capabilities, as Docker 24 and later do; it doesn't \
+             run from a shell or a script, or with all capabilities dropped"
         }
         _ => "undecided",
     };
     wrapped("  → ", verdict, width, out)
 }
 
-/// The most words of a command shown to people, and columns of each; JSON has them all.
+/// Words of a command that the table shows, and columns of each; JSON has them in full.
 const WORDS_SHOWN: usize = 100;
 const WORD_COLUMNS: usize = 2000;
 
-/// Columns of an instruction beside a step.
+/// Columns of an instruction after a step.
 const INSTRUCTION_COLUMNS: usize = 40;
 
-/// Writes text after a lead, with later lines indented to match.
+/// Writes text after `lead` and indents the following lines to match.
 fn wrapped(lead: &str, text: &str, width: usize, out: &mut dyn Write) -> io::Result<()> {
     let indent = wrap::width(lead);
     for (at, line) in wrap::lines(text, width.saturating_sub(indent).max(20)).iter().enumerate() {
@@ -256,8 +258,9 @@ fn wrapped(lead: &str, text: &str, width: usize, out: &mut dyn Write) -> io::Res
 /// Quotes a word for a shell.
 fn quote(word: &str) -> String {
     let word = wrap::shorten(&shown(word), WORD_COLUMNS);
-    match word.is_empty() || word.contains([' ', '\'', '"', '$', '|', '&', ';']) {
-        true => format!("'{}'", word.replace('\'', r"'\''")),
-        false => word.to_string(),
+    if word.is_empty() || word.contains([' ', '\'', '"', '$', '|', '&', ';']) {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    } else {
+        word
     }
 }

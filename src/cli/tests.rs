@@ -1,4 +1,4 @@
-//! Command lines from end to end inside the process.
+//! Command lines from end to end, within the test process.
 
 use super::*;
 
@@ -17,10 +17,10 @@ fn plimsoll(args: &[&str]) -> Ran {
     Ran { code, out: text(out), err: text(err) }
 }
 
-/// Takes nothing.
-struct Closed(io::ErrorKind);
+/// Fails every write with this error.
+struct FailingWriter(io::ErrorKind);
 
-impl Write for Closed {
+impl Write for FailingWriter {
     fn write(&mut self, _: &[u8]) -> io::Result<usize> {
         Err(io::Error::from(self.0))
     }
@@ -38,7 +38,7 @@ fn plimsoll_into(out: &mut dyn Write, args: &[&str]) -> (u8, String) {
     (code, String::from_utf8(err).expect("UTF-8"))
 }
 
-/// A policy that any set of rules fits.
+/// A policy without rules.
 fn empty_policy(directory: &tempfile::TempDir) -> String {
     let path = directory.path().join("policy.toml");
     std::fs::write(&path, "schema = 1\n").expect("a file");
@@ -46,7 +46,7 @@ fn empty_policy(directory: &tempfile::TempDir) -> String {
 }
 
 #[test]
-fn wrong_command_lines_are_trouble_on_standard_error() {
+fn reports_wrong_command_lines_on_standard_error() {
     for args in [
         &[][..],
         &["audti", "x"],
@@ -64,7 +64,7 @@ fn wrong_command_lines_are_trouble_on_standard_error() {
 }
 
 #[test]
-fn help_and_version_are_no_trouble() {
+fn help_and_version_exit_with_zero() {
     for args in [&["--help"][..], &["--version"], &["audit", "--help"], &["help", "explain"]] {
         let ran = plimsoll(args);
         assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{args:?}");
@@ -74,7 +74,7 @@ fn help_and_version_are_no_trouble() {
 }
 
 #[test]
-fn a_wrong_policy_is_shown_with_its_place() {
+fn reports_a_wrong_policy_with_its_location() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("p.toml");
     std::fs::write(&path, "schema = 1\nextend = []\n").expect("a file");
@@ -86,14 +86,14 @@ fn a_wrong_policy_is_shown_with_its_place() {
 }
 
 #[test]
-fn an_unknown_rule_is_trouble() {
+fn rejects_an_unknown_rule() {
     let ran = plimsoll(&["explain", "no\u{1b}-such"]);
     assert_eq!(ran.code, 2);
-    assert_eq!(ran.err, "error: there is no rule `no\\x1b-such`\nhint: `plimsoll rules` lists them all\n");
+    assert_eq!(ran.err, "error: unknown rule `no\\x1b-such`\nhint: `plimsoll rules` lists all rules\n");
 }
 
 #[test]
-fn an_image_that_is_not_there_is_in_the_report_and_in_the_exit_code() {
+fn reports_a_missing_image() {
     let directory = tempfile::tempdir().expect("a directory");
     let absent = directory.path().join("absent.tar");
     let absent = absent.to_str().expect("UTF-8");
@@ -106,7 +106,7 @@ fn an_image_that_is_not_there_is_in_the_report_and_in_the_exit_code() {
 }
 
 #[test]
-fn the_report_goes_to_a_file() {
+fn writes_the_report_to_a_file() {
     let directory = tempfile::tempdir().expect("a directory");
     let policy = empty_policy(&directory);
     let file = directory.path().join("report.txt");
@@ -116,23 +116,23 @@ fn the_report_goes_to_a_file() {
     let bytes = std::fs::read(&file).expect("written");
     assert!(bytes.starts_with(b"UNJUDGED  absent.tar"));
 
-    let nowhere = directory.path().join("no/such/report.txt");
-    let ran = plimsoll(&["audit", "absent.tar", "--policy", &policy, "--output", nowhere.to_str().expect("UTF-8")]);
+    let unwritable = directory.path().join("no/such/report.txt");
+    let ran = plimsoll(&["audit", "absent.tar", "--policy", &policy, "--output", unwritable.to_str().expect("UTF-8")]);
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("error: cannot write ") && ran.err.contains("no/such/report.txt"), "{}", ran.err);
 }
 
 #[test]
-fn a_closed_pipe_ends_quietly_and_a_full_disk_does_not() {
+fn exits_quietly_on_a_closed_pipe_but_not_on_a_full_disk() {
     let directory = tempfile::tempdir().expect("a directory");
     let policy = empty_policy(&directory);
     let args = ["audit", "testdata/hello.tar", "--policy", &policy];
-    assert_eq!(plimsoll_into(&mut Closed(io::ErrorKind::BrokenPipe), &args), (141, String::new()));
-    assert_eq!(plimsoll_into(&mut Closed(io::ErrorKind::BrokenPipe), &["--help"]), (141, String::new()));
-    let (code, err) = plimsoll_into(&mut Closed(io::ErrorKind::StorageFull), &args);
+    assert_eq!(plimsoll_into(&mut FailingWriter(io::ErrorKind::BrokenPipe), &args), (141, String::new()));
+    assert_eq!(plimsoll_into(&mut FailingWriter(io::ErrorKind::BrokenPipe), &["--help"]), (141, String::new()));
+    let (code, err) = plimsoll_into(&mut FailingWriter(io::ErrorKind::StorageFull), &args);
     assert_eq!(code, 2);
     assert!(err.starts_with("error: cannot write to standard output: "), "{err}");
-    // The same where the bytes only go out at the end.
-    let mut late = io::BufWriter::with_capacity(1 << 20, Closed(io::ErrorKind::BrokenPipe));
+    // The same if the output is flushed only at the end.
+    let mut late = io::BufWriter::with_capacity(1 << 20, FailingWriter(io::ErrorKind::BrokenPipe));
     assert_eq!(plimsoll_into(&mut late, &args), (141, String::new()));
 }

@@ -1,10 +1,10 @@
-//! `plimsoll tree`: every path of the merged view on a line, sorted by the bytes of the path.
+//! `plimsoll tree`: one line for each path of the merged view, sorted by the bytes of the path.
 //!
-//! For people a line is `mode owner size layer path`, as `ls -l` writes modes. For programs (`--plain`) it is
-//! `type mode uid gid size path link content`, fields separated by single blanks. type: f d l c b p; size: bytes of a
-//! file's content, else 0; link: the target of a symbolic link, the numbers of a device, the smallest other name of a file
-//! with several names where that is not this one, else `-`; content: SHA-256 of a file, where asked for and known, else
-//! `-`. Every byte outside 0x21 to 0x7e, and the backslash, is written `\xHH`.
+//! By default a line is `mode owner size layer path`, with the mode as in `ls -l`. With `--plain` it is `type mode uid
+//! gid size path link content`, separated by single spaces. type: f d l c b p; size: bytes of a file's content,
+//! otherwise 0; link: the target of a symbolic link, the numbers of a device, or the first name of a file with several
+//! names unless that is this one, otherwise `-`; content: SHA-256 of a file if requested and known, otherwise `-`.
+//! Bytes outside 0x21 to 0x7e and backslashes are written as `\xHH`.
 
 use crate::model::digest::hex;
 use crate::model::layer_facts::Kind;
@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::io;
 use std::io::Write;
 
-/// Writes the lines for people. Layers are counted from 1, the bottom one.
+/// Writes the default lines. Layers are counted from 1, the bottom one.
 pub fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{:<10}  {:>11}  {:>9}  {:>5}  path", "mode", "owner", "size", "layer")?;
     for node in view.sorted() {
@@ -34,7 +34,7 @@ pub fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// A mode as `ls -l` writes it.
+/// A mode as in `ls -l`.
 fn mode(kind: Kind, mode: u16) -> String {
     let letter = match kind {
         Kind::File | Kind::Hardlink => '-',
@@ -66,7 +66,7 @@ fn letter(kind: Kind) -> char {
     }
 }
 
-/// Writes the lines for programs.
+/// Writes the lines of `--plain`.
 pub fn write_plain(view: &View, out: &mut dyn Write) -> io::Result<()> {
     let sorted = view.sorted();
     let mut first: HashMap<u32, NodeId> = HashMap::new();
@@ -97,7 +97,7 @@ pub fn write_plain(view: &View, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// A target that would read as no link at all has its first byte escaped.
+/// Escapes an empty target and `-`, which would look like no link.
 fn target(text: &[u8]) -> String {
     match text {
         b"" => "\\x".to_string(),
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn modes_are_written_as_ls_writes_them() {
+    fn writes_modes_like_ls() {
         assert_eq!(mode(Kind::File, 0o4755), "-rwsr-xr-x");
         assert_eq!(mode(Kind::File, 0o2644), "-rw-r-Sr--");
         assert_eq!(mode(Kind::Dir, 0o1777), "drwxrwxrwt");

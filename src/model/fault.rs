@@ -1,6 +1,6 @@
 //! Why an image cannot be judged: damage, or a limit that was reached.
 //!
-//! Not here: reading the bytes (`stream::fault` says what is wrong with a stream), or what a fault means for the verdict.
+//! Not here: faults of streams (`stream::fault`), or what a fault means for the verdict.
 
 use crate::model::digest::Digest;
 use crate::model::text::shown_bytes;
@@ -12,14 +12,14 @@ use std::fmt;
 pub enum ImageFault {
     /// One of its layers cannot be used.
     Layer {
-        /// From the bottom, 0 first.
+        /// 0 is the bottom layer.
         index: usize,
-        /// Of its stored bytes, where the manifest names it.
+        /// The digest of its stored bytes, if the manifest names it.
         digest: Option<Digest>,
         /// What is wrong with it.
         fault: LayerFault,
     },
-    /// The input describes the image twice, and differently: how, as a clause.
+    /// The input contains two different descriptions of the image: how they differ, as a clause.
     Contradiction(String),
     /// A Windows image.
     Windows,
@@ -31,11 +31,11 @@ pub enum ImageFault {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LayerFault {
-    /// Its bytes cannot be had: why, as a clause.
+    /// Its bytes are missing: why, as a clause.
     Missing(String),
     /// Its bytes cannot be read to the end.
     Unreadable {
-        /// Where, if one place is to blame.
+        /// Where, if at one offset.
         offset: Option<Offset>,
         /// What is wrong there, the offset included.
         what: String,
@@ -61,7 +61,7 @@ pub enum LayerFault {
         /// What is wrong with it, as a clause.
         what: String,
     },
-    /// It could be read, but not a second time.
+    /// It could be read once, but not a second time.
     Again(Box<LayerFault>),
 }
 
@@ -75,7 +75,7 @@ pub enum Offset {
 }
 
 impl ImageFault {
-    /// The layer it is about, from the bottom, 0 first, and that layer's digest.
+    /// The index of the layer it is about, 0 for the bottom layer, and that layer's digest.
     pub fn layer(&self) -> Option<(usize, Option<&Digest>)> {
         match self {
             ImageFault::Layer { index, digest, .. } => Some((*index, digest.as_ref())),
@@ -83,7 +83,7 @@ impl ImageFault {
         }
     }
 
-    /// Where in the layer it is, if one place is to blame.
+    /// Where in the layer it is, if at one offset.
     pub fn offset(&self) -> Option<Offset> {
         match self {
             ImageFault::Layer { fault, .. } => fault.offset(),
@@ -102,7 +102,7 @@ impl LayerFault {
     }
 }
 
-/// The fault as a clause that is harmless to show; the layer is not named, because readers count layers differently.
+/// The fault as a clause that is harmless to show, without the layer, because report formats count layers differently.
 impl fmt::Display for ImageFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -128,7 +128,7 @@ impl fmt::Display for LayerFault {
                 write!(f, "diff_id mismatch: the config names {named}, but the layer's tar hashes to {found}")
             }
             LayerFault::Entry { path, what } => write!(f, "{}: {what}", shown_bytes(path)),
-            LayerFault::Again(fault) => write!(f, "when it was read a second time: {fault}"),
+            LayerFault::Again(fault) => write!(f, "on a second read: {fault}"),
         }
     }
 }

@@ -1,20 +1,20 @@
-//! What a rule says: findings, and questions that the bytes cannot answer.
+//! What rules report: findings and undecided questions.
 
 use crate::model::fingerprint::Fingerprint;
 use std::borrow::Cow;
 use std::fmt;
 
-/// The id of a rule: a built-in one's, or one that data defines.
+/// The id of a rule, built in or defined by data.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RuleId(Cow<'static, str>);
 
 impl RuleId {
-    /// A built-in rule's id.
+    /// The id of a built-in rule.
     pub const fn new(id: &'static str) -> RuleId {
         RuleId(Cow::Borrowed(id))
     }
 
-    /// The id as policies and reports spell it.
+    /// The id as written in policies and reports.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -44,7 +44,7 @@ impl fmt::Display for RuleId {
     }
 }
 
-/// The severity of a finding. `Off` silences a rule in a policy; no finding has it.
+/// The severity of a finding. `Off` turns a rule off in a policy; no finding has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// The rule is not checked.
@@ -68,7 +68,7 @@ impl Level {
         }
     }
 
-    /// Reads the word that policies use.
+    /// Parses the word that policies use.
     pub fn parse(text: &str) -> Option<Level> {
         [Level::Off, Level::Note, Level::Warn, Level::Error].into_iter().find(|level| level.name() == text)
     }
@@ -80,12 +80,12 @@ impl fmt::Display for Level {
     }
 }
 
-/// How sure a finding is.
+/// How certain a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confidence {
     /// The bytes prove it.
     Certain,
-    /// History text or a label is the only witness, or a form may have two meanings.
+    /// Only build history or a label suggests it, or it has more than one interpretation.
     Likely,
 }
 
@@ -99,14 +99,14 @@ impl Confidence {
     }
 }
 
-/// Whose layer it is.
+/// Whether a layer belongs to the base image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Above the base.
+    /// It is above the base image.
     Own,
-    /// The base image's.
+    /// It belongs to the base image.
     Base,
-    /// Nobody said which layers are the base's.
+    /// The base image is unknown.
     Unknown,
 }
 
@@ -121,12 +121,12 @@ impl Scope {
     }
 }
 
-/// Whether a place can still be seen in the finished root filesystem.
+/// Whether a path is visible in a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// In the merged view.
     Visible,
-    /// Hidden by a later layer, but shipped.
+    /// Hidden by a later layer, but still shipped.
     Shipped,
 }
 
@@ -140,12 +140,12 @@ impl State {
     }
 }
 
-/// Where a finding is true.
+/// Where a finding applies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Location {
     /// A path in the image, without a leading slash.
     pub path: Option<Vec<u8>>,
-    /// The layer it was shipped in, from the bottom, 0 first.
+    /// The layer that ships it; 0 is the bottom layer.
     pub layer: Option<usize>,
     /// A field of the config, such as `config.User` or `config.Env[DB_PASSWORD]`.
     pub config: Option<String>,
@@ -161,7 +161,7 @@ impl Location {
         Location { config: Some(field.into()), ..Location::default() }
     }
 
-    /// A path as some layer shipped it.
+    /// A path in a layer.
     pub fn path(path: &[u8], layer: Option<usize>, state: State) -> Location {
         Location { path: Some(path.to_vec()), layer, state: Some(state), ..Location::default() }
     }
@@ -171,7 +171,7 @@ impl Location {
         Location { layer: Some(layer), ..Location::default() }
     }
 
-    /// The same with a few words about what is there.
+    /// Adds a few words about what is there.
     pub fn detail(self, detail: impl Into<String>) -> Location {
         Location { detail: Some(detail.into()), ..self }
     }
@@ -180,9 +180,9 @@ impl Location {
 /// What to do about a finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fix {
-    /// What to do, as one short sentence without its full stop.
+    /// What to do, as a short sentence without a full stop.
     pub advice: String,
-    /// The Dockerfile lines that do it, if a few lines do.
+    /// The Dockerfile lines that do it; empty if a few lines can't.
     pub lines: Vec<String>,
 }
 
@@ -208,39 +208,39 @@ impl<T: Into<String>> From<T> for Fix {
 /// Why a finding is accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiver {
-    /// The reason that the policy gives.
+    /// The reason given in the policy.
     pub reason: String,
 }
 
-/// The places that one cause put at fault.
+/// The places of one cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// The lowest directory that holds all of them, without a leading slash.
+    /// The lowest directory that contains all of them, without a leading slash.
     pub directory: Vec<u8>,
     /// How many there are; a finding lists the locations of at most 500.
     pub count: u64,
 }
 
-/// A broken rule: one cause, and every place where it shows.
+/// A broken rule: one cause and its places.
 #[derive(Clone, Debug)]
 pub struct Finding {
     /// The rule's id.
     pub rule: RuleId,
     /// From the policy.
     pub level: Level,
-    /// How sure.
+    /// How certain it is.
     pub confidence: Confidence,
-    /// What is broken, without digests and sizes: with the rule it identifies the finding across rebuilds.
+    /// What is broken, without digests and sizes: identifies the finding across rebuilds, together with the rule.
     pub subject: String,
-    /// The fact, as one sentence without its full stop.
+    /// The fact, as one sentence without a full stop.
     pub message: String,
     /// What to do.
     pub fix: Fix,
     /// Where; the first is the primary one.
     pub locations: Vec<Location>,
-    /// The places that have this cause in common, for a rule that gathers them.
+    /// The places of this cause, for a rule that groups them.
     pub group: Option<Group>,
-    /// Whose layer.
+    /// Whether it belongs to the base image.
     pub scope: Scope,
     /// Identifies the finding across rebuilds.
     pub fingerprint: Fingerprint,
@@ -251,24 +251,24 @@ pub struct Finding {
 /// Why a question is undecided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
-    /// The bytes simply do not say (a shell variable, an ACL). Never makes an image unjudged.
+    /// The image doesn't contain the answer (a shell variable, an ACL). Never makes an image unjudged.
     Unknowable,
-    /// Damage or a limit denied it. Makes the image unjudged where a rule at `error` asked.
+    /// Damage or a limit prevents the answer. Makes the image unjudged if the rule is at a failing level.
     Denied,
 }
 
-/// A question that the bytes cannot answer.
+/// An undecided question.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Undecided {
-    /// What was asked about: a path, a variable, a field.
+    /// What it is about: a path, a variable, a field.
     pub subject: String,
-    /// Why there is no answer, a fragment.
+    /// Why it is undecided, as a clause.
     pub reason: String,
-    /// Whether the image or its state is to blame.
+    /// Whether the image lacks the answer, or damage or a limit prevents it.
     pub cause: Cause,
 }
 
-/// An undecided question and the rule that asked it.
+/// An undecided question and its rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     /// The rule's id, or the name of one of the program's own checks.
@@ -287,12 +287,12 @@ impl Question {
 }
 
 impl Undecided {
-    /// The bytes simply do not say.
+    /// The image doesn't contain the answer.
     pub fn unknowable(subject: impl Into<String>, reason: impl Into<String>) -> Undecided {
         Undecided { subject: subject.into(), reason: reason.into(), cause: Cause::Unknowable }
     }
 
-    /// Damage or a limit denied it.
+    /// Damage or a limit prevents the answer.
     pub fn denied(subject: impl Into<String>, reason: impl Into<String>) -> Undecided {
         Undecided { subject: subject.into(), reason: reason.into(), cause: Cause::Denied }
     }

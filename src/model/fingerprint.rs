@@ -1,7 +1,7 @@
 //! A finding's identity across rebuilds, which waivers and dashboards refer to.
 //!
-//! Made from the rule, the subject and the primary place (a path or a field of the config), never from digests, layer
-//! numbers, sizes or text worded for people.
+//! Computed from the rule, the subject and the primary location (a path or a config field), never from digests, layer
+//! numbers, sizes or messages.
 
 use crate::model::digest::hex;
 use crate::model::finding::Group;
@@ -11,8 +11,8 @@ use sha2::Sha256;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Bytes of the hash that are kept.
-const KEPT_BYTES: usize = 16;
+/// Bytes of the hash to use.
+const HASH_BYTES: usize = 16;
 
 /// A finding's identity: 32 hex digits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,15 +31,16 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// Makes the fingerprints of one image's findings, in the order in which the rules report them. Findings that agree in
-/// everything that counts are distinguished by that order.
+/// Computes the fingerprints of one image's findings, in the order in which the rules report them. The order
+/// distinguishes findings that are otherwise the same.
 #[derive(Debug, Default)]
 pub struct Fingerprints {
     seen: BTreeMap<[u8; 32], u64>,
 }
 
 impl Fingerprints {
-    /// The next finding's. Of a group its directory counts, so that a further file in it changes nothing.
+    /// The fingerprint of the next finding. For a group it depends on the directory, so that one more file doesn't
+    /// change it.
     pub fn next(
         &mut self,
         rule: &str,
@@ -60,7 +61,7 @@ impl Fingerprints {
             1 => hash(&parts),
             nth => hash(&[&parts[..], &[nth.to_string().as_bytes()]].concat()),
         };
-        Fingerprint(hex(&hash[..KEPT_BYTES]))
+        Fingerprint(hex(&hash[..HASH_BYTES]))
     }
 }
 
@@ -84,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn layers_do_not_count() {
+    fn does_not_depend_on_layers() {
         let high = Location::path(b"x", Some(9), State::Shipped).detail("17 B");
         let low = Location::path(b"x", Some(1), State::Visible);
         assert_eq!(one("a", "b", &high), one("a", "b", &low));
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_groups_members_do_not_count() {
+    fn does_not_depend_on_the_members_of_a_group() {
         let group = |count| Group { directory: b"app".to_vec(), count };
         let member = |path: &[u8]| Location::path(path, Some(1), State::Visible);
         let of = |location: &Location, group: &Group| {
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_subject_and_place_count_and_do_not_run_together() {
+    fn depends_on_rule_subject_and_location() {
         let mut prints = Fingerprints::default();
         let config = |field: &str| Location::config(field);
         let all = [

@@ -14,7 +14,7 @@ pub fn write_value(value: &impl Serialize, out: &mut dyn io::Write) -> io::Resul
     out.write_all(b"\n")
 }
 
-/// Indented JSON in which every character that may harm a terminal or a reader's eye is `\uXXXX`.
+/// Escapes every harmful character as `\uXXXX`.
 struct Harmless(PrettyFormatter<'static>);
 
 impl Formatter for Harmless {

@@ -1,7 +1,7 @@
-//! The report as JSON, version 1: structs of its own, so that no change elsewhere changes it unnoticed.
+//! The report as JSON, version 1. It has its own structs, so that changes elsewhere don't change the format unnoticed.
 //!
-//! Changes are additive; anything else is a new version. Every text is exact: control characters, C1, bidi overrides and
-//! characters that cannot be seen stand as `\uXXXX`. Bytes that are no UTF-8 stand as [`exact_bytes`] writes them.
+//! Changes within a version only add. Strings are exact: control characters, C1, bidi overrides and invisible
+//! characters are written as `\uXXXX`. Bytes that are not UTF-8 are written by [`exact_bytes`].
 
 use crate::model::fault::ImageFault;
 use crate::model::fault::Offset;
@@ -41,11 +41,11 @@ struct Document<'a> {
     version: u32,
     /// Which program wrote this.
     tool: Tool,
-    /// The policies that judged, each followed by those that it extends.
+    /// The policies that applied, each followed by those that it extends.
     policies: Vec<Policy<'a>>,
     /// Every rule that was checked, sorted by id, whether or not it found anything.
     rules: Vec<CheckedRule<'a>>,
-    /// The worst of all images and errors.
+    /// The worst verdict of all images; `unjudged` if there are errors.
     #[cfg_attr(test, schemars(extend("enum" = ["pass", "fail", "unjudged"])))]
     verdict: &'static str,
     /// Every image, in the order of the inputs.
@@ -104,34 +104,34 @@ struct InputError<'a> {
 struct ImageEntry<'a> {
     /// As given, or the part of it that picks this image.
     reference: &'a str,
-    /// Names that the input gives the image.
+    /// The image's names in the input.
     names: &'a [String],
-    /// Digest of the manifest; null where the input has none.
+    /// Digest of the manifest; null if the input has none.
     manifest_digest: Option<&'a str>,
-    /// Digest of the config: Docker's image id.
+    /// Digest of the config: Docker's image ID.
     config_digest: &'a str,
     /// `os/architecture[/variant]`, from the config.
     platform: &'a str,
-    /// May it ship?
+    /// Whether it is fit to ship.
     #[cfg_attr(test, schemars(extend("enum" = ["pass", "fail", "unjudged"])))]
     verdict: &'static str,
     /// Why it could not be judged, as sentences; `layers[0]` is the bottom layer.
     faults: Vec<String>,
-    /// The same faults, with their places.
+    /// The same faults, with their locations.
     fault_details: Vec<FaultEntry<'a>>,
-    /// How many findings there are at each level: one for each cause, however many places it has.
+    /// The number of findings at each level; a finding counts once, however many places it has.
     counts: Counts,
-    /// Sums over the layers; null where the layers could not be read.
+    /// Sums over the layers; null if the layers could not be read.
     sizes: Option<Sizes>,
     /// The layers, the bottom one first.
     layers: Vec<Layer<'a>>,
     /// Sorted by level, rule, primary path, subject.
     findings: Vec<FindingEntry<'a>>,
-    /// Questions that the image's bytes cannot answer.
+    /// Questions that could not be decided.
     undecided: Vec<Undecided<'a>>,
-    /// What was not looked at.
+    /// What was not checked.
     not_examined: Vec<NotExamined<'a>>,
-    /// Attestations and artifacts beside the image, listed and not judged.
+    /// Attestations and artifacts next to the image, which are not judged.
     evidence: Vec<Evidence<'a>>,
 }
 
@@ -142,17 +142,17 @@ struct ImageEntry<'a> {
 struct FaultEntry<'a> {
     /// What is wrong.
     message: String,
-    /// The layer it is in, from the bottom, 0 first; null where it is in none.
+    /// The layer it is in, 0 for the bottom layer; null if it is in none.
     layer: Option<usize>,
-    /// That layer's digest, where it is known.
+    /// That layer's digest, if known.
     digest: Option<&'a str>,
-    /// Where in the layer's stored bytes, where one place is to blame.
+    /// The offset in the layer's stored bytes, if the fault has one.
     stored_offset: Option<u64>,
-    /// Where in the layer's tar, where one place is to blame.
+    /// The offset in the layer's tar, if the fault has one.
     tar_offset: Option<u64>,
 }
 
-/// How many findings there are.
+/// Numbers of findings.
 #[derive(Serialize, Default)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Counts {
@@ -166,17 +166,17 @@ struct Counts {
     waived: u64,
 }
 
-/// Bytes.
+/// Sizes in bytes.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Sizes {
-    /// Stored bytes of all layers; null where any layer is stored plain.
+    /// Stored bytes of all layers; null if any layer is stored uncompressed.
     compressed: Option<u64>,
     /// Bytes of the layers' tars.
     uncompressed: u64,
     /// Regular files of the merged view, each inode once.
     visible: u64,
-    /// Regular files that still ship and are no longer visible.
+    /// Regular files that ship but are hidden.
     wasted: u64,
 }
 
@@ -184,32 +184,32 @@ struct Sizes {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Layer<'a> {
-    /// From the bottom, 0 first.
+    /// 0 for the bottom layer.
     index: usize,
     /// Digest of the tar.
     diff_id: &'a str,
-    /// Digest of the stored bytes; null where it is not known.
+    /// Digest of the stored bytes; null if unknown.
     digest: Option<&'a str>,
-    /// As the manifest says; null where it does not.
+    /// According to the manifest; null if it has none.
     media_type: Option<&'a str>,
-    /// Stored bytes; null where the layer is stored plain or could not be read.
+    /// Stored bytes; null if the layer is stored uncompressed or could not be read.
     compressed: Option<u64>,
-    /// Bytes of the tar; null where the layer could not be read.
+    /// Bytes of the tar; null if the layer could not be read.
     uncompressed: Option<u64>,
-    /// Entries without whiteouts and opaque markers; null where the layer could not be read.
+    /// Entries without whiteouts and opaque markers; null if the layer could not be read.
     entries: Option<u64>,
-    /// Whiteouts and opaque markers; null where the layer could not be read.
+    /// Whiteouts and opaque markers; null if the layer could not be read.
     whiteouts: Option<u64>,
-    /// The instruction that made it, as near to what the author wrote as history allows.
+    /// The instruction that made it, as close to the Dockerfile as the history allows.
     instruction: Option<&'a str>,
-    /// The history entry that made it, as the builder wrote it; secrets are struck.
+    /// The history entry that made it, as the builder wrote it; secrets are redacted.
     created_by: Option<&'a str>,
-    /// Whose it is.
+    /// Whether it belongs to the base image.
     #[cfg_attr(test, schemars(extend("enum" = ["own", "base", "unknown"])))]
     scope: &'static str,
 }
 
-/// A rule broken at a place.
+/// A broken rule: one cause and its places.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(rename = "Finding"))]
@@ -219,40 +219,40 @@ struct FindingEntry<'a> {
     /// Its severity.
     #[cfg_attr(test, schemars(extend("enum" = ["error", "warn", "note"])))]
     level: &'static str,
-    /// How sure it is.
+    /// How certain it is.
     #[cfg_attr(test, schemars(extend("enum" = ["certain", "likely"])))]
     confidence: &'static str,
     /// The fact, as one sentence.
     message: &'a str,
-    /// Whose it is.
+    /// Whether it belongs to the base image.
     #[cfg_attr(test, schemars(extend("enum" = ["own", "base", "unknown"])))]
     scope: &'static str,
     /// Identifies the finding across rebuilds.
     fingerprint: &'a str,
     /// What to do.
     fix: &'a str,
-    /// Dockerfile lines that do it; empty where a few lines don't.
+    /// Dockerfile lines that do it; empty if a few lines can't.
     fix_lines: &'a [String],
-    /// Why the policy accepts it; null where no waiver does.
+    /// Why the policy accepts it; null without a waiver.
     waiver: Option<&'a str>,
-    /// The lowest directory that holds all the places of this cause; null where the rule doesn't gather places.
+    /// The lowest directory that contains all places of this cause; null if the rule doesn't group places.
     directory: Option<String>,
-    /// How many places the cause has; `locations` may list fewer, and lists a place once for each layer that ships it.
+    /// The number of places; `locations` may list fewer, and lists a place once for each layer that ships it.
     place_count: u64,
     /// The first is the primary one.
     locations: Vec<Place<'a>>,
 }
 
-/// Where a finding is true.
+/// Where a finding applies.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(rename = "Location"))]
 struct Place<'a> {
-    /// A path in the image, from its root. In a path that is no UTF-8, each wrong byte is `\xHH` and each backslash `\x5c`.
+    /// An absolute path in the image. If it is not UTF-8, each invalid byte is `\xHH` and each backslash `\x5c`.
     path: Option<String>,
-    /// The layer, from the bottom, 0 first.
+    /// The layer, 0 for the bottom layer.
     layer: Option<usize>,
-    /// That layer's tar.
+    /// The digest of that layer's tar.
     diff_id: Option<&'a str>,
     /// The instruction that made that layer.
     instruction: Option<&'a str>,
@@ -265,21 +265,21 @@ struct Place<'a> {
     detail: Option<&'a str>,
 }
 
-/// A question that the image's bytes cannot answer.
+/// A question that could not be decided.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Undecided<'a> {
-    /// The rule that asked.
+    /// The rule's id, or the name of one of plimsoll's own checks.
     rule: &'a str,
-    /// What was asked about.
+    /// What the question is about.
     subject: &'a str,
-    /// Why there is no answer.
+    /// Why it is undecided.
     reason: &'a str,
-    /// The layer it is about, from the bottom, 0 first; null where it is about none.
+    /// The layer it is about, 0 for the bottom layer; null if it is about none.
     layer: Option<usize>,
 }
 
-/// Something that was not looked at.
+/// Something that was not checked.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct NotExamined<'a> {
@@ -287,25 +287,25 @@ struct NotExamined<'a> {
     kind: &'a str,
     /// How many.
     count: u64,
-    /// How many bytes, where that is known.
+    /// How many bytes, if known.
     bytes: Option<u64>,
-    /// The layer it is in, from the bottom, 0 first; null where it is in none.
+    /// The layer it is in, 0 for the bottom layer; null if it is in none.
     layer: Option<usize>,
     /// Why.
     reason: &'a str,
 }
 
-/// A manifest beside the image that is no image.
+/// A manifest next to the image that is not an image.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Evidence<'a> {
     /// `attestation`, `artifact`.
     kind: &'a str,
-    /// Its manifest.
+    /// The digest of its manifest.
     digest: &'a str,
     /// The type it claims.
     media_type: &'a str,
-    /// The manifest it speaks of, where it says so.
+    /// The digest of the manifest it is about, if it names one.
     subject: Option<&'a str>,
 }
 
@@ -380,7 +380,7 @@ fn image(report: &ImageReport) -> ImageEntry<'_> {
     }
 }
 
-/// A fault as a sentence that counts layers as the rest of the JSON does.
+/// A fault as a sentence, with layers counted from 0 like everywhere in the JSON.
 pub fn fault(fault: &ImageFault) -> String {
     match fault.layer() {
         Some((index, Some(digest))) => format!("layers[{index}] ({digest}): {fault}"),
@@ -423,14 +423,14 @@ fn counts(findings: &[Finding]) -> Counts {
 }
 
 fn layer(report: &ImageReport, index: usize) -> Layer<'_> {
-    let named = &report.image.layers[index];
+    let described = &report.image.layers[index];
     let read = report.layers.get(index);
-    let digest = read.map(|layer| &layer.digest).or(named.digest.as_ref());
+    let digest = read.map(|layer| &layer.digest).or(described.digest.as_ref());
     Layer {
         index,
-        diff_id: named.diff_id.as_str(),
+        diff_id: described.diff_id.as_str(),
         digest: digest.map(|digest| digest.as_str()),
-        media_type: named.media_type.as_deref(),
+        media_type: described.media_type.as_deref(),
         compressed: read.filter(|layer| layer.compression != Compression::None).map(|layer| layer.stored),
         uncompressed: read.map(|layer| layer.uncompressed),
         entries: read.map(|layer| layer.entries),
@@ -470,7 +470,10 @@ fn place<'a>(image: &'a Image, location: &'a Location) -> Place<'a> {
         path: location.path.as_ref().map(|path| format!("/{}", exact_bytes(path))),
         layer: location.layer,
         diff_id: layer.map(|layer| layer.diff_id.as_str()),
-        instruction: location.layer.and_then(|index| image.instruction(index)).map(|made| made.text.as_str()),
+        instruction: location
+            .layer
+            .and_then(|index| image.instruction(index))
+            .map(|instruction| instruction.text.as_str()),
         config: location.config.as_deref(),
         state: location.state.map(|state| state.name()),
         detail: location.detail.as_deref(),
@@ -491,7 +494,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sample_as_a_whole() {
+    fn writes_the_sample() {
         let value: serde_json::Value = serde_json::from_str(&text(&sample::bad())).expect("JSON");
         assert_eq!(value["version"], 1);
         assert_eq!(value["tool"]["name"], "plimsoll");
@@ -517,7 +520,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_texts_are_exact_and_harmless() {
+    fn hostile_strings_are_exact_and_harmless() {
         let report = sample::hostile();
         let json = text(&report);
         assert!(json.chars().all(|c| c == '\n' || !is_harmful(c)), "{json}");
@@ -540,7 +543,7 @@ mod tests {
     }
 
     #[test]
-    fn the_schema_in_docs_is_fresh() {
+    fn the_schema_in_docs_is_up_to_date() {
         let schema = SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Document>();
         let mut wanted = serde_json::to_string_pretty(&schema).expect("a schema");
         wanted.push('\n');

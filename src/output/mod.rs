@@ -1,7 +1,7 @@
 //! Writers: a pure function from a report to bytes for each format.
 //!
-//! In: a [`Report`]. Out: bytes, the same for the same report. Not here: where they go and whether a terminal takes
-//! colours (`cli`); what they say (`report`).
+//! In: a [`Report`]. Out: bytes, the same for the same report. Not here: where they go and whether to use colours
+//! (`cli`); the contents of the report (`report`).
 
 pub mod harmless;
 pub mod json;
@@ -15,7 +15,7 @@ mod sample;
 use crate::report::Report;
 use std::io;
 
-/// How a report is written.
+/// The output format of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReportFormat {
     /// For a person at a terminal.
@@ -42,7 +42,7 @@ impl ReportFormat {
     }
 }
 
-/// How much a report for people shows.
+/// How much the table shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Detail {
     /// The verdict line.
@@ -52,18 +52,18 @@ pub enum Detail {
     /// All findings, notes on one line each.
     #[default]
     Normal,
-    /// Every note, place and layer.
+    /// Every note, location and layer.
     Verbose,
 }
 
-/// How a format for people is written; formats for programs show everything.
+/// How the table is written; JSON always contains everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Columns to write within.
     pub width: usize,
-    /// Whether escape sequences for colours are understood.
+    /// Whether to use colours.
     pub color: bool,
-    /// Whether the report lists inputs that could not be read; it need not where standard error does.
+    /// Whether to list inputs that could not be read; not needed if standard error does.
     pub errors: bool,
     /// How much to show.
     pub detail: Detail,

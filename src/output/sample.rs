@@ -1,4 +1,4 @@
-//! Reports made by hand, for the writers' tests.
+//! Reports built by hand, for the tests of the output formats.
 
 use crate::model::config::ImageConfig;
 use crate::model::digest::Algorithm;
@@ -67,7 +67,7 @@ fn image(name: &str, instructions: &[&str]) -> Image {
     }
 }
 
-/// A finding at one place.
+/// A finding with one location.
 pub fn finding(rule: &'static str, level: Level, message: &str, fix: &str, location: Location) -> Finding {
     Finding {
         rule: RuleId::new(rule),
@@ -84,7 +84,7 @@ pub fn finding(rule: &'static str, level: Level, message: &str, fix: &str, locat
     }
 }
 
-/// One cause with more places than are shown.
+/// A finding with more places than are shown.
 fn world_writable() -> Finding {
     let message = "78 paths below /app are world-writable";
     let place = |path: &str| Location::path(path.as_bytes(), Some(2), State::Visible);
@@ -214,12 +214,12 @@ pub fn bad() -> Report {
     run(vec![bad])
 }
 
-/// An image without layers that keeps every rule.
+/// An image without layers and findings.
 pub fn empty() -> Report {
     run(vec![report(image("empty:1.0", &[]))])
 }
 
-/// An image that could not be judged beside one that passes and an input that is not there.
+/// An image that could not be judged, one that passes, and an input that is missing.
 pub fn unjudged() -> Report {
     let mut broken = report(image("broken:1.0", &["COPY . ."]));
     broken.verdict = Verdict::Unjudged;
@@ -243,7 +243,7 @@ pub fn unjudged() -> Report {
     report
 }
 
-/// An image whose texts are meant to do harm.
+/// An image with harmful characters in every string.
 pub fn hostile() -> Report {
     let text = "a\u{1b}[2J\u{202e}b\u{9b}\u{e0041}\u{7f}\nPASS";
     let mut hostile = report(image(text, &[text]));
@@ -277,7 +277,7 @@ pub fn hostile() -> Report {
     report
 }
 
-/// An image with as many findings of one rule as are listed one by one, and one that counts the rest.
+/// An image with as many findings of one rule as a report lists, and one that counts the rest.
 pub fn many() -> Report {
     let mut many = report(image("many:1.0", &["COPY . ."]));
     many.verdict = Verdict::Fail;
@@ -297,7 +297,7 @@ pub fn many() -> Report {
         "world-writable",
         Level::Error,
         "1234 more findings of this rule are not listed one by one",
-        "the rule's general remedy",
+        "the rule's general fix",
         Location::default(),
     );
     more.locations.clear();

@@ -22,7 +22,7 @@ use comfy_table::TableStyle;
 
 /// Columns of an instruction in the table of layers.
 const INSTRUCTION_MAX: usize = 60;
-/// From this width on a layer's numbers have columns of their own.
+/// The minimum width at which a layer's numbers get their own columns.
 const WIDE: usize = 72;
 
 const STYLE: TableStyle = TableStyle::new()
@@ -37,8 +37,8 @@ fn table(header: &[&str], width: usize) -> Table {
     table
 }
 
-/// Makes all columns but one as wide as their content, and sets them to the right.
-fn numbers(table: &mut Table, text_column: usize) {
+/// Right-aligns all columns but one, as wide as their content.
+fn align_numbers(table: &mut Table, text_column: usize) {
     for (_, column) in table.column_iter_mut().enumerate().filter(|(index, _)| *index != text_column) {
         column.set_constraint(ColumnConstraint::ContentWidth);
         column.set_cell_alignment(CellAlignment::Right);
@@ -48,13 +48,13 @@ fn numbers(table: &mut Table, text_column: usize) {
     }
 }
 
-/// An instruction on one line: breaks and indentation become blanks, and long digests are cut.
-pub fn instruction(made: &Instruction) -> String {
-    let words = made.text.split_ascii_whitespace().map(text::short_digest).collect::<Vec<_>>();
+/// An instruction on one line: white space becomes single spaces, and long digests are shortened.
+pub fn instruction(instruction: &Instruction) -> String {
+    let words = instruction.text.split_ascii_whitespace().map(text::short_digest).collect::<Vec<_>>();
     shown(&words.join(" "))
 }
 
-/// The layers, the bottom one first.
+/// The table of layers, the bottom one first.
 pub fn layers(image: &ImageReport, width: usize) -> String {
     if image.image.layers.is_empty() {
         return "The image has no layers.".to_string();
@@ -67,29 +67,29 @@ pub fn layers(image: &ImageReport, width: usize) -> String {
             Compression::None => "–".to_string(),
             _ => bytes(layer.stored),
         };
-        let made = image.image.instruction(index).map_or(String::new(), instruction);
-        let made = wrap::shorten(&made, INSTRUCTION_MAX);
-        ((index + 1).to_string(), stored, bytes(layer.uncompressed), layer.entries, made)
+        let instruction_text = image.image.instruction(index).map_or(String::new(), instruction);
+        let instruction_text = wrap::shorten(&instruction_text, INSTRUCTION_MAX);
+        ((index + 1).to_string(), stored, bytes(layer.uncompressed), layer.entries, instruction_text)
     });
     if width < WIDE {
         let mut table = table(&["layer", "instruction"], width);
-        for (index, stored, uncompressed, entries, made) in rows {
+        for (index, stored, uncompressed, entries, instruction_text) in rows {
             let entries = if entries == 1 { "1 entry".to_string() } else { format!("{entries} entries") };
             let stored = if stored == "–" { "not compressed".to_string() } else { format!("{stored} compressed") };
-            table.add_row(vec![index, format!("{made}\n{uncompressed}, {stored}, {entries}")]);
+            table.add_row(vec![index, format!("{instruction_text}\n{uncompressed}, {stored}, {entries}")]);
         }
-        numbers(&mut table, 1);
+        align_numbers(&mut table, 1);
         return table.trim_fmt();
     }
     let mut table = table(&["layer", "compressed", "uncompressed", "entries", "instruction"], width);
-    for (index, stored, uncompressed, entries, made) in rows {
-        table.add_row(vec![index, stored, uncompressed, entries.to_string(), made]);
+    for (index, stored, uncompressed, entries, instruction_text) in rows {
+        table.add_row(vec![index, stored, uncompressed, entries.to_string(), instruction_text]);
     }
-    numbers(&mut table, 4);
+    align_numbers(&mut table, 4);
     table.trim_fmt()
 }
 
-/// The sums, as a sentence.
+/// The total sizes, as a sentence.
 pub fn sums(image: &ImageReport) -> String {
     let layers = count(image.image.layers.len() as u64, "layer");
     let Some(sizes) = image.sizes.filter(|_| !image.image.layers.is_empty()) else {
@@ -107,23 +107,23 @@ pub fn sums(image: &ImageReport) -> String {
     format!("{uncompressed} in {layers}{compressed}: {visible} visible{wasted}")
 }
 
-/// The largest layers, a line each.
+/// The largest layers, one line each.
 pub fn largest(image: &ImageReport, width: usize) -> Vec<String> {
     let mut order: Vec<usize> = (0..image.layers.len()).filter(|&index| image.layers[index].uncompressed > 0).collect();
     order.sort_by_key(|&index| (std::cmp::Reverse(image.layers[index].uncompressed), index));
     let line = |&index: &usize| {
         let lead = format!("{:>9}  layer {:<3}", bytes(image.layers[index].uncompressed), index + 1);
-        let made = image.image.instruction(index).map_or(String::new(), instruction);
+        let instruction_text = image.image.instruction(index).map_or(String::new(), instruction);
         let room = width.saturating_sub(lead.len() + 4).min(INSTRUCTION_MAX);
-        format!("{lead}  {}", wrap::shorten(&made, room)).trim_end().to_string()
+        format!("{lead}  {}", wrap::shorten(&instruction_text, room)).trim_end().to_string()
     };
     order.iter().take(LARGEST_SHOWN).map(line).collect()
 }
 
-/// Layers that a report names by size unless everything is shown.
+/// Layers shown without `--verbose`.
 const LARGEST_SHOWN: usize = 3;
 
-/// All images of a run, and the inputs that could not be read.
+/// The table of all images of a run, and of the inputs that could not be read.
 pub fn summary(report: &Report, width: usize) -> String {
     let mut table = table(&["image", "verdict", "errors", "warnings", "notes"], width);
     for image in &report.images {
@@ -139,7 +139,7 @@ pub fn summary(report: &Report, width: usize) -> String {
     if width < WIDE {
         table.set_header(["image", "verdict", "e", "w", "n"].map(Cell::new).to_vec());
     }
-    numbers(&mut table, 0);
+    align_numbers(&mut table, 0);
     if let Some(column) = table.column_mut(1) {
         column.set_cell_alignment(CellAlignment::Left);
     }

@@ -1,8 +1,8 @@
-//! The report for a person at a terminal: the verdict, what to do, then each finding with its place and its fix, then
-//! sizes and what was not checked.
+//! The report for a terminal: the verdict, what to do, each finding with its locations and its fix, what was not
+//! checked, and sizes.
 //!
-//! Everything wraps at the width; instructions, folded notes and tasks are cut, and the JSON has them in full. All texts
-//! that an image may have written go through [`shown`]. Layers are counted from 1, the bottom one; in JSON from 0.
+//! Everything wraps at the width; instructions, notes and tasks are cut, and the JSON has them in full. All text from
+//! an image goes through [`shown`]. Layers are counted from 1, the bottom one; in JSON from 0.
 
 mod findings;
 mod page;
@@ -29,7 +29,7 @@ use crate::verdict::FailOn;
 use crate::verdict::Verdict;
 use std::io;
 
-/// Reasons and questions that are shown unless everything is.
+/// Faults and undecided questions shown without `--verbose`.
 const REASONS_SHOWN: usize = 5;
 
 /// Writes the report.
@@ -99,7 +99,7 @@ fn verdict_line(page: &mut Page<'_>, report: &Report, image: &ImageReport) -> io
     let parts = [shown(image.image.title()), shown(&image.image.platform), counts(&image.findings), policy];
     let verdict = format!("{} ", image.verdict.name().to_uppercase());
     let mut spans = vec![(verdict.as_str(), page::verdict(image.verdict))];
-    // A blank more than between words, before each part but the first.
+    // Separate the parts by two spaces.
     let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     let parts: Vec<String> =
         parts.iter().enumerate().map(|(at, part)| format!("{}{part}", if at == 0 { "" } else { " " })).collect();
@@ -129,7 +129,8 @@ fn counts(findings: &[Finding]) -> String {
 }
 
 fn faults(page: &mut Page<'_>, image: &ImageReport, verbose: bool) -> io::Result<()> {
-    let mut reasons: Vec<String> = image.faults.iter().map(|fault| fault_for_people(fault, image)).collect();
+    let mut reasons: Vec<String> =
+        image.faults.iter().map(|fault| fault_text(fault, image.image.layers.len())).collect();
     if image.verdict == Verdict::Unjudged && reasons.is_empty() {
         let denied = image.undecided.iter().filter(|question| question.undecided.cause == Cause::Denied);
         reasons.extend(denied.map(|question| {
@@ -150,13 +151,8 @@ fn faults(page: &mut Page<'_>, image: &ImageReport, verbose: bool) -> io::Result
     Ok(())
 }
 
-/// A fault with its layer, counted from 1: `layer 3 of 9 (sha256:0123456789ab…): …`.
-pub fn fault_for_people(fault: &ImageFault, image: &ImageReport) -> String {
-    named_fault(fault, image.image.layers.len())
-}
-
-/// A fault with its layer, counted from 1, of so many.
-pub fn named_fault(fault: &ImageFault, layers: usize) -> String {
+/// A fault with its layer, counted from 1: `layer 3 of 9 (sha256:0123456789ab…): …`. `layers` is the number of layers.
+pub fn fault_text(fault: &ImageFault, layers: usize) -> String {
     let layer = fault.layer().map(|(index, digest)| {
         let digest = digest.map(|digest| digest.as_str()).map(|text| text.get(..DIGEST_SHOWN).unwrap_or(text));
         let digest = digest.map_or(String::new(), |text| format!(" ({}…)", shown(text)));
@@ -165,7 +161,7 @@ pub fn named_fault(fault: &ImageFault, layers: usize) -> String {
     format!("{}{}", layer.unwrap_or_default(), shown(&fault.to_string()))
 }
 
-/// Characters of a digest that are shown: `sha256:` and twelve digits.
+/// Characters of a digest to show: `sha256:` and twelve digits.
 const DIGEST_SHOWN: usize = 19;
 
 fn undecided(page: &mut Page<'_>, image: &ImageReport, verbose: bool) -> io::Result<()> {
@@ -176,21 +172,19 @@ fn undecided(page: &mut Page<'_>, image: &ImageReport, verbose: bool) -> io::Res
     page.flow(0, 2, &[("Undecided", page::heading())])?;
     let shown_max = if verbose { limits::UNDECIDED_LISTED } else { REASONS_SHOWN };
     for question in image.undecided.iter().take(shown_max) {
-        let line = question_for_people(question);
-        match verbose {
-            true => page.text(2, 4, &line)?,
-            false => page.text(2, 4, &wrap::shorten(&line, page.width.saturating_sub(2)))?,
-        }
+        let line = question_text(question);
+        let line = if verbose { line } else { wrap::shorten(&line, page.width.saturating_sub(2)) };
+        page.text(2, 4, &line)?;
     }
     if image.undecided.len() > shown_max {
         let rest = image.undecided.len() - shown_max;
-        let where_to = if verbose { "--format json lists all" } else { "--verbose shows them" };
-        page.text(2, 4, &format!("and {rest} more ({where_to})"))?;
+        let hint = if verbose { "--format json lists all" } else { "--verbose shows them" };
+        page.text(2, 4, &format!("and {rest} more ({hint})"))?;
     }
     Ok(())
 }
 
-fn question_for_people(question: &Question) -> String {
+fn question_text(question: &Question) -> String {
     let layer = question.layer.map_or(String::new(), |layer| format!("layer {}: ", layer + 1));
     let undecided = &question.undecided;
     format!("{}  {layer}{}: {}", question.rule, shown(&undecided.subject), shown(&undecided.reason))
@@ -202,11 +196,11 @@ fn not_examined(page: &mut Page<'_>, image: &ImageReport) -> io::Result<()> {
     }
     page.line("")?;
     page.flow(0, 2, &[("Not checked", page::heading())])?;
-    for left in &image.not_examined {
-        let bytes = left.bytes.map_or(String::new(), |n| format!(", {}", text::bytes(n)));
-        let layer = left.layer.map_or(String::new(), |layer| format!("layer {}: ", layer + 1));
-        let what = count(left.count, &shown(&left.kind));
-        page.text(2, 4, &format!("{what}{bytes}: {layer}{}", shown(&left.reason)))?;
+    for item in &image.not_examined {
+        let bytes = item.bytes.map_or(String::new(), |n| format!(", {}", text::bytes(n)));
+        let layer = item.layer.map_or(String::new(), |layer| format!("layer {}: ", layer + 1));
+        let what = count(item.count, &shown(&item.kind));
+        page.text(2, 4, &format!("{what}{bytes}: {layer}{}", shown(&item.reason)))?;
     }
     Ok(())
 }
@@ -218,9 +212,9 @@ fn evidence(page: &mut Page<'_>, image: &ImageReport, verbose: bool) -> io::Resu
     page.line("")?;
     if !verbose {
         let found = count(image.evidence.len() as u64, "attestation or artifact");
-        return page.text(0, 2, &format!("{found} beside the image, not judged"));
+        return page.text(0, 2, &format!("{found} next to the image, not judged"));
     }
-    page.flow(0, 2, &[("Beside the image, not judged", page::heading())])?;
+    page.flow(0, 2, &[("Next to the image, not judged", page::heading())])?;
     for found in &image.evidence {
         let subject = found.subject.as_ref().map_or(String::new(), |subject| format!(", of {}", shown(subject)));
         let text = format!("{} {} ({}){subject}", shown(&found.kind), shown(&found.digest), shown(&found.media_type));
@@ -232,13 +226,14 @@ fn evidence(page: &mut Page<'_>, image: &ImageReport, verbose: bool) -> io::Resu
 fn sizes_part(page: &mut Page<'_>, image: &ImageReport, verbose: bool) -> io::Result<()> {
     let sums = sizes::sums(image);
     page.flow(0, 2, &[("Size ", page::heading()), (&sums, page::plain())])?;
-    match verbose {
-        true => page.block(&sizes::layers(image, page.width)),
-        false => sizes::largest(image, page.width).iter().try_for_each(|line| page.text(2, 2, line)),
+    if verbose {
+        page.block(&sizes::layers(image, page.width))
+    } else {
+        sizes::largest(image, page.width).iter().try_for_each(|line| page.text(2, 2, line))
     }
 }
 
-/// What else a reader may want to know of.
+/// Hints about options that show more.
 fn footer(page: &mut Page<'_>, image: &ImageReport, options: Options) -> io::Result<()> {
     let is_folded = |finding: &Finding| finding.level == Level::Note && options.detail < Detail::Verbose;
     let has_folded = image.findings.iter().any(is_folded);

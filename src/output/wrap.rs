@@ -1,16 +1,16 @@
-//! Text broken into lines of a width, with nothing lost.
+//! Wraps text to a width without losing any of it.
 //!
-//! The text is harmless already ([`crate::model::text::shown`]); widths are those of a terminal's columns.
+//! The text must be harmless already ([`crate::model::text::shown`]); widths are in terminal columns.
 
 use unicode_width::UnicodeWidthChar;
 use unicode_width::UnicodeWidthStr;
 
-/// Columns that a text takes.
+/// The width of a text in columns.
 pub fn width(text: &str) -> usize {
     text.width()
 }
 
-/// The words of a text in lines of at most `columns`. A word that is longer is broken, behind a `/` where that is near.
+/// Wraps text to lines of at most `columns`. A longer word is broken, if possible after a `/`.
 pub fn lines(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(1);
     let mut lines = Vec::new();
@@ -41,7 +41,7 @@ pub fn lines(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// At most `columns` of a text, the end replaced by `…` where it is longer.
+/// Cuts a text to at most `columns`, ending in `…` if it is longer.
 pub fn shorten(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_string();
@@ -52,7 +52,7 @@ pub fn shorten(text: &str, columns: usize) -> String {
     }
 }
 
-/// The longest beginning that fits.
+/// The longest prefix that fits.
 fn prefix(text: &str, columns: usize) -> &str {
     let mut taken = 0;
     for (at, c) in text.char_indices() {
@@ -64,7 +64,7 @@ fn prefix(text: &str, columns: usize) -> &str {
     text
 }
 
-/// A long word in two, never with an empty first part.
+/// Splits a long word in two; the first part is never empty.
 fn split(word: &str, columns: usize) -> (&str, &str) {
     let fits = prefix(word, columns).len();
     let fits = if fits == 0 { word.chars().next().map_or(0, char::len_utf8) } else { fits };
@@ -77,14 +77,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_stay_whole_where_they_fit() {
+    fn keeps_words_that_fit_whole() {
         assert_eq!(lines("one two three", 7), ["one two", "three"]);
         assert_eq!(lines("", 7), [""]);
         assert_eq!(lines("a  b", 7), ["a  b"]);
     }
 
     #[test]
-    fn long_paths_break_behind_a_slash_and_lose_nothing() {
+    fn breaks_long_paths_after_a_slash() {
         let path = "/usr/lib/python3/dist-packages/very-long-name.py";
         let got = lines(path, 20);
         assert_eq!(got, ["/usr/lib/python3/", "dist-packages/", "very-long-name.py"]);

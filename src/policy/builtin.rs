@@ -1,4 +1,4 @@
-//! The policies that the program carries.
+//! The built-in policies.
 
 use crate::model::finding::Level;
 use crate::policy::PolicyError;
@@ -6,7 +6,7 @@ use crate::policy::load;
 use crate::rules::Rule;
 use std::io;
 
-/// Name and text of each, the general one first.
+/// The name and text of each, the most general first.
 pub const ALL: &[(&str, &str)] = &[
     ("baseline", include_str!("../../policies/baseline.toml")),
     ("backend", include_str!("../../policies/backend.toml")),
@@ -20,8 +20,8 @@ pub fn find(name: &str) -> Option<&'static str> {
 
 /// The level of a rule in each built-in policy.
 pub fn levels(rule: &str, rules: &[&Rule]) -> Result<Vec<(&'static str, Level)>, PolicyError> {
-    let closed = |_: &std::path::Path| Err(io::Error::from(io::ErrorKind::NotFound));
-    ALL.iter().map(|(name, _)| Ok((*name, load(name, rules, &closed)?.level(rule)))).collect()
+    let no_files = |_: &std::path::Path| Err(io::Error::from(io::ErrorKind::NotFound));
+    ALL.iter().map(|(name, _)| Ok((*name, load(name, rules, &no_files)?.level(rule)))).collect()
 }
 
 #[cfg(test)]
@@ -30,19 +30,19 @@ mod tests {
     use crate::rules;
 
     fn load_builtin(name: &str, rules: &[&Rule]) -> crate::policy::Policy {
-        let closed = |_: &std::path::Path| Err(io::Error::from(io::ErrorKind::NotFound));
-        load(name, rules, &closed).unwrap_or_else(|error| panic!("{error}"))
+        let no_files = |_: &std::path::Path| Err(io::Error::from(io::ErrorKind::NotFound));
+        load(name, rules, &no_files).unwrap_or_else(|error| panic!("{error}"))
     }
 
     #[test]
-    fn every_builtin_policy_fits_the_rules_that_are_there() {
+    fn every_builtin_policy_is_valid() {
         for (name, _) in ALL {
             load_builtin(name, rules::ALL);
         }
     }
 
     #[test]
-    fn the_levels_are_the_specification_s() {
+    fn levels_match_the_specification() {
         // Rule, then its level in baseline, backend, frontend.
         let table = "
             root-user e e e            unknown-user e e e         missing-healthcheck n e e
@@ -73,24 +73,24 @@ mod tests {
     }
 
     #[test]
-    fn the_parameters_are_the_specification_s() {
+    fn parameters_match_the_specification() {
         let rules = rules::ALL;
         let policy = load_builtin("frontend", rules);
         let of = |rule: &str| &policy.rules[rule].settings;
-        assert_eq!(of("unexpected-port").texts("ports"), Some(&["3000/tcp".to_string()][..]));
+        assert_eq!(of("unexpected-port").strings("ports"), Some(&["3000/tcp".to_string()][..]));
         assert_eq!(of("healthcheck-target").count("port"), Some(3000));
         assert_eq!(of("healthcheck-timing").duration("timeout"), Some(std::time::Duration::from_secs(3)));
-        assert_eq!(of("user-outside-group").text("group"), Some("nodejs"));
+        assert_eq!(of("user-outside-group").string("group"), Some("nodejs"));
         assert_eq!(of("wasted-space").bytes("warn-over"), Some(20_000_000));
         let baseline = load_builtin("baseline", rules);
-        let general = baseline.rules["context-file-left"].settings.texts("names").expect("set");
-        let special = of("context-file-left").texts("names").expect("set");
-        assert!(general.iter().all(|name| special.contains(name)), "frontend's list is baseline's and more");
+        let general = baseline.rules["context-file-left"].settings.strings("names").expect("set");
+        let special = of("context-file-left").strings("names").expect("set");
+        assert!(general.iter().all(|name| special.contains(name)), "frontend's list extends baseline's");
         assert!(special.contains(&"*.py".to_string()) && !general.contains(&"*.py".to_string()));
     }
 
     #[test]
-    fn every_line_says_why() {
+    fn every_setting_has_a_comment() {
         for (name, text) in ALL {
             for line in text.lines().filter(|line| line.contains(" = ") && !line.starts_with('#')) {
                 let starts_key = !line.starts_with(' ') && !line.starts_with("schema") && !line.starts_with("extends");

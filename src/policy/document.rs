@@ -1,7 +1,7 @@
-//! One policy file's text, checked as a whole: every key known, every value of its kind, all problems at once.
+//! Reads the text of one policy file and reports all its problems at once: unknown keys, values of the wrong kind.
 //!
-//! In: text, and the rules there are. Out: what it extends and what it says of each rule, and the problems. Not here:
-//! finding the files and laying one over the other (`policy::file`).
+//! In: text, and the known rules. Out: the policies it extends, its settings for each rule, and the problems. Not here:
+//! finding the files and combining them (`policy::file`).
 
 use crate::model::finding::Level;
 use crate::model::text::shown;
@@ -26,27 +26,27 @@ const SCHEMA: &str = "1";
 const TOP_KEYS: [&str; 3] = ["schema", "extends", "rules"];
 const LEVELS: [&str; 4] = ["error", "warn", "note", "off"];
 
-/// What one file says.
+/// The contents of one file.
 #[derive(Debug, Default)]
 pub struct Document {
-    /// Policies it builds on, in order, with their places.
+    /// The policies it extends, in order, with their spans.
     pub extends: Vec<(String, Range<usize>)>,
     /// By rule id.
     pub rules: BTreeMap<String, RuleEntry>,
 }
 
-/// What one file says of one rule.
+/// The settings of one rule in one file.
 #[derive(Debug)]
 pub struct RuleEntry {
-    /// Its level; a table may leave it to the policies that the file extends.
+    /// Its level; `None` to keep the level of the extended policies.
     pub level: Option<Level>,
     /// Its parameters.
     pub values: BTreeMap<String, ParamValue>,
-    /// Where the rule is named.
+    /// The span of the rule's id.
     pub span: Range<usize>,
 }
 
-/// Checks one file. The problems come in the order of the lines.
+/// Reads one file. The problems are in the order of their lines.
 pub fn read(source: &Rc<Source>, rules: &[&Rule]) -> (Document, Vec<Problem>) {
     let (table, errors) = DeTable::parse_recoverable(&source.text);
     let mut reader = Reader { source, rules, found: Vec::new(), broken_lines: BTreeSet::new() };
@@ -64,7 +64,7 @@ struct Reader<'a> {
     source: &'a Rc<Source>,
     rules: &'a [&'a Rule],
     found: Vec<(usize, Problem)>,
-    /// Starts of lines that are no TOML: what was made of them is not judged again.
+    /// Starts of lines that are not valid TOML, on which no further problems are reported.
     broken_lines: BTreeSet<usize>,
 }
 
@@ -85,12 +85,13 @@ impl Reader<'_> {
                     self.schema(value);
                 }
                 "extends" => {
-                    document.extends = self.texts(value, "`extends` is a list of policies, such as `[\"baseline\"]`");
+                    document.extends =
+                        self.strings(value, "`extends` must be a list of policies, such as `[\"baseline\"]`");
                 }
                 "rules" => match value.get_ref() {
                     DeValue::Table(table) => document.rules = self.rules(table),
                     other => {
-                        let what = format!("`rules` is a table, not {}", kind_of(other));
+                        let what = format!("`rules` must be a table, not {}", kind_of(other));
                         self.problem(value.span(), what, |problem| problem);
                     }
                 },
@@ -102,7 +103,7 @@ impl Reader<'_> {
         }
         if !has_schema && is_toml {
             let end = self.source.text.find('\n').unwrap_or(self.source.text.len());
-            self.problem(0..end, "the key `schema` is missing", |problem| problem.hint("begin with `schema = 1`"));
+            self.problem(0..end, "missing key `schema`", |problem| problem.hint("begin with `schema = 1`"));
         }
         document
     }
@@ -111,12 +112,12 @@ impl Reader<'_> {
         match value.get_ref() {
             DeValue::Integer(number) if number.radix() == 10 && number.as_str() == SCHEMA => {}
             DeValue::Integer(number) => {
-                let what = format!("schema {} is not known to this version", shown(&number.to_string()));
-                self.problem(value.span(), what, |problem| problem.hint("this version reads `schema = 1`"));
+                let what = format!("unknown schema {}", shown(&number.to_string()));
+                self.problem(value.span(), what, |problem| problem.hint("this version supports `schema = 1`"));
             }
             other => {
-                let what = format!("`schema` is a whole number, not {}", kind_of(other));
-                self.problem(value.span(), what, |problem| problem.hint("this version reads `schema = 1`"));
+                let what = format!("`schema` must be a whole number, not {}", kind_of(other));
+                self.problem(value.span(), what, |problem| problem.hint("this version supports `schema = 1`"));
             }
         }
     }
@@ -137,13 +138,13 @@ impl Reader<'_> {
                     for (key, value) in table {
                         self.setting(rule, key, value, &mut entry);
                     }
-                    // A level that is wrong is no level that is left out.
+                    // Don't also report a wrong level as missing.
                     if table.keys().any(|key| key.get_ref() == "level") && entry.level.is_none() {
                         entry.level = Some(Level::Off);
                     }
                 }
                 other => {
-                    let what = format!("a rule has a level or a table, not {}", kind_of(other));
+                    let what = format!("a rule must be a level or a table, not {}", kind_of(other));
                     self.problem(value.span(), what, |problem| {
                         problem.hint("write `\"warn\"` or `{ level = \"warn\", … }`")
                     });
@@ -185,7 +186,7 @@ impl Reader<'_> {
 
     fn level(&mut self, value: &Spanned<DeValue<'_>>) -> Option<Level> {
         let DeValue::String(text) = value.get_ref() else {
-            let what = format!("a level is a text, not {}", kind_of(value.get_ref()));
+            let what = format!("a level must be a string, not {}", kind_of(value.get_ref()));
             self.problem(value.span(), what, |problem| problem.did_you_mean("", LEVELS));
             return None;
         };
@@ -198,79 +199,79 @@ impl Reader<'_> {
     }
 
     fn value(&mut self, param: &Param, value: &Spanned<DeValue<'_>>) -> Option<ParamValue> {
-        let wanted = match param.kind {
+        let expected = match param.kind {
             ParamKind::Duration => "a duration such as `\"30s\"`",
             ParamKind::Count => "a whole number",
             ParamKind::Bytes => "a size such as `\"20 MB\"`, or a number of bytes",
-            ParamKind::Text => "a text",
-            ParamKind::Texts => "a list of texts",
-            ParamKind::Lists => "a table of lists of texts",
+            ParamKind::String => "a string",
+            ParamKind::Strings => "a list of strings",
+            ParamKind::StringLists => "a table of string lists",
             ParamKind::Flag => "`true` or `false`",
         };
-        let wanted = format!("`{}` is {wanted}", param.name);
+        let expected = format!("`{}` must be {expected}", param.name);
         match (param.kind, value.get_ref()) {
             (ParamKind::Duration, DeValue::String(text)) => {
-                self.parsed(value.span(), &wanted, value::duration(text)).map(ParamValue::Duration)
+                self.parsed(value.span(), &expected, value::duration(text)).map(ParamValue::Duration)
             }
             (ParamKind::Bytes, DeValue::String(text)) => {
-                self.parsed(value.span(), &wanted, value::bytes(text)).map(ParamValue::Bytes)
+                self.parsed(value.span(), &expected, value::bytes(text)).map(ParamValue::Bytes)
             }
             (ParamKind::Count | ParamKind::Bytes, DeValue::Integer(number)) => {
                 let parsed = u64::from_str_radix(number.as_str(), number.radix())
-                    .map_err(|_| "a whole number from 0 to 18446744073709551615".to_string());
-                let parsed = self.parsed(value.span(), &wanted, parsed)?;
+                    .map_err(|_| "expected a whole number from 0 to 18446744073709551615".to_string());
+                let parsed = self.parsed(value.span(), &expected, parsed)?;
                 Some(if param.kind == ParamKind::Count { ParamValue::Count(parsed) } else { ParamValue::Bytes(parsed) })
             }
             (ParamKind::Flag, DeValue::Boolean(value)) => Some(ParamValue::Flag(*value)),
-            (ParamKind::Text, DeValue::String(text)) => Some(ParamValue::Text(text.to_string())),
-            (ParamKind::Texts, DeValue::Array(_)) => {
-                let texts = self.texts(value, &wanted);
-                Some(ParamValue::Texts(texts.into_iter().map(|(text, _)| text).collect()))
+            (ParamKind::String, DeValue::String(text)) => Some(ParamValue::String(text.to_string())),
+            (ParamKind::Strings, DeValue::Array(_)) => {
+                let strings = self.strings(value, &expected);
+                Some(ParamValue::Strings(strings.into_iter().map(|(text, _)| text).collect()))
             }
-            (ParamKind::Lists, DeValue::Table(table)) => {
+            (ParamKind::StringLists, DeValue::Table(table)) => {
                 let mut lists = BTreeMap::new();
                 for (key, value) in table {
-                    let texts = self.texts(value, &wanted);
-                    lists.insert(key.get_ref().to_string(), texts.into_iter().map(|(text, _)| text).collect());
+                    let strings = self.strings(value, &expected);
+                    lists.insert(key.get_ref().to_string(), strings.into_iter().map(|(text, _)| text).collect());
                 }
-                Some(ParamValue::Lists(lists))
+                Some(ParamValue::StringLists(lists))
             }
             (_, other) => {
-                self.problem(value.span(), format!("{wanted}, not {}", kind_of(other)), |problem| problem);
+                self.problem(value.span(), format!("{expected}, not {}", kind_of(other)), |problem| problem);
                 None
             }
         }
     }
 
-    fn parsed<T>(&mut self, span: Range<usize>, wanted: &str, value: Result<T, String>) -> Option<T> {
-        value.map_err(|why| self.problem(span, wanted, |problem| problem.hint(why))).ok()
+    fn parsed<T>(&mut self, span: Range<usize>, expected: &str, value: Result<T, String>) -> Option<T> {
+        value.map_err(|why| self.problem(span, expected, |problem| problem.hint(why))).ok()
     }
 
-    /// The texts of a list with their places; what is no text is a problem.
-    fn texts(&mut self, value: &Spanned<DeValue<'_>>, wanted: &str) -> Vec<(String, Range<usize>)> {
+    /// The strings of a list with their spans; any other item is a problem.
+    fn strings(&mut self, value: &Spanned<DeValue<'_>>, expected: &str) -> Vec<(String, Range<usize>)> {
         let DeValue::Array(items) = value.get_ref() else {
-            self.problem(value.span(), format!("{wanted}, not {}", kind_of(value.get_ref())), |problem| problem);
+            self.problem(value.span(), format!("{expected}, not {}", kind_of(value.get_ref())), |problem| problem);
             return Vec::new();
         };
-        let mut texts = Vec::with_capacity(items.len());
+        let mut strings = Vec::with_capacity(items.len());
         for item in items.iter() {
             match item.get_ref() {
-                DeValue::String(text) => texts.push((text.to_string(), item.span())),
+                DeValue::String(text) => strings.push((text.to_string(), item.span())),
                 other => {
-                    self.problem(item.span(), format!("{wanted}: here is {}", kind_of(other)), |problem| problem);
+                    self.problem(item.span(), format!("{expected}, but this is {}", kind_of(other)), |problem| problem);
                 }
             }
         }
-        texts
+        strings
     }
 }
 
 fn kind_of(value: &DeValue<'_>) -> &'static str {
     match value {
-        DeValue::String(_) => "a text",
+        DeValue::String(_) => "a string",
         DeValue::Integer(_) => "a whole number",
-        DeValue::Float(_) => "a fraction",
-        DeValue::Boolean(_) => "true or false",
+        DeValue::Float(_) => "a decimal number",
+        DeValue::Boolean(_) => "a boolean",
         DeValue::Datetime(_) => "a date",
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",

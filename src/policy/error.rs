@@ -1,7 +1,7 @@
-//! What is wrong with a policy: every problem with its file, line and a caret under the place.
+//! Policy errors: each problem with its file, its line and a marker under the span.
 //!
-//! In: problems as byte ranges of a source text. Out: text for a terminal, plain or coloured. A policy file may come from
-//! a stranger too: what is quoted of it is made harmless first.
+//! In: problems as byte ranges of a source text. Out: text for a terminal, plain or coloured. Policy files are
+//! untrusted: quotes from them are made harmless first.
 
 use crate::model::text::shown;
 use annotate_snippets::AnnotationKind;
@@ -14,26 +14,26 @@ use std::fmt;
 use std::ops::Range;
 use std::rc::Rc;
 
-/// Problems that are rendered one by one; the rest are counted.
+/// Problems to render; the rest are counted.
 const RENDERED_MAX: usize = 50;
-/// Bytes of a line shown on either side of the place.
+/// Bytes of a line to show on either side of the span.
 const CONTEXT_BYTES_MAX: usize = 100;
-/// From this likeness on a name is offered instead of an unknown one (Jaro-Winkler).
-const LIKENESS_MIN: f64 = 0.8;
+/// The minimum Jaro-Winkler similarity of a name to suggest.
+const SIMILARITY_MIN: f64 = 0.8;
 
-/// Why a policy cannot be used: all that is wrong with it.
+/// Why a policy cannot be used: all its problems.
 #[derive(Debug)]
 pub struct PolicyError {
     /// In the order of the files read and of their lines; never empty.
     pub problems: Vec<Problem>,
 }
 
-/// One thing that is wrong.
+/// One problem of a policy.
 #[derive(Clone, Debug)]
 pub struct Problem {
-    /// What is wrong, a lower-case fragment, harmless to show.
+    /// What is wrong: a lower-case clause, harmless to show.
     pub what: String,
-    /// What to do or what was meant, a lower-case fragment, harmless to show.
+    /// What to do or what was meant: a lower-case clause, harmless to show.
     pub hint: Option<String>,
     /// Where.
     pub place: Place,
@@ -42,7 +42,7 @@ pub struct Problem {
 /// Where a problem is.
 #[derive(Clone, Debug)]
 pub enum Place {
-    /// Nowhere in a file: the name that was asked for.
+    /// Not in a file: the name given on the command line.
     Name,
     /// A whole file.
     File(String),
@@ -60,24 +60,24 @@ pub struct Source {
 }
 
 impl Problem {
-    /// A problem of some bytes of a file.
+    /// A problem in a span of a file.
     pub fn at(source: &Rc<Source>, span: Range<usize>, what: impl Into<String>) -> Problem {
         Problem { what: what.into(), hint: None, place: Place::Span(Rc::clone(source), span) }
     }
 
-    /// Says what to do.
+    /// Adds a hint.
     pub fn hint(mut self, hint: impl Into<String>) -> Problem {
         self.hint = Some(hint.into());
         self
     }
 
-    /// Offers the likeliest of the known names, if one is like it; else lists them all if they are few.
+    /// Suggests the most similar of the known names, or lists them if none is similar and they are few.
     pub fn did_you_mean<'a>(self, word: &str, known: impl IntoIterator<Item = &'a str>) -> Problem {
         let known: Vec<&str> = known.into_iter().collect();
         match nearest(word, known.iter().copied()) {
             Some(name) => self.hint(format!("did you mean `{name}`?")),
             None if known.is_empty() || known.len() > 8 => self,
-            None => self.hint(format!("known here: {}", known.join(", "))),
+            None => self.hint(format!("expected one of {}", known.join(", "))),
         }
     }
 
@@ -124,23 +124,23 @@ impl fmt::Display for PolicyError {
 
 impl std::error::Error for PolicyError {}
 
-/// The known name that is most like `word`, if any is like it.
+/// The known name that is most similar to `word`, if any is similar enough.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // A long word is no misspelling, and the measure is quadratic.
+    // A long word is not a misspelling, and the comparison is quadratic.
     if word.len() > 100 {
         return None;
     }
     let mut best: Option<(f64, &str)> = None;
     for name in known {
-        let likeness = strsim::jaro_winkler(word, name);
-        if likeness >= LIKENESS_MIN && best.is_none_or(|(most, _)| likeness > most) {
-            best = Some((likeness, name));
+        let similarity = strsim::jaro_winkler(word, name);
+        if similarity >= SIMILARITY_MIN && best.is_none_or(|(most, _)| similarity > most) {
+            best = Some((similarity, name));
         }
     }
     best.map(|(_, name)| name)
 }
 
-/// A line of a source, harmless to show, and where in it the place is.
+/// A line of a source, harmless to show, and the span to mark in it.
 struct Quote {
     text: String,
     span: Range<usize>,
@@ -152,7 +152,7 @@ fn quote(text: &str, span: &Range<usize>) -> Quote {
     let end = floor(text, span.end.clamp(at, text.len()));
     let line_start = text[..at].rfind('\n').map_or(0, |i| i + 1);
     let line_end = text[at..].find('\n').map_or(text.len(), |i| at + i);
-    // A place that reaches over several lines is marked on its first one.
+    // A span of several lines is marked on the first.
     let end = end.min(line_end);
     let from = floor(text, at.saturating_sub(CONTEXT_BYTES_MAX)).max(line_start);
     let mark_end = floor(text, end.min(at + CONTEXT_BYTES_MAX));
@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_quoted_is_harmless_and_marked_where_it_stood() {
+    fn quotes_are_harmless_and_marked_correctly() {
         let text = "a\n\tb\u{1b}[2J = \u{202e}x\u{202e}\n";
         let at = text.find('x').expect("there");
         let quote = quote(text, &(at..at + 1));
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_is_cut_around_the_place() {
+    fn cuts_a_long_line_around_the_span() {
         let text = format!("{}é{}", "a".repeat(100_001), "b".repeat(100_000));
         let quote = quote(&text, &(100_001..100_003));
         assert!(quote.text.len() < 300, "{}", quote.text.len());
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_outside_the_text_does_not_panic() {
+    fn accepts_a_span_outside_the_text() {
         for (start, end) in [(0, 0), (5, 2), (7, 900), (1, 2)] {
             let span = start..end;
             quote("é\né", &span);
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn the_likeliest_name_is_offered() {
+    fn suggests_the_most_similar_name() {
         assert_eq!(nearest("root-usr", ["root-user", "unknown-user"]), Some("root-user"));
         assert_eq!(nearest("telnet", ["root-user"]), None);
     }

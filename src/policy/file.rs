@@ -1,4 +1,4 @@
-//! Policies as TOML files: `extends` followed, later layers laid over earlier ones.
+//! Loads policies from TOML files, follows `extends` and combines them.
 //!
 //! ```toml
 //! schema  = 1
@@ -9,10 +9,9 @@
 //! healthcheck-timing = { level = "warn", interval = "30s" }
 //! ```
 //!
-//! Over each other lie, from the bottom up: the extended policies in their order, then the file itself. A level or a
-//! parameter that a later one sets replaces the earlier; a policy that is reached twice counts where it came first.
-//! In: a name or a path, and how to read a file. Out: a [`Policy`] that can be trusted, or every problem. Not here: what
-//! one file may say (`policy::document`).
+//! The extended policies apply in their order, then the file itself. A level or a parameter replaces an earlier one; a
+//! policy that is reached twice counts only the first time. In: a name or a path, and a function that reads files. Out:
+//! a checked [`Policy`], or all problems. Not here: the contents of one file (`policy::document`).
 
 use crate::limits;
 use crate::model::digest::hex;
@@ -41,40 +40,40 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-/// How a policy file is read.
+/// Reads a policy file.
 pub type ReadFile<'a> = &'a dyn Fn(&Path) -> io::Result<Vec<u8>>;
 
-/// The policy with this name, or in this file: a name without `/` that does not end in `.toml` is a built-in one's.
+/// Loads a built-in policy by its name, or a file: anything that contains a `/` or ends in `.toml`.
 pub fn load(name_or_path: &str, rules: &[&Rule], read: ReadFile<'_>) -> Result<Policy, PolicyError> {
     load_all(&[name_or_path], rules, read)
 }
 
-/// Several policies laid over each other, the first at the bottom.
+/// Loads several policies and combines them; later ones win.
 pub fn load_all(names_or_paths: &[&str], rules: &[&Rule], read: ReadFile<'_>) -> Result<Policy, PolicyError> {
     let mut loader =
-        Loader { rules, read, problems: Vec::new(), names: Vec::new(), known: Vec::new(), layered: BTreeMap::new() };
+        Loader { rules, read, problems: Vec::new(), names: Vec::new(), known: Vec::new(), merged: BTreeMap::new() };
     for name in names_or_paths {
         loader.add(name, None, &mut Vec::new());
     }
     loader.finish()
 }
 
-/// Which policy: what `extends` and the command line name.
+/// What a name in `extends` or on the command line refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Which {
+enum PolicyRef {
     Builtin(&'static str),
     File(PathBuf),
 }
 
-/// A file that names another, and where it does.
-struct NamedAt<'a> {
+/// Where a file names another policy.
+struct Reference<'a> {
     source: &'a Rc<Source>,
     span: Range<usize>,
     directory: Option<&'a Path>,
 }
 
 #[derive(Default)]
-struct Layered {
+struct MergedRule {
     level: Option<Level>,
     values: BTreeMap<String, ParamValue>,
 }
@@ -84,9 +83,9 @@ struct Loader<'a> {
     read: ReadFile<'a>,
     problems: Vec<Problem>,
     names: Vec<PolicyName>,
-    /// Policies that were read, or are being read.
-    known: Vec<Which>,
-    layered: BTreeMap<String, Layered>,
+    /// Policies that were read or are being read.
+    known: Vec<PolicyRef>,
+    merged: BTreeMap<String, MergedRule>,
 }
 
 impl Loader<'_> {
@@ -94,94 +93,95 @@ impl Loader<'_> {
         if !self.problems.is_empty() {
             return Err(PolicyError { problems: self.problems });
         }
-        let ready = |(id, layered): (String, Layered)| {
-            let level = layered.level.unwrap_or(Level::Off);
-            (id, RulePolicy { level, settings: Settings { values: layered.values } })
+        let ready = |(id, merged): (String, MergedRule)| {
+            let level = merged.level.unwrap_or(Level::Off);
+            (id, RulePolicy { level, settings: Settings { values: merged.values } })
         };
-        Ok(Policy { names: self.names, rules: self.layered.into_iter().map(ready).collect() })
+        Ok(Policy { names: self.names, rules: self.merged.into_iter().map(ready).collect() })
     }
 
-    /// Lays a policy over what is there. `open` are the policies that led here.
-    fn add(&mut self, name: &str, at: Option<NamedAt<'_>>, open: &mut Vec<Which>) {
-        let Some(which) = self.which(name, at.as_ref()) else { return };
-        if open.contains(&which) {
-            return self.refuse(at.as_ref(), format!("`{}` extends itself, by way of others or directly", shown(name)));
+    /// Reads a policy and those it extends, and applies them. `chain` lists the policies that led here.
+    fn add(&mut self, name: &str, at: Option<Reference<'_>>, chain: &mut Vec<PolicyRef>) {
+        let Some(policy_ref) = self.policy_ref(name, at.as_ref()) else { return };
+        if chain.contains(&policy_ref) {
+            return self
+                .reject(at.as_ref(), format!("`{}` extends itself, directly or through other policies", shown(name)));
         }
-        if self.known.contains(&which) {
+        if self.known.contains(&policy_ref) {
             return;
         }
-        if open.len() >= limits::POLICY_DEPTH {
-            let what = format!("policies extend policies more than {} levels deep", limits::POLICY_DEPTH);
-            return self.refuse(at.as_ref(), what);
+        if chain.len() >= limits::POLICY_DEPTH {
+            let what = format!("`extends` is nested more than {} levels deep", limits::POLICY_DEPTH);
+            return self.reject(at.as_ref(), what);
         }
         if self.known.len() >= limits::POLICIES {
-            return self.refuse(at.as_ref(), format!("more than {} policies in one", limits::POLICIES));
+            return self.reject(at.as_ref(), format!("more than {} policies are combined", limits::POLICIES));
         }
-        self.known.push(which.clone());
-        let Some(source) = self.source(&which, at.as_ref()) else { return };
+        self.known.push(policy_ref.clone());
+        let Some(source) = self.source(&policy_ref, at.as_ref()) else { return };
         let (document, problems) = document::read(&source, self.rules);
         self.problems.extend(problems);
         let before = self.problems.len();
-        let directory = match &which {
-            Which::Builtin(_) => None,
-            Which::File(path) => Some(path.parent().unwrap_or(Path::new("")).to_path_buf()),
+        let directory = match &policy_ref {
+            PolicyRef::Builtin(_) => None,
+            PolicyRef::File(path) => Some(path.parent().unwrap_or(Path::new("")).to_path_buf()),
         };
-        open.push(which);
+        chain.push(policy_ref);
         for (name, span) in &document.extends {
-            let at = NamedAt { source: &source, span: span.clone(), directory: directory.as_deref() };
-            self.add(name, Some(at), open);
+            let at = Reference { source: &source, span: span.clone(), directory: directory.as_deref() };
+            self.add(name, Some(at), chain);
         }
-        open.pop();
+        chain.pop();
         let extended_all = self.problems.len() == before;
-        self.lay(&source, document, extended_all);
+        self.apply(&source, document, extended_all);
     }
 
-    fn lay(&mut self, source: &Rc<Source>, document: Document, extended_all: bool) {
+    fn apply(&mut self, source: &Rc<Source>, document: Document, extended_all: bool) {
         for (id, entry) in document.rules {
-            let layered = self.layered.entry(id).or_default();
-            layered.level = entry.level.or(layered.level);
-            layered.values.extend(entry.values);
-            // Where an extended policy could not be used, it may have been the one that gives the level.
-            if layered.level.is_none() && extended_all {
-                let problem =
-                    Problem::at(source, entry.span, "no level here and none in a policy that this one extends");
+            let merged = self.merged.entry(id).or_default();
+            merged.level = entry.level.or(merged.level);
+            merged.values.extend(entry.values);
+            // An extended policy that couldn't be used may be the one that sets the level.
+            if merged.level.is_none() && extended_all {
+                let problem = Problem::at(source, entry.span, "no level here or in a policy that this one extends");
                 self.problems.push(problem.hint("write `{ level = \"warn\", … }`"));
-                layered.level = Some(Level::Off);
+                merged.level = Some(Level::Off);
             }
         }
     }
 
-    fn refuse(&mut self, at: Option<&NamedAt<'_>>, what: String) {
+    fn reject(&mut self, at: Option<&Reference<'_>>, what: String) {
         self.problems.push(problem(at, what));
     }
 
-    fn which(&mut self, name: &str, at: Option<&NamedAt<'_>>) -> Option<Which> {
+    fn policy_ref(&mut self, name: &str, at: Option<&Reference<'_>>) -> Option<PolicyRef> {
         if let Some((known, _)) = builtin::ALL.iter().find(|(known, _)| *known == name) {
-            return Some(Which::Builtin(known));
+            return Some(PolicyRef::Builtin(known));
         }
         if name.contains('/') || name.ends_with(".toml") {
             let path = match at.and_then(|at| at.directory) {
                 Some(directory) => directory.join(name),
                 None => PathBuf::from(name),
             };
-            return Some(Which::File(plain(&path)));
+            return Some(PolicyRef::File(normalized(&path)));
         }
-        let what = format!("there is no policy `{}`", shown(name));
+        let what = format!("unknown policy `{}`", shown(name));
         let problem = problem(at, what).did_you_mean(name, builtin::ALL.iter().map(|(known, _)| *known));
         let hint = problem.hint.clone().unwrap_or_default();
-        self.problems.push(problem.hint(format!("{hint} (a file's path holds a `/` or ends in `.toml`)")));
+        self.problems
+            .push(problem.hint(format!("{hint} (the path of a policy file contains a `/` or ends in `.toml`)")));
         None
     }
 
-    fn source(&mut self, which: &Which, at: Option<&NamedAt<'_>>) -> Option<Rc<Source>> {
-        let (name, bytes) = match which {
-            Which::Builtin(name) => (name.to_string(), builtin::find(name)?.as_bytes().to_vec()),
-            Which::File(path) => {
+    fn source(&mut self, policy_ref: &PolicyRef, at: Option<&Reference<'_>>) -> Option<Rc<Source>> {
+        let (name, bytes) = match policy_ref {
+            PolicyRef::Builtin(name) => (name.to_string(), builtin::find(name)?.as_bytes().to_vec()),
+            PolicyRef::File(path) => {
                 let name = path.to_string_lossy().into_owned();
                 match (self.read)(path) {
                     Ok(bytes) => (name, bytes),
                     Err(error) => {
-                        self.refuse(at, format!("cannot read the policy `{}`: {error}", shown(&name)));
+                        self.reject(at, format!("cannot read the policy `{}`: {error}", shown(&name)));
                         return None;
                     }
                 }
@@ -199,23 +199,23 @@ impl Loader<'_> {
                 let start = error.utf8_error().valid_up_to();
                 let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
                 let source = Rc::new(Source { name, text });
-                // Up to here the lossy text is the file's own; the bytes that follow became one character.
-                self.problems.push(Problem::at(&source, start..start + 3, "the file is not UTF-8 text"));
+                // The lossy text is exact up to here, where U+FFFD (three bytes) replaces the invalid bytes.
+                self.problems.push(Problem::at(&source, start..start + 3, "the file is not valid UTF-8"));
                 None
             }
         }
     }
 }
 
-fn problem(at: Option<&NamedAt<'_>>, what: String) -> Problem {
+fn problem(at: Option<&Reference<'_>>, what: String) -> Problem {
     match at {
         Some(at) => Problem::at(at.source, at.span.clone(), what),
         None => Problem { what, hint: None, place: Place::Name },
     }
 }
 
-/// The path without `.` and, where a name goes before it, without `..`, so that one file has one name.
-fn plain(path: &Path) -> PathBuf {
+/// Removes `.`, and `..` after a name, so that one file has one path.
+fn normalized(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
         match part {

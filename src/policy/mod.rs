@@ -1,6 +1,6 @@
-//! Policies: at which level each rule is held, and with which parameters.
+//! Policies: the level and the parameters of each rule.
 //!
-//! A rule that a policy does not name is off.
+//! A rule that no policy names is off.
 
 pub mod builtin;
 mod document;
@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-/// A policy ready to judge with: `extends` resolved, every value checked.
+/// A policy with `extends` resolved and every value checked.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
     /// The policy itself first, then those it extends, in the order they were read.
@@ -31,7 +31,7 @@ pub struct Policy {
     pub rules: BTreeMap<String, RulePolicy>,
 }
 
-/// What a policy says of one rule.
+/// The level and the parameters of one rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RulePolicy {
     /// Its level.
@@ -77,7 +77,7 @@ impl Policy {
     }
 }
 
-/// Which policy judged, by name and by its bytes.
+/// Identifies a policy by its name and its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyName {
     /// `baseline`, or the file's path as given.

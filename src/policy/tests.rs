@@ -1,4 +1,4 @@
-//! The loader as a whole: layers, and what its errors look like.
+//! Loading policies: how they combine, and their error messages.
 
 use crate::model::finding::Level;
 use crate::policy::Policy;
@@ -28,7 +28,7 @@ fn check(text: &str, expected: &str) {
 }
 
 #[test]
-fn later_layers_win_and_parameters_merge_by_key() {
+fn later_policies_win_and_parameters_merge_by_key() {
     let policy = load_from(&[
         (
             "dir/a.toml",
@@ -54,15 +54,15 @@ fn later_layers_win_and_parameters_merge_by_key() {
 }
 
 #[test]
-fn a_policy_reached_twice_counts_where_it_came_first() {
-    let closed = |_: &Path| Err(io::Error::from(io::ErrorKind::NotFound));
-    let policy = load_all(&["backend", "baseline"], crate::rules::ALL, &closed).expect("valid");
+fn a_policy_reached_twice_counts_the_first_time() {
+    let no_files = |_: &Path| Err(io::Error::from(io::ErrorKind::NotFound));
+    let policy = load_all(&["backend", "baseline"], crate::rules::ALL, &no_files).expect("valid");
     assert_eq!(policy.level("missing-healthcheck"), Level::Error);
     assert_eq!(policy.names.len(), 2);
 }
 
 #[test]
-fn all_problems_of_a_file_at_once() {
+fn reports_all_problems_of_a_file() {
     check(
         r#"schema = 2
 extnds = ["baseline"]
@@ -76,11 +76,11 @@ bad-env-value = { level = "note", one-of = { LOG = [1] } }
 wasted-space = { level = "note", warn-over = "20 mb" }
 "#,
         r#"
-error: schema 2 is not known to this version
+error: unknown schema 2
  --> a.toml:1:10
   |
 1 | schema = 2
-  |          ^ this version reads `schema = 1`
+  |          ^ this version supports `schema = 1`
 
 error: unknown key `extnds`
  --> a.toml:2:1
@@ -106,31 +106,31 @@ error: `healthcheck-timing` has no parameter `intervall`
 6 | healthcheck-timing = { level = "warn", intervall = "30s", timeout = 3 }
   |                                        ^^^^^^^^^ did you mean `interval`?
 
-error: `timeout` is a duration such as `"30s"`, not a whole number
+error: `timeout` must be a duration such as `"30s"`, not a whole number
  --> a.toml:6:69
   |
 6 | healthcheck-timing = { level = "warn", intervall = "30s", timeout = 3 }
   |                                                                     ^
 
-error: `ports` is a list of texts, not a text
+error: `ports` must be a list of strings, not a string
  --> a.toml:7:46
   |
 7 | unexpected-port = { level = "error", ports = "8000/tcp" }
   |                                              ^^^^^^^^^^
 
-error: a rule has a level or a table, not true or false
+error: a rule must be a level or a table, not a boolean
  --> a.toml:8:16
   |
 8 | floating-tag = true
   |                ^^^^ write `"warn"` or `{ level = "warn", … }`
 
-error: `one-of` is a table of lists of texts: here is a whole number
+error: `one-of` must be a table of string lists, but this is a whole number
  --> a.toml:9:53
   |
 9 | bad-env-value = { level = "note", one-of = { LOG = [1] } }
   |                                                     ^
 
-error: `warn-over` is a size such as `"20 MB"`, or a number of bytes
+error: `warn-over` must be a size such as `"20 MB"`, or a number of bytes
   --> a.toml:10:46
    |
 10 | wasted-space = { level = "note", warn-over = "20 mb" }
@@ -140,7 +140,7 @@ error: `warn-over` is a size such as `"20 MB"`, or a number of bytes
 }
 
 #[test]
-fn broken_toml_and_wrong_names_in_one_go() {
+fn reports_syntax_errors_and_unknown_names_together() {
     check(
         "schema = 1\n[rules]\nroot-user = \nfloating-tg = \"warn\"\n",
         r#"
@@ -160,42 +160,42 @@ error: unknown rule `floating-tg`
 }
 
 #[test]
-fn keys_that_are_missing() {
+fn reports_missing_keys() {
     check(
         "[rules]\nroot-user = {}\n",
         r#"
-error: the key `schema` is missing
+error: missing key `schema`
  --> a.toml:1:1
   |
 1 | [rules]
   | ^^^^^^^ begin with `schema = 1`
 
-error: no level here and none in a policy that this one extends
+error: no level here or in a policy that this one extends
  --> a.toml:2:1
   |
 2 | root-user = {}
   | ^^^^^^^^^ write `{ level = "warn", … }`
 "#,
     );
-    assert!(error_of("").contains("the key `schema` is missing"));
+    assert!(error_of("").contains("missing key `schema`"));
 }
 
 #[test]
-fn what_is_extended_must_be_there_and_must_end() {
+fn rejects_missing_and_recursive_extends() {
     check(
         "schema = 1\nextends = [\"./a.toml\", \"beckend\", \"sub/none.toml\"]\n",
         r#"
-error: `./a.toml` extends itself, by way of others or directly
+error: `./a.toml` extends itself, directly or through other policies
  --> a.toml:2:12
   |
 2 | extends = ["./a.toml", "beckend", "sub/none.toml"]
   |            ^^^^^^^^^^
 
-error: there is no policy `beckend`
+error: unknown policy `beckend`
  --> a.toml:2:24
   |
 2 | extends = ["./a.toml", "beckend", "sub/none.toml"]
-  |                        ^^^^^^^^^ did you mean `backend`? (a file's path holds a `/` or ends in `.toml`)
+  |                        ^^^^^^^^^ did you mean `backend`? (the path of a policy file contains a `/` or ends in `.toml`)
 
 error: cannot read the policy `sub/none.toml`: entity not found
  --> a.toml:2:35
@@ -207,13 +207,13 @@ error: cannot read the policy `sub/none.toml`: entity not found
 }
 
 #[test]
-fn endless_chains_are_refused() {
+fn rejects_endless_chains() {
     let read = |path: &Path| {
         let depth = path.components().count();
         Ok(format!("schema = 1\nextends = [\"x{depth}/a.toml\"]").into_bytes())
     };
     let error = load("a.toml", crate::rules::ALL, &read).expect_err("too deep").render(false);
-    assert!(error.starts_with("error: policies extend policies more than 8 levels deep"), "{error}");
+    assert!(error.starts_with("error: `extends` is nested more than 8 levels deep"), "{error}");
     let wide = |path: &Path| {
         if path != Path::new("a.toml") {
             return Ok(b"schema = 1".to_vec());
@@ -222,30 +222,30 @@ fn endless_chains_are_refused() {
         Ok(format!("schema = 1\nextends = [{}]", list.join(",")).into_bytes())
     };
     let error = load("a.toml", crate::rules::ALL, &wide).expect_err("too many").render(false);
-    assert!(error.contains("more than 64 policies in one"), "{error}");
+    assert!(error.contains("more than 64 policies are combined"), "{error}");
     assert!(error.len() < 100_000);
 }
 
 #[test]
-fn a_name_that_is_no_policy() {
-    let closed = |_: &Path| Err(io::Error::from(io::ErrorKind::NotFound));
-    let error = load("bakend", crate::rules::ALL, &closed).expect_err("unknown").render(false);
+fn rejects_unknown_names_and_missing_files() {
+    let no_files = |_: &Path| Err(io::Error::from(io::ErrorKind::NotFound));
+    let error = load("bakend", crate::rules::ALL, &no_files).expect_err("unknown").render(false);
     assert_eq!(
         error,
-        "error: there is no policy `bakend`\n |\n = help: did you mean `backend`? (a file's path holds a `/` or ends in `.toml`)\n"
+        "error: unknown policy `bakend`\n |\n = help: did you mean `backend`? (the path of a policy file contains a `/` or ends in `.toml`)\n"
     );
-    let error = load("./no.toml", crate::rules::ALL, &closed).expect_err("absent").render(false);
+    let error = load("./no.toml", crate::rules::ALL, &no_files).expect_err("absent").render(false);
     assert_eq!(error, "error: cannot read the policy `no.toml`: entity not found\n");
 }
 
 #[test]
-fn hostile_files_are_errors_with_harmless_texts() {
+fn hostile_files_give_harmless_errors() {
     let control = error_of("schema = 1\n\"a\\u001b[2J\" = 1 # \u{202e}\n");
     assert!(control.contains("unknown key `a\\x1b[2J`"), "{control}");
     assert!(!control.contains('\u{1b}') && !control.contains('\u{202e}'));
     let binary = |_: &Path| Ok(b"schema = 1\n\xff\xfe\n".to_vec());
     let error = load("a.toml", crate::rules::ALL, &binary).expect_err("no text").render(false);
-    assert!(error.starts_with("error: the file is not UTF-8 text\n --> a.toml:2:1"), "{error}");
+    assert!(error.starts_with("error: the file is not valid UTF-8\n --> a.toml:2:1"), "{error}");
     let large = |_: &Path| Ok(vec![b'#'; (1 << 20) + 1]);
     let error = load("a.toml", crate::rules::ALL, &large).expect_err("too large").render(false);
     assert!(error.contains("larger than 1048576 bytes"), "{error}");
@@ -256,7 +256,7 @@ fn hostile_files_are_errors_with_harmless_texts() {
 }
 
 #[test]
-fn colours_only_on_demand() {
+fn uses_colours_only_on_request() {
     let error = load_from(&[("a.toml", "schema = 3")]).expect_err("a problem");
     assert!(error.render(true).contains("\u{1b}["));
     assert!(!error.render(false).contains('\u{1b}'));
@@ -264,7 +264,7 @@ fn colours_only_on_demand() {
 
 proptest::proptest! {
     #[test]
-    fn any_text_ends_in_a_policy_or_in_harmless_errors(text in "(schema|extends|rules|root-user|level|[\\[\\]{}=\"'#., \n\t\r]|1|x|\u{1b}|\u{202e}|é|\\PC){0,60}") {
+    fn any_text_gives_a_policy_or_harmless_errors(text in "(schema|extends|rules|root-user|level|[\\[\\]{}=\"'#., \n\t\r]|1|x|\u{1b}|\u{202e}|é|\\PC){0,60}") {
         if let Err(error) = load_from(&[("a.toml", &text)]) {
             let rendered = error.render(false);
             proptest::prop_assert!(rendered.chars().all(|c| c == '\n' || !crate::model::text::is_harmful(c)), "{rendered:?}");
@@ -273,7 +273,7 @@ proptest::proptest! {
     }
 
     #[test]
-    fn any_bytes_end_in_a_policy_or_an_error(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+    fn any_bytes_give_a_policy_or_an_error(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
         let read = |_: &Path| Ok(bytes.clone());
         if let Err(error) = load("a.toml", crate::rules::ALL, &read) {
             error.render(false);

@@ -1,4 +1,4 @@
-//! Builds the report on one image: checks the rules, judges, and sums up what was read.
+//! Builds the report on one image: checks the rules, judges, and adds up the sizes.
 
 use crate::examine::Examined;
 use crate::facts::Facts;
@@ -29,9 +29,9 @@ use crate::verdict::FailOn;
 use crate::view::View;
 use std::sync::Arc;
 
-/// What to hold an image to.
+/// The criteria for judging an image.
 #[derive(Clone, Copy)]
-pub struct Yardstick<'a> {
+pub struct Criteria<'a> {
     /// The policy.
     pub policy: &'a Policy,
     /// The lowest level at which a finding fails.
@@ -46,21 +46,21 @@ pub fn checked_rules(policy: &Policy) -> Vec<CheckedRule> {
     checked.filter(|rule| rule.level != Level::Off).collect()
 }
 
-/// Judges an examined image. `platform_claimed` is the platform that the index names for it.
+/// Judges an examined image. `platform_claimed` is its platform according to the index.
 pub fn image_report(
     examined: Examined,
     platform_claimed: Option<&str>,
     listing: &Listing,
-    yardstick: Yardstick<'_>,
+    criteria: Criteria<'_>,
 ) -> ImageReport {
     let Examined { image, view, mut faults } = examined;
     let denied = Undecided::denied("the merged filesystem", "not every layer could be read");
     let facts = Facts::new(&image, view.as_ref().ok_or(denied));
-    let (mut findings, mut undecided) = check(&facts, yardstick.policy);
-    undecided.extend(own_questions(&image, platform_claimed, yardstick.has_base));
+    let (mut findings, mut undecided) = check(&facts, criteria.policy);
+    undecided.extend(image_questions(&image, platform_claimed, criteria.has_base));
     drop(facts);
     if view.as_ref().is_some_and(View::is_exhausted) {
-        let limit = "its paths lead through more links than the limit (link steps)";
+        let limit = "resolving its paths follows more links than the limit (link steps)";
         faults.push(ImageFault::Limit(limit.to_string()));
     }
     let mut not_examined = Vec::new();
@@ -68,7 +68,7 @@ pub fn image_report(
     match &view {
         Some(view) => {
             not_examined.extend(trailers(view));
-            undecided.extend(oddities(view));
+            undecided.extend(reader_differences(view));
             layers = view.layers().iter().map(layer_report).collect();
             sizes = Some(image_sizes(view));
         }
@@ -81,27 +81,29 @@ pub fn image_report(
             reason: "the image is damaged or foreign, so its files were not checked".to_string(),
         }),
     }
-    not_examined.extend(listing.missing.iter().map(absent));
+    not_examined.extend(listing.missing.iter().map(missing_image));
     sort(&mut findings);
-    let level_of = |rule: &str| yardstick.policy.level(rule);
-    let verdict = verdict::judge(&faults, &findings, &undecided, yardstick.fail_on, level_of);
+    let level_of = |rule: &str| criteria.policy.level(rule);
+    let verdict = verdict::judge(&faults, &findings, &undecided, criteria.fail_on, level_of);
     let evidence = evidence(&listing.non_images, &image);
     ImageReport { image, verdict, faults, sizes, layers, findings, undecided, not_examined, evidence }
 }
 
-/// What was read of an image, without judging it: no rule is checked.
+/// Reports on an image without checking any rules.
 pub fn unjudged(examined: Examined, listing: &Listing) -> ImageReport {
     let policy = Policy::default();
-    let yardstick = Yardstick { policy: &policy, fail_on: FailOn::Never, has_base: false };
-    image_report(examined, None, listing, yardstick)
+    let criteria = Criteria { policy: &policy, fail_on: FailOn::Never, has_base: false };
+    image_report(examined, None, listing, criteria)
 }
 
 fn check(facts: &Facts<'_>, policy: &Policy) -> (Vec<Finding>, Vec<Question>) {
     let (mut findings, mut undecided) = (Vec::new(), Vec::new());
     for rule in rules::ALL.iter().copied() {
-        let Some(held) = policy.rules.get(rule.id).filter(|held| held.level != Level::Off) else { continue };
-        let mut out = Out::new(rule, held.level, facts);
-        if let Err(question) = (rule.check)(facts, &held.settings, &mut out) {
+        let Some(configured) = policy.rules.get(rule.id).filter(|configured| configured.level != Level::Off) else {
+            continue;
+        };
+        let mut out = Out::new(rule, configured.level, facts);
+        if let Err(question) = (rule.check)(facts, &configured.settings, &mut out) {
             out.undecided(question);
         }
         let (found, questions) = out.finish();
@@ -111,13 +113,13 @@ fn check(facts: &Facts<'_>, policy: &Policy) -> (Vec<Finding>, Vec<Question>) {
     (findings, undecided)
 }
 
-/// Questions that no rule asks.
-fn own_questions(image: &Image, platform_claimed: Option<&str>, has_base: bool) -> Vec<Question> {
+/// Undecided questions about the image as a whole, which belong to no rule.
+fn image_questions(image: &Image, platform_claimed: Option<&str>, has_base: bool) -> Vec<Question> {
     let question =
         |rule, subject: &str, reason: String| Question::new(RuleId::new(rule), Undecided::unknowable(subject, reason));
     let mut questions = Vec::new();
     if has_base && image.base_layers.is_none() {
-        let reason = "the image isn't built on the one that --base names, so no layer is known to be the base's";
+        let reason = "the image isn't built on the one that --base names, so its base layers are unknown";
         questions.push(question("scope", "base", reason.to_string()));
     }
     if let Some(mismatch) = &image.history_mismatch {
@@ -130,12 +132,12 @@ fn own_questions(image: &Image, platform_claimed: Option<&str>, has_base: bool) 
     questions
 }
 
-/// An index may leave the variant out, and configs often do.
+/// Compares without the variant, which indexes may omit and configs often do.
 fn same_platform(a: &str, b: &str) -> bool {
     a.split('/').take(2).eq(b.split('/').take(2))
 }
 
-/// Puts findings into the order that every report has.
+/// Sorts findings into the order of every report.
 fn sort(findings: &mut [Finding]) {
     findings.sort_by(|a, b| {
         let place = |f: &Finding| f.locations.first().and_then(|l| l.path.clone());
@@ -147,9 +149,9 @@ fn sort(findings: &mut [Finding]) {
     });
 }
 
-fn evidence(beside: &[NonImage], image: &Image) -> Vec<Evidence> {
+fn evidence(non_images: &[NonImage], image: &Image) -> Vec<Evidence> {
     let own = image.manifest_digest.as_ref().map(|digest| digest.as_str());
-    beside
+    non_images
         .iter()
         .filter(|item| item.subject.is_none() || item.subject.as_deref() == own)
         .map(|item| Evidence {
@@ -161,16 +163,16 @@ fn evidence(beside: &[NonImage], image: &Image) -> Vec<Evidence> {
         .collect()
 }
 
-fn absent(absent: &MissingImage) -> NotExamined {
-    let platform = match absent.platform.as_str() {
+fn missing_image(missing: &MissingImage) -> NotExamined {
+    let platform = match missing.platform.as_str() {
         "" => "an image without a platform".to_string(),
         platform => shown(platform),
     };
-    let reason = format!("{platform}: its manifest {} is not in the input", absent.digest);
+    let reason = format!("{platform}: its manifest {} is not in the input", missing.digest);
     NotExamined { kind: "platform".to_string(), count: 1, bytes: None, layer: None, reason }
 }
 
-/// Bytes that no runtime unpacks. They count for the digests, and nothing looks into them.
+/// Bytes that no runtime unpacks. They count for the digests, but are not checked.
 fn trailers(view: &View) -> Vec<NotExamined> {
     let mut trailers = Vec::new();
     for (index, layer) in view.layers().iter().enumerate() {
@@ -191,12 +193,12 @@ fn trailers(view: &View) -> Vec<NotExamined> {
     trailers
 }
 
-/// What readers of a layer's tar treat differently, and was read as Docker reads it.
-fn oddities(view: &View) -> Vec<Question> {
+/// Parts of a layer's tar that readers interpret differently. plimsoll reads them as Docker does.
+fn reader_differences(view: &View) -> Vec<Question> {
     let of_layer = |(index, layer): (usize, &Arc<LayerFacts>)| {
-        let question = |odd: &String| Question {
+        let question = |difference: &String| Question {
             rule: RuleId::new("layers"),
-            undecided: Undecided::unknowable("its tar", odd.clone()),
+            undecided: Undecided::unknowable("its tar", difference.clone()),
             layer: Some(index),
         };
         layer.reader_differences.iter().map(question).collect::<Vec<_>>()

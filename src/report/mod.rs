@@ -1,4 +1,4 @@
-//! The report: everything that one run says, as data.
+//! The report: the results of one run, as data.
 //!
 //! Not here: building it from examined images (`report::build`), or writing it (`output`).
 
@@ -16,11 +16,11 @@ use crate::policy::PolicyName;
 use crate::verdict::FailOn;
 use crate::verdict::Verdict;
 
-/// What one run says.
+/// The results of one run.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Report {
-    /// The policies that judged.
+    /// The policies that applied.
     pub policies: Vec<PolicyName>,
     /// Every rule that was checked, sorted by id, whether or not it found anything.
     pub rules: Vec<CheckedRule>,
@@ -47,25 +47,25 @@ pub struct CheckedRule {
 pub struct InputError {
     /// As the user typed it.
     pub reference: String,
-    /// What went wrong and where, harmless to show; it doesn't begin with the reference.
+    /// What went wrong and where, harmless to show; without the reference.
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
 }
 
-/// What is said of one image.
+/// The report on one image.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ImageReport {
-    /// What it is.
+    /// The image.
     pub(crate) image: Image,
     /// Whether it is fit to ship.
     pub verdict: Verdict,
     /// Why it could not be judged; empty unless something is damaged or a limit was reached.
     pub faults: Vec<ImageFault>,
-    /// Bytes; `None` where the layers could not be read.
+    /// In bytes; `None` if the layers could not be read.
     pub sizes: Option<ImageSizes>,
-    /// What each layer holds; empty where the layers could not be read.
+    /// Each layer; empty if the layers could not be read.
     pub layers: Vec<LayerReport>,
     /// Sorted by level, rule, primary path and subject.
     pub findings: Vec<Finding>,
@@ -73,24 +73,24 @@ pub struct ImageReport {
     pub undecided: Vec<Question>,
     /// What was not checked.
     pub not_examined: Vec<NotExamined>,
-    /// Attestations and artifacts beside the image.
+    /// Attestations and artifacts next to the image.
     pub evidence: Vec<Evidence>,
 }
 
 /// Sums over the layers, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ImageSizes {
-    /// Stored bytes of all layers; `None` where any layer is stored uncompressed.
+    /// Stored bytes of all layers; `None` if any layer is stored uncompressed.
     pub compressed: Option<u64>,
     /// Bytes of the tars.
     pub uncompressed: u64,
     /// Regular files of the merged view, each inode once.
     pub visible: u64,
-    /// Regular files that still ship and are no longer visible.
+    /// Regular files that ship but are hidden.
     pub wasted: u64,
 }
 
-/// What one layer holds.
+/// The sizes and counts of one layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayerReport {
     /// Digest of the stored bytes.
@@ -114,7 +114,7 @@ pub struct NotExamined {
     pub kind: String,
     /// How many.
     pub count: u64,
-    /// How many bytes, where that is known.
+    /// How many bytes, if known.
     pub bytes: Option<u64>,
     /// The layer it is in, if it is in one; 0 is the bottom layer.
     pub layer: Option<usize>,
@@ -122,16 +122,16 @@ pub struct NotExamined {
     pub reason: String,
 }
 
-/// A manifest beside the image that is not an image.
+/// A manifest next to the image that is not an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
     /// `attestation`, `artifact`.
     pub kind: String,
-    /// Its manifest.
+    /// The digest of its manifest.
     pub digest: String,
     /// The type it claims.
     pub media_type: String,
-    /// The manifest it is about, where it says so.
+    /// The digest of the manifest it is about, if it names one.
     pub subject: Option<String>,
 }
 
@@ -168,7 +168,7 @@ impl ImageReport {
 }
 
 impl Report {
-    /// The worst of all images; unjudged where an input could not be read or no image was given.
+    /// The worst verdict of all images; unjudged if an input could not be read or no image was given.
     pub fn verdict(&self) -> Verdict {
         match self.images.iter().map(|image| image.verdict).max() {
             Some(verdict) if self.errors.is_empty() => verdict,

@@ -1,4 +1,4 @@
-//! What a proof found, as findings: shared by the rules about the command and about the health check.
+//! Turns the faults of a start proof into findings, for the rules about the command and the health check.
 
 use crate::facts::Facts;
 use crate::facts::access::Capabilities;
@@ -18,7 +18,7 @@ use crate::rules::Settings;
 use crate::rules::seen;
 use std::collections::HashSet;
 
-/// The parameter that both rules take.
+/// The parameter of both rules.
 pub const WITHOUT_CAPABILITIES: Param = Param {
     name: "without-capabilities",
     kind: ParamKind::Flag,
@@ -27,31 +27,28 @@ pub const WITHOUT_CAPABILITIES: Param = Param {
             (Docker's default capabilities).",
 };
 
-/// The capabilities that a policy says the containers get.
+/// The capabilities to assume.
 pub fn capabilities(settings: &Settings) -> Capabilities {
-    match settings.flag(WITHOUT_CAPABILITIES.name) {
-        true => Capabilities::None,
-        false => Capabilities::Docker,
-    }
+    if settings.flag(WITHOUT_CAPABILITIES.name) { Capabilities::None } else { Capabilities::Docker }
 }
 
-/// How a rule begins its sentences.
-pub struct Told {
-    /// What a fault means.
+/// The parts of a finding that depend on the rule.
+pub struct Wording {
+    /// The beginning of a message.
     pub fails: &'static str,
-    /// What a fault means where another program runs before, which may be the one that matters.
-    pub may_fail: &'static str,
-    /// A fix that only this rule knows.
+    /// The same for a fault that is only likely, because another program runs first.
+    pub likely_fails: &'static str,
+    /// A fix that only this rule can suggest.
     pub fix: fn(&Facts<'_>, &Fault) -> Option<Fix>,
 }
 
-/// Reports the faults and the open questions of a proof; `field` says where in the config a word stands.
-pub fn report(facts: &Facts<'_>, proof: &Proof, told: &Told, field: impl Fn(&str) -> String, out: &mut Out<'_>) {
+/// Reports the faults and the undecided questions of a proof; `field` returns the config field that contains a word.
+pub fn report(facts: &Facts<'_>, proof: &Proof, wording: &Wording, field: impl Fn(&str) -> String, out: &mut Out<'_>) {
     let mut reported = HashSet::new();
     let fails = proof.fails();
     let mut causes: Vec<(&Fault, Vec<&Fault>)> = Vec::new();
     for fault in &proof.faults {
-        // What only the runtime reaches does not matter where it cannot run at all.
+        // A fault that the runtime overrides doesn't matter if the command fails anyway.
         if (fault.is_overridden && fails) || !reported.insert((fault.subject.clone(), fault.what.clone())) {
             continue;
         }
@@ -61,14 +58,16 @@ pub fn report(facts: &Facts<'_>, proof: &Proof, told: &Told, field: impl Fn(&str
         }
     }
     for (fault, others) in causes {
-        let message = match fault.is_overridden {
-            true => format!(
-                "{}; it starts only where the runtime executes it with root's capabilities, as Docker 24 and later do, \
-                 and not from a shell, from a script, or with all capabilities dropped",
+        let message = if fault.is_overridden {
+            format!(
+                "{}; it starts only if the runtime executes it with root's capabilities, as Docker 24 and later do, but \
+                 not from a shell or a script, or with all capabilities dropped",
                 fault.what
-            ),
-            false if fault.is_likely => format!("{}: {}", told.may_fail, fault.what),
-            false => format!("{}: {}", told.fails, fault.what),
+            )
+        } else if fault.is_likely {
+            format!("{}: {}", wording.likely_fails, fault.what)
+        } else {
+            format!("{}: {}", wording.fails, fault.what)
         };
         let mut found = Found::new(fault.subject.clone(), message).at(Location::config(field(&fault.subject)));
         if let (Some(place), Ok(view)) = (fault.place, facts.view()) {
@@ -84,7 +83,7 @@ pub fn report(facts: &Facts<'_>, proof: &Proof, told: &Told, field: impl Fn(&str
             found = found.likely();
         }
         let missing = || fault.missing_program.as_deref().map(|word| missing_program(facts, word));
-        if let Some(fix) = fault.fix.as_deref().cloned().or_else(|| (told.fix)(facts, fault)).or_else(missing) {
+        if let Some(fix) = fault.fix.as_deref().cloned().or_else(|| (wording.fix)(facts, fault)).or_else(missing) {
             found = found.fix(fix);
         }
         out.report(found);
@@ -92,7 +91,7 @@ pub fn report(facts: &Facts<'_>, proof: &Proof, told: &Told, field: impl Fn(&str
     proof.open.iter().for_each(|question| out.undecided(question.clone()));
 }
 
-/// Whether the same directory keeps a process from both.
+/// Whether the same directory causes both faults.
 fn have_one_cause(facts: &Facts<'_>, a: &Fault, b: &Fault) -> bool {
     let is_directory = |node| facts.view().is_ok_and(|view| view.stat(node).is_some_and(|stat| stat.kind == Kind::Dir));
     a.place == b.place
@@ -100,14 +99,14 @@ fn have_one_cause(facts: &Facts<'_>, a: &Fault, b: &Fault) -> bool {
         && (a.is_overridden, a.is_likely) == (b.is_overridden, b.is_likely)
 }
 
-/// What to do about a program that a command names and the image lacks: use the one of that name elsewhere in it, or the
-/// one that was probably meant, or install it.
+/// The fix for a missing program: use the one with that name elsewhere in the image, or one with a similar name, or
+/// install it.
 fn missing_program(facts: &Facts<'_>, word: &str) -> Fix {
     let name = file_name(word);
     let shown = shown(name);
     match &facts.programs_named(name)[..] {
         [] => {}
-        [only] => return Fix::new(format!("Use {only}: the image has {shown} there, not at {}", shown_place(word))),
+        [only] => return Fix::new(format!("Use {only}: the image has {shown} there, not {}", shown_place(word))),
         several => return Fix::new(format!("Use one of the files named {shown} in the image: {}", several.join(", "))),
     }
     if let Some(near) = facts.nearest_program(name) {
@@ -117,5 +116,5 @@ fn missing_program(facts: &Facts<'_>, word: &str) -> Fix {
 }
 
 fn shown_place(word: &str) -> String {
-    if word.contains('/') { shown(word) } else { "a directory on PATH".to_string() }
+    if word.contains('/') { format!("at {}", shown(word)) } else { "on PATH".to_string() }
 }

@@ -1,7 +1,6 @@
-//! Places that have one cause in common, gathered into one finding.
+//! Gathers places with a common cause into one finding.
 //!
-//! A cause is whatever a rule says it is, usually the layer whose instruction put the places at fault. Not here: the
-//! wording.
+//! Each rule defines its causes; usually a cause is the layer responsible. Not here: the wording.
 
 use crate::limits;
 use crate::model::finding::Group;
@@ -11,23 +10,23 @@ use crate::model::path;
 use crate::model::text::shown_bytes;
 use std::collections::BTreeMap;
 
-/// The places of one cause, and the lowest directory that holds them all.
+/// The places of one cause, and the lowest directory that contains them all.
 #[derive(Debug, Default)]
 pub struct Places {
     count: u64,
-    /// `None` as long as there is no place.
+    /// `None` without places.
     directory: Option<Vec<u8>>,
     locations: Vec<Location>,
 }
 
 impl Places {
-    /// Adds a place that can be seen in a container.
+    /// Adds a place that is visible in a container.
     pub fn add_visible(&mut self, path: &[u8], is_directory: bool, layer: Option<usize>) {
         self.add(path, is_directory, [Location::path(path, layer, State::Visible)]);
     }
 
-    /// Adds a place, with a location for each layer that shipped it. Beyond [`limits::PLACES_PER_FINDING`] places are only
-    /// counted.
+    /// Adds a place, with a location for each layer that ships it. Beyond [`limits::PLACES_PER_FINDING`], places are
+    /// only counted.
     pub fn add(&mut self, path: &[u8], is_directory: bool, locations: impl IntoIterator<Item = Location>) {
         let directory = if is_directory { path } else { path::parent(path) };
         match &mut self.directory {
@@ -45,18 +44,18 @@ impl Places {
         self.count
     }
 
-    /// Whether there is one place, and it is a directory.
+    /// Whether the only place is a directory.
     pub fn is_one_directory(&self) -> bool {
         self.count == 1 && self.locations.first().is_some_and(|location| location.path == self.directory)
     }
 
-    /// The directory that holds them all, harmless to show: `/app`.
+    /// The directory that contains them all, harmless to show: `/app`.
     pub fn directory(&self) -> String {
         format!("/{}", shown_bytes(self.directory.as_deref().unwrap_or_default()))
     }
 
-    /// The path, if there is one place only, harmless to show; else how many there are and where:
-    /// `78 paths below /app`.
+    /// The path if there is only one place, otherwise their number and directory: `78 paths below /app`. Harmless to
+    /// show.
     pub fn name(&self, plural: &str) -> String {
         match (self.count, self.locations.first().and_then(|location| location.path.as_ref())) {
             (1, Some(path)) => format!("/{}", shown_bytes(path)),
@@ -99,7 +98,7 @@ impl<K> IntoIterator for Causes<K> {
     }
 }
 
-/// The length of the longest path of directories that both paths begin with.
+/// The length of the longest directory path that both paths begin with.
 fn common_directory(a: &[u8], b: &[u8]) -> usize {
     let same = a.iter().zip(b).take_while(|(x, y)| x == y).count();
     let ends = |path: &[u8]| path.len() == same || path.get(same) == Some(&b'/');
@@ -120,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn the_directory_is_the_lowest_that_holds_all_places() {
+    fn the_directory_is_the_lowest_that_contains_all_places() {
         assert_eq!(of(&[("app/a", false)]).directory(), "/app");
         assert_eq!(of(&[("app", true), ("app/sub/x", false)]).directory(), "/app");
         assert_eq!(of(&[("app/sub/x", false), ("app/subtree/y", false)]).directory(), "/app");
@@ -130,14 +129,14 @@ mod tests {
     }
 
     #[test]
-    fn one_place_is_named_and_several_are_counted() {
+    fn names_one_place_and_counts_several() {
         assert_eq!(of(&[("app/a", false)]).name("paths"), "/app/a");
         assert_eq!(of(&[("app/a", false), ("app/b/c", false)]).name("paths"), "2 paths below /app");
         assert_eq!(of(&[("app/a", false), ("srv/b", false)]).name("paths"), "2 paths");
     }
 
     #[test]
-    fn places_beyond_the_bound_are_counted() {
+    fn counts_places_beyond_the_limit() {
         let mut places = Places::default();
         for n in 0..limits::PLACES_PER_FINDING + 3 {
             places.add_visible(format!("d/{n}").as_bytes(), false, None);

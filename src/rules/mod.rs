@@ -1,8 +1,8 @@
-//! The rules: what a good image keeps, each one value in one file, its documentation beside its check.
+//! The rules. Each is one value in its own file, with its documentation and its check.
 //!
-//! A rule asks [`Facts`] and says what it found through [`Out`]. It has three answers: broken (a finding), kept
-//! (nothing), undecided (`Err`, or [`Out::undecided`] for one of many questions). Levels are the policy's, not the
-//! rule's. Not here: reading the image (`pass`, `view`), deciding what a finding means for the verdict (`verdict`).
+//! A rule queries [`Facts`] and reports to [`Out`]. It has three results: broken (a finding), kept (nothing), or
+//! undecided (`Err`, or [`Out::undecided`] for one of several questions). The policy sets the levels. Not here: reading
+//! the image (`pass`, `view`), the verdict (`verdict`).
 
 pub mod base;
 pub mod config;
@@ -44,21 +44,21 @@ use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::time::Duration;
 
-/// One rule. Everything about it stands in its own file.
+/// One rule.
 pub struct Rule {
     /// Names the bad state, in words joined by hyphens; the file has the same name.
     pub id: &'static str,
     /// What it is about.
     pub topic: Topic,
-    /// The bad state as a sentence without its full stop.
+    /// The bad state as a sentence without a full stop.
     pub title: &'static str,
-    /// Rows of the specification it answers.
+    /// Rows of the specification that it covers.
     pub rows: &'static [&'static str],
     /// What a policy may set.
     pub params: &'static [Param],
-    /// Its page.
+    /// Its documentation.
     pub docs: Docs,
-    /// The check itself.
+    /// The check.
     pub check: fn(&Facts<'_>, &Settings, &mut Out<'_>) -> Result<(), Undecided>,
 }
 
@@ -66,31 +66,31 @@ pub struct Rule {
 pub struct Docs {
     /// Why it matters: the consequences.
     pub why: &'static str,
-    /// What in the image it checks.
+    /// What it checks in the image.
     pub checks: &'static str,
     /// What it can't see.
     pub limits: &'static str,
-    /// What to do, with the Dockerfile line; also the fix of a finding that has none of its own.
+    /// How to fix it, with the Dockerfile line; also the fix of findings without their own.
     pub fix: &'static str,
     /// A Dockerfile that breaks the rule, or a command (after `$ `) and its output.
     pub before: &'static str,
     /// The same, fixed.
     pub after: &'static str,
-    /// The smallest image that breaks it, in the notation of the tests.
+    /// A minimal image that breaks it, in the notation of the tests.
     #[cfg_attr(not(feature = "internals"), allow(dead_code, reason = "only tests read it"))]
     pub breaks: &'static str,
-    /// The smallest image that keeps it.
+    /// A minimal image that keeps it.
     #[cfg_attr(not(feature = "internals"), allow(dead_code, reason = "only tests read it"))]
     pub keeps: &'static str,
 }
 
-/// Something about a rule that a policy may set.
+/// A parameter of a rule, which a policy may set.
 pub struct Param {
     /// Its key.
     pub name: &'static str,
-    /// What its value is.
+    /// The kind of its value.
     pub kind: ParamKind,
-    /// What it does, and what holds where it is not set.
+    /// What it does, and its default.
     pub about: &'static str,
 }
 
@@ -103,17 +103,17 @@ pub enum ParamKind {
     Count,
     /// `"20 MB"`, or a number of bytes.
     Bytes,
-    /// A text.
-    Text,
-    /// A list of texts.
-    Texts,
-    /// A table of lists of texts.
-    Lists,
+    /// A string.
+    String,
+    /// A list of strings.
+    Strings,
+    /// A table of string lists.
+    StringLists,
     /// `true` or `false`.
     Flag,
 }
 
-/// A parameter's value, as a policy set it.
+/// The value of a parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ParamValue {
     /// For [`ParamKind::Duration`].
@@ -122,20 +122,20 @@ pub enum ParamValue {
     Count(u64),
     /// For [`ParamKind::Bytes`].
     Bytes(u64),
-    /// For [`ParamKind::Text`].
-    Text(String),
-    /// For [`ParamKind::Texts`].
-    Texts(Vec<String>),
-    /// For [`ParamKind::Lists`].
-    Lists(BTreeMap<String, Vec<String>>),
+    /// For [`ParamKind::String`].
+    String(String),
+    /// For [`ParamKind::Strings`].
+    Strings(Vec<String>),
+    /// For [`ParamKind::StringLists`].
+    StringLists(BTreeMap<String, Vec<String>>),
     /// For [`ParamKind::Flag`].
     Flag(bool),
 }
 
-/// What a policy says about one rule.
+/// The parameters of one rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// The parameters that are set.
+    /// The parameters that the policy sets.
     pub values: BTreeMap<String, ParamValue>,
 }
 
@@ -164,37 +164,37 @@ impl Settings {
         }
     }
 
-    /// A text, if it is set.
-    pub fn text(&self, name: &str) -> Option<&str> {
+    /// A string, if it is set.
+    pub fn string(&self, name: &str) -> Option<&str> {
         match self.values.get(name) {
-            Some(ParamValue::Text(value)) => Some(value),
+            Some(ParamValue::String(value)) => Some(value),
             _ => None,
         }
     }
 
-    /// A list of texts, if it is set.
-    pub fn texts(&self, name: &str) -> Option<&[String]> {
+    /// A list of strings, if it is set.
+    pub fn strings(&self, name: &str) -> Option<&[String]> {
         match self.values.get(name) {
-            Some(ParamValue::Texts(value)) => Some(value),
+            Some(ParamValue::Strings(value)) => Some(value),
             _ => None,
         }
     }
 
-    /// Whether a flag is set, and to `true`.
+    /// Whether a flag is set to `true`.
     pub fn flag(&self, name: &str) -> bool {
         matches!(self.values.get(name), Some(ParamValue::Flag(true)))
     }
 
-    /// A table of lists, if it is set.
-    pub fn lists(&self, name: &str) -> Option<&BTreeMap<String, Vec<String>>> {
+    /// A table of string lists, if it is set.
+    pub fn string_lists(&self, name: &str) -> Option<&BTreeMap<String, Vec<String>>> {
         match self.values.get(name) {
-            Some(ParamValue::Lists(value)) => Some(value),
+            Some(ParamValue::StringLists(value)) => Some(value),
             _ => None,
         }
     }
 }
 
-/// One finding as a rule words it.
+/// A finding as a rule reports it.
 pub struct Found {
     subject: String,
     message: String,
@@ -208,9 +208,9 @@ pub struct Found {
 
 impl Found {
     /// `subject` is what is broken (a path, a variable, a port): with the rule's id it identifies the finding across
-    /// rebuilds, so it holds no digests, layer numbers or sizes. `message` states the fact in one sentence that is
-    /// harmless to show (texts from the image go through [`crate::model::text::shown`]) and names no layer by number,
-    /// because reports count layers differently.
+    /// rebuilds, so it must not contain digests, layer numbers or sizes. `message` states the fact in one sentence that
+    /// is harmless to show (pass text from the image through [`crate::model::text::shown`]) and contains no layer
+    /// numbers, because report formats count layers differently.
     pub fn new(subject: impl Into<String>, message: impl Into<String>) -> Found {
         Found {
             subject: subject.into(),
@@ -230,7 +230,7 @@ impl Found {
         self
     }
 
-    /// Adds the places that one cause put at fault.
+    /// Adds the places of one cause.
     pub fn at_all(mut self, places: Places) -> Found {
         let (group, locations) = places.finish();
         self.locations.extend(locations);
@@ -238,43 +238,43 @@ impl Found {
         self
     }
 
-    /// History text or a label is the only witness.
+    /// Marks the finding as likely rather than certain.
     pub fn likely(mut self) -> Found {
         self.confidence = Confidence::Likely;
         self
     }
 
-    /// Caps the level, whatever the policy says of the rule.
+    /// Caps the level, whatever the policy sets.
     pub fn at_most(mut self, level: Level) -> Found {
         self.at_most = level;
         self
     }
 
-    /// A fix for this image, in place of the rule's general one.
+    /// Sets a fix for this image, in place of the rule's general one.
     pub fn fix(mut self, fix: impl Into<Fix>) -> Found {
         self.fix = Some(fix.into());
         self
     }
 
-    /// Whose it is, where the primary place does not tell.
+    /// Sets the scope, for findings whose primary location doesn't determine it.
     pub fn scope(mut self, scope: Scope) -> Found {
         self.scope = Some(scope);
         self
     }
 }
 
-/// A text from the image as a message may quote it: without what looks secret, and harmless.
+/// Text from the image for a message: redacted and harmless.
 pub fn shown(text: &str) -> String {
     text::shown(&secret::redact_text(text))
 }
 
-/// The place of something that is seen in a container.
+/// The location of a path that is visible in a container.
 pub fn seen(view: &View, node: NodeId) -> Location {
     let layer = view.stat(node).and_then(|stat| stat.layer);
     Location::path(&view.path(node), layer, State::Visible)
 }
 
-/// Takes what one rule says of one image.
+/// Collects the findings and undecided questions of one rule on one image.
 pub struct Out<'a> {
     rule: &'static Rule,
     level: Level,
@@ -282,15 +282,15 @@ pub struct Out<'a> {
     findings: Vec<Finding>,
     fingerprints: Fingerprints,
     omitted: u64,
-    /// The highest level among those that were only counted.
+    /// The highest level among the omitted findings.
     omitted_level: Level,
     undecided: Vec<Undecided>,
-    /// The questions so far, so that none is listed twice.
-    asked: HashSet<Undecided>,
+    /// The questions so far, to list none twice.
+    known_questions: HashSet<Undecided>,
 }
 
 impl<'a> Out<'a> {
-    /// For one rule at one level; `level` is not `Off`.
+    /// Collects for one rule at one level, which is not `Off`.
     pub fn new(rule: &'static Rule, level: Level, facts: &'a Facts<'a>) -> Out<'a> {
         Out {
             rule,
@@ -301,11 +301,11 @@ impl<'a> Out<'a> {
             omitted: 0,
             omitted_level: Level::Off,
             undecided: Vec::new(),
-            asked: HashSet::new(),
+            known_questions: HashSet::new(),
         }
     }
 
-    /// Takes a finding. Beyond [`limits::FINDINGS_PER_RULE`] they are only counted.
+    /// Adds a finding. Beyond [`limits::FINDINGS_PER_RULE`], findings are only counted.
     pub fn report(&mut self, found: Found) {
         if self.findings.len() >= limits::FINDINGS_PER_RULE {
             self.omitted += 1;
@@ -323,7 +323,7 @@ impl<'a> Out<'a> {
             Some(layer) => self.facts.scope(layer),
             None => Scope::Own,
         });
-        // Texts may quote a command or a variable: whatever the image keeps secret stays out of them.
+        // Messages may quote a command or a variable that contains a secret.
         let redactor = &self.facts.image().redactor;
         let redact = |text: &str| redactor.redact_sentence(text);
         let subject = redact(&found.subject);
@@ -343,18 +343,18 @@ impl<'a> Out<'a> {
         }
     }
 
-    /// Takes one of several questions that are undecided.
+    /// Adds one of several undecided questions.
     pub fn undecided(&mut self, question: Undecided) {
         let redactor = &self.facts.image().redactor;
         let (subject, reason) =
             (redactor.redact_sentence(&question.subject), redactor.redact_sentence(&question.reason));
         let question = Undecided { subject, reason, ..question };
-        if self.asked.insert(question.clone()) {
+        if self.known_questions.insert(question.clone()) {
             self.undecided.push(question);
         }
     }
 
-    /// What was taken.
+    /// The findings and the undecided questions.
     pub fn finish(mut self) -> (Vec<Finding>, Vec<Question>) {
         if self.omitted > 0 {
             let message = format!("{} more findings of this rule are not listed one by one", self.omitted);
@@ -374,17 +374,17 @@ pub enum Topic {
     Start,
     /// Secrets.
     Secrets,
-    /// Who runs in it.
+    /// Which user it runs as.
     User,
     /// Its health check.
     Health,
-    /// Who may change or execute what.
+    /// Who can change or execute what.
     Rights,
-    /// What it listens on and what it is told.
+    /// Its ports and its environment.
     Network,
-    /// What it need not contain.
+    /// Files it doesn't need.
     Contents,
-    /// What it is called and how it can be read.
+    /// Its name, and ambiguities in its format.
     Identity,
 }
 
@@ -393,7 +393,7 @@ pub fn topic(id: &str) -> Topic {
     find(id).map_or(Topic::Identity, |rule| rule.topic)
 }
 
-/// The subject of the finding that counts those beyond [`limits::FINDINGS_PER_RULE`].
+/// The subject of the finding that counts the findings beyond [`limits::FINDINGS_PER_RULE`].
 pub const MORE: &str = "(more)";
 
 /// All rules, sorted by id.
@@ -461,7 +461,7 @@ mod tests {
         }
     }
 
-    /// A terminal page indents them by two columns.
+    /// Terminal pages indent examples by two columns, so a line must not exceed 78.
     #[test]
     fn examples_are_short_and_differ() {
         for rule in ALL {

@@ -1,6 +1,6 @@
 //! A rule's page: the same sections in the same order for every rule, as Markdown or as plain text for a terminal.
 //!
-//! In: a rule and its level in each built-in policy. The files in `docs/rules` begin with one more line
+//! In: a rule and its level in each built-in policy. The files in `docs/rules` begin with another line
 //! ([`source_note`]); a test keeps them up to date.
 
 use crate::model::finding::Level;
@@ -9,9 +9,9 @@ use crate::rules::Param;
 use crate::rules::ParamKind;
 use crate::rules::Rule;
 
-/// Columns of a Markdown page, and at most of a page in a terminal.
+/// Columns of a Markdown page, and the most columns of a page in a terminal.
 const COLUMNS: usize = 100;
-/// Columns of a piece of code in a sentence that is not broken.
+/// The longest inline code that is not broken, in columns.
 const CODE_COLUMNS: usize = 40;
 
 /// One section of a page.
@@ -118,9 +118,9 @@ pub fn kind(kind: ParamKind) -> &'static str {
         ParamKind::Duration => "duration, such as `\"30s\"`",
         ParamKind::Count => "whole number",
         ParamKind::Bytes => "size, such as `\"20 MB\"`, or bytes",
-        ParamKind::Text => "string",
-        ParamKind::Texts => "list of strings",
-        ParamKind::Lists => "table of string lists",
+        ParamKind::String => "string",
+        ParamKind::Strings => "list of strings",
+        ParamKind::StringLists => "table of string lists",
         ParamKind::Flag => "`true` or `false`",
     }
 }
@@ -154,7 +154,7 @@ fn language(code: &str) -> &'static str {
     if code.starts_with("$ ") { "console" } else { "dockerfile" }
 }
 
-/// Words in lines of `width` columns; blank lines separate paragraphs. The first line begins with `first`, the others
+/// Wraps text to `width` columns; blank lines separate paragraphs. The first line begins with `first`, the others
 /// with `rest`.
 fn wrap(text: &str, first: &str, rest: &str, width: usize) -> String {
     let mut out = String::new();
@@ -183,8 +183,8 @@ fn wrap(text: &str, first: &str, rest: &str, width: usize) -> String {
     out
 }
 
-/// The words of a paragraph. A short piece of code stays whole, and a word that opens a block of Markdown at the start
-/// of a line stays with the one before it.
+/// The words of a paragraph. Short inline code stays whole. A word that would open a Markdown block at the start of a
+/// line stays with the word before it.
 fn unbreakable(paragraph: &str) -> Vec<String> {
     let words: Vec<&str> = paragraph.split_whitespace().collect();
     let is_quote = |word: &str| word.matches('`').count() % 2 == 1;

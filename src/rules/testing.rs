@@ -1,4 +1,4 @@
-//! What rules say of images made by hand, for the rules' own tests.
+//! Runs rules on images built by hand, for the rules' unit tests.
 
 pub use crate::facts::testing::cmd;
 pub use crate::facts::testing::env;
@@ -26,30 +26,30 @@ pub fn settings(values: &[(&str, ParamValue)]) -> Settings {
     Settings { values: values.iter().map(|(name, value)| (name.to_string(), value.clone())).collect() }
 }
 
-/// A list as a parameter.
-pub fn texts(values: &[&str]) -> ParamValue {
-    ParamValue::Texts(values.iter().map(|text| text.to_string()).collect())
+/// A list of strings as a parameter.
+pub fn strings(values: &[&str]) -> ParamValue {
+    ParamValue::Strings(values.iter().map(|text| text.to_string()).collect())
 }
 
-/// All that a rule says at level `error`.
+/// Runs a rule at level `error`. Returns its findings and undecided questions.
 pub fn run(rule: &'static Rule, image: &Image, settings: &Settings) -> (Vec<Finding>, Vec<Undecided>) {
     let facts = facts(image);
     let mut out = Out::new(rule, Level::Error, &facts);
-    let asked = (rule.check)(&facts, settings, &mut out);
+    let result = (rule.check)(&facts, settings, &mut out);
     let (findings, questions) = out.finish();
     let mut undecided: Vec<Undecided> = questions.into_iter().map(|question| question.undecided).collect();
-    undecided.extend(asked.err());
+    undecided.extend(result.err());
     (findings, undecided)
 }
 
-/// What a rule finds; it must not leave a question open.
+/// The findings of a rule. Panics if a question is undecided.
 pub fn findings(rule: &'static Rule, image: &Image, settings: &Settings) -> Vec<Finding> {
     let (findings, undecided) = run(rule, image, settings);
     assert_eq!(undecided, []);
     findings
 }
 
-/// The subjects of what a rule finds; it must not leave a question open.
+/// The subjects of a rule's findings. Panics if a question is undecided.
 pub fn subjects(rule: &'static Rule, image: &Image, settings: &Settings) -> Vec<String> {
     findings(rule, image, settings).into_iter().map(|finding| finding.subject).collect()
 }

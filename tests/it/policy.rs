@@ -99,7 +99,7 @@ error: `healthcheck-timing` has no parameter `interva`
 7 | healthcheck-timing = { level = "warn", interva = "30s", timeout = "3" }
   |                                        ^^^^^^^ did you mean `interval`?
 
-error: `timeout` is a duration such as `"30s"`
+error: `timeout` must be a duration such as `"30s"`
  --> p.toml:7:67
   |
 7 | healthcheck-timing = { level = "warn", interva = "30s", timeout = "3" }
@@ -126,7 +126,7 @@ fn rejects_missing_policies_and_unknown_schemas() {
     let fixture = Fixture::new();
     let output = fixture.audit(&["--policy", "bakend"]).exits(2);
     assert!(
-        output.err().contains("there is no policy `bakend`") && output.err().contains("`backend`"),
+        output.err().contains("unknown policy `bakend`") && output.err().contains("`backend`"),
         "{}",
         output.describe()
     );

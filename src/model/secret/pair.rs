@@ -12,7 +12,7 @@ use crate::model::secret::name::hint;
 use crate::model::secret::name::words;
 
 /// The kind of a secret that is detected only by its name.
-pub const NAMED: &str = "secret by its name";
+pub const NAMED: &str = "recognized by name";
 
 /// The first secret in the value of a variable or label. Its range is in `value`.
 pub fn in_pair(name: &str, value: &str) -> Option<FoundSecret> {

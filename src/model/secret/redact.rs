@@ -223,7 +223,7 @@ fn options(text: &str, values: &mut ValueReader<'_>) -> Vec<FoundSecret> {
         }
         let (value, end) = values.read(start);
         if !text[value.clone()].starts_with('-') && must_redact(hint, &text[value.clone()]) {
-            found.push(found_secret(text, "secret by its option's name", "", value));
+            found.push(found_secret(text, "recognized by option name", "", value));
             at = end.max(at);
         }
     }

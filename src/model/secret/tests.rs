@@ -57,7 +57,7 @@ fn ignores_names_and_values_that_only_resemble_secrets() {
 
 #[test]
 fn finds_secrets_with_kind_prefix_and_length() {
-    let named = "secret by its name";
+    let named = "recognized by name";
     assert_eq!(kind("DB_PASSWORD", "hunter2hunter2"), Some((named, "", 14)));
     assert_eq!(kind("DB_PASSWORD", "abc=topsecretrest"), Some((named, "", 17)));
     assert_eq!(kind("dbPassword", "realone1234"), Some((named, "", 11)));
@@ -160,7 +160,7 @@ fn redacts_known_values_everywhere() {
         assert!(!shown.contains(secret), "{shown}");
     }
     assert!(shown.contains(" abcd ") && shown.contains("/home/app") && shown.ends_with(" ü"), "{shown}");
-    assert!(shown.contains("x[redacted: secret by its name, 7 characters]y"), "{shown}");
+    assert!(shown.contains("x[redacted: recognized by name, 7 characters]y"), "{shown}");
     assert!(!format!("{redactor:?}").contains("hunter"));
 }
 

@@ -1,6 +1,6 @@
 //! The findings, the most severe and most urgent first: what is wrong, where, and what to do.
 //!
-//! Findings of one rule and level stand together. Notes take one line each unless everything is shown.
+//! Findings of one rule and level are grouped. Without `--verbose`, a note takes one line.
 
 use crate::model::finding::Confidence;
 use crate::model::finding::Finding;
@@ -22,22 +22,22 @@ use crate::rules;
 use crate::rules::MORE;
 use std::io;
 
-/// Findings of one rule that are shown unless everything is.
+/// Findings of one rule shown without `--verbose`.
 const FINDINGS_SHOWN: usize = 10;
-/// Paths of one finding, and layers, that are shown unless everything is.
+/// Paths and layers of one finding shown without `--verbose`.
 const PLACES_SHOWN: usize = 3;
 
 /// Findings of one rule at one level.
 pub struct Cluster<'a> {
     /// Not empty, in the order of the report.
     pub findings: Vec<&'a Finding>,
-    /// How many more there are that the report doesn't list.
+    /// The finding that counts those that the report doesn't list.
     pub more: Option<&'a Finding>,
 }
 
 impl Cluster<'_> {
     fn first(&self) -> &Finding {
-        self.findings.first().copied().or(self.more).expect("a cluster is made of findings")
+        self.findings.first().copied().or(self.more).expect("a cluster is not empty")
     }
 }
 
@@ -56,9 +56,10 @@ pub fn clusters(image: &ImageReport) -> Vec<Cluster<'_>> {
                 clusters.last_mut().expect("just pushed")
             }
         };
-        match finding.subject == MORE && finding.locations.is_empty() {
-            true => cluster.more = Some(finding),
-            false => cluster.findings.push(finding),
+        if finding.subject == MORE && finding.locations.is_empty() {
+            cluster.more = Some(finding);
+        } else {
+            cluster.findings.push(finding);
         }
     }
     clusters.sort_by_key(|cluster| {
@@ -68,7 +69,8 @@ pub fn clusters(image: &ImageReport) -> Vec<Cluster<'_>> {
     clusters
 }
 
-/// Writes all findings. Fixes that are listed already are not repeated; `verbose` shows every place and unfolds the notes.
+/// Writes all findings. Fixes that are already listed are not repeated. `verbose` shows every location, and notes in
+/// full.
 pub fn write(page: &mut Page<'_>, image: &ImageReport, listed: &Listed<'_>, verbose: bool) -> io::Result<()> {
     let mut is_first_note = true;
     for cluster in clusters(image) {
@@ -86,7 +88,7 @@ pub fn write(page: &mut Page<'_>, image: &ImageReport, listed: &Listed<'_>, verb
     Ok(())
 }
 
-/// Each finding on a line of its own.
+/// Writes each finding on one line.
 fn folded(page: &mut Page<'_>, cluster: &Cluster<'_>) -> io::Result<()> {
     let shown_max = cluster.findings.len().min(PLACES_SHOWN);
     let mut rest = cluster.findings.len() - shown_max;
@@ -146,12 +148,12 @@ fn unfolded(
 }
 
 fn sentence(finding: &Finding) -> String {
-    let doubt = if finding.confidence == Confidence::Likely { " (likely)" } else { "" };
+    let likely = if finding.confidence == Confidence::Likely { " (likely)" } else { "" };
     let base = if finding.scope == Scope::Base { " (base image)" } else { "" };
-    format!("{}{doubt}{base}", shown(&finding.message))
+    format!("{}{likely}{base}", shown(&finding.message))
 }
 
-/// What to do, without the advice if that is listed already. Lines to copy are never broken.
+/// Writes the fix, without the advice if that is already listed. Dockerfile lines never wrap.
 fn fix(page: &mut Page<'_>, finding: &Finding, is_listed: bool, indent: usize) -> io::Result<()> {
     let label = ("fix", page::fix());
     let (advice, lines) = (shown(&finding.fix.advice), &finding.fix.lines);
@@ -171,8 +173,8 @@ fn fix(page: &mut Page<'_>, finding: &Finding, is_listed: bool, indent: usize) -
     Ok(())
 }
 
-/// Where a finding is true: its paths, then the layers with their instructions. A field of the config is only named where
-/// everything is shown: the message says it in other words.
+/// Writes where a finding applies: its paths, then the layers with their instructions. Config fields are shown only
+/// with `verbose`, because the message implies them.
 fn places(page: &mut Page<'_>, image: &Image, finding: &Finding, indent: usize, verbose: bool) -> io::Result<()> {
     let label = ("at", page::faint());
     let paths = paths(finding, verbose);
@@ -196,10 +198,13 @@ fn places(page: &mut Page<'_>, image: &Image, finding: &Finding, indent: usize, 
         }
     } else if !paths.is_empty() {
         let paths = paths.join(", ");
-        // One line takes both, where they fit.
+        // Write both on one line if they fit.
         if let [only] = &layers[..] {
-            let (layer, made) = named(only);
-            let both = format!("{paths}  {layer}{}", made.map_or(String::new(), |made| format!(": {made}")));
+            let (layer, instruction) = named(only);
+            let both = format!(
+                "{paths}  {layer}{}",
+                instruction.map_or(String::new(), |instruction| format!(": {instruction}"))
+            );
             if indent + 5 + wrap::width(&both) <= page.width {
                 return line(page, &both);
             }
@@ -208,10 +213,12 @@ fn places(page: &mut Page<'_>, image: &Image, finding: &Finding, indent: usize, 
     }
     let shown_max = if verbose { layers.len() } else { PLACES_SHOWN };
     for layer in layers.iter().take(shown_max) {
-        let (lead, made) = named(layer);
+        let (lead, instruction) = named(layer);
         let room = page.width.saturating_sub(indent + 5 + wrap::width(&lead) + 2);
-        match made {
-            Some(made) if room >= INSTRUCTION_MIN => line(page, &format!("{lead}: {}", wrap::shorten(&made, room)))?,
+        match instruction {
+            Some(instruction) if room >= INSTRUCTION_MIN => {
+                line(page, &format!("{lead}: {}", wrap::shorten(&instruction, room)))?
+            }
             _ => line(page, &lead)?,
         }
     }
@@ -229,11 +236,10 @@ fn config(location: &Location) -> String {
     }
 }
 
-/// Columns that an instruction needs to be worth showing.
+/// The minimum width in which to show an instruction.
 const INSTRUCTION_MIN: usize = 12;
 
-/// The distinct paths, as far as they are shown, and how many more there are. A single path that the message names is
-/// not repeated.
+/// The distinct paths to show, and how many more there are. A single path that the message names is not repeated.
 fn paths(finding: &Finding, verbose: bool) -> Vec<String> {
     let mut paths: Vec<&Location> = Vec::new();
     for location in finding.locations.iter().filter(|location| location.path.is_some()) {
@@ -268,7 +274,7 @@ fn paths(finding: &Finding, verbose: bool) -> Vec<String> {
     names
 }
 
-/// The distinct layers in the order in which the locations name them, each with whether everything there is hidden.
+/// The distinct layers in the order of the locations, each with whether all locations in it are hidden.
 fn layers(finding: &Finding) -> Vec<(usize, bool)> {
     let mut layers: Vec<(usize, bool)> = Vec::new();
     for location in &finding.locations {

@@ -1,6 +1,6 @@
-//! Lines of a certain width, with or without colours.
+//! Writes lines of a given width, with or without colours.
 //!
-//! The texts are harmless already ([`crate::model::text::shown`]).
+//! The text must be harmless already ([`crate::model::text::shown`]).
 
 use crate::model::finding::Level;
 use crate::output::wrap;
@@ -9,10 +9,10 @@ use anstyle::AnsiColor;
 use anstyle::Style;
 use std::io;
 
-/// Columns below which nothing can be laid out.
+/// The minimum width.
 pub const WIDTH_MIN: usize = 40;
 
-/// A piece of a line and how it looks.
+/// A part of a line and its style.
 pub type Span<'a> = (&'a str, Style);
 
 /// Where lines go, how wide they are, and whether they are coloured.
@@ -24,34 +24,34 @@ pub struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    /// A page; narrow ones are at least [`WIDTH_MIN`] columns wide.
+    /// A page of at least [`WIDTH_MIN`] columns.
     pub fn new(out: &'a mut dyn io::Write, width: usize, color: bool) -> Page<'a> {
         Page { out, width: width.max(WIDTH_MIN), color }
     }
 
-    /// A line as it is.
+    /// Writes a line as it is.
     pub fn line(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.out, "{}", text.trim_end())
     }
 
-    /// Several lines as they are.
+    /// Writes several lines as they are.
     pub fn block(&mut self, text: &str) -> io::Result<()> {
         text.lines().try_for_each(|line| self.line(line))
     }
 
-    /// Text that wraps: the first line begins at column `first`, the others at `rest`.
+    /// Wraps text: the first line begins at column `first`, the others at `rest`.
     pub fn text(&mut self, first: usize, rest: usize, text: &str) -> io::Result<()> {
         self.flow(first, rest, &[(text, plain())])
     }
 
-    /// A label and text that wraps beside it.
+    /// Writes a label, and wraps text after it.
     pub fn labelled(&mut self, indent: usize, label: Span<'_>, text: &str) -> io::Result<()> {
         let padded = format!("{:<4}", label.0);
         let text_at = indent + 5;
         self.flow(indent, text_at, &[(&padded, label.1), (text, plain())])
     }
 
-    /// A label and a line beside it that is not broken, however long it is.
+    /// Writes a label, and after it a line that never wraps.
     pub fn unbroken(&mut self, indent: usize, label: Span<'_>, text: &str) -> io::Result<()> {
         write!(self.out, "{}", " ".repeat(indent))?;
         self.styled(label.0, label.1)?;
@@ -59,9 +59,9 @@ impl<'a> Page<'a> {
         writeln!(self.out, "{space}{text}")
     }
 
-    /// Spans that wrap between words, a blank between two spans.
+    /// Wraps spans between words, separated by spaces.
     pub fn flow(&mut self, first: usize, rest: usize, spans: &[Span<'_>]) -> io::Result<()> {
-        // Narrow terminals keep most of their columns for the text.
+        // Limit the indentation on narrow terminals.
         let (first, rest) = (first.min(self.width / 4), rest.min(self.width / 4));
         write!(self.out, "{}", " ".repeat(first))?;
         let mut column = first;
@@ -93,34 +93,35 @@ impl<'a> Page<'a> {
     }
 
     fn styled(&mut self, text: &str, style: Style) -> io::Result<()> {
-        match self.color && style != plain() {
-            true => write!(self.out, "{style}{text}{style:#}"),
-            false => write!(self.out, "{text}"),
+        if self.color && style != plain() {
+            write!(self.out, "{style}{text}{style:#}")
+        } else {
+            write!(self.out, "{text}")
         }
     }
 }
 
-/// For text.
+/// The style of text.
 pub fn plain() -> Style {
     Style::new()
 }
 
-/// For titles and rules.
+/// The style of titles and rule ids.
 pub fn heading() -> Style {
     Style::new().bold()
 }
 
-/// For labels and what matters less.
+/// The style of labels and less important text.
 pub fn faint() -> Style {
     Style::new().dimmed()
 }
 
-/// For what to do.
+/// The style of the label of a fix.
 pub fn fix() -> Style {
     AnsiColor::Green.on_default()
 }
 
-/// For the word of a level.
+/// The style of a level's name.
 pub fn level(level: Level) -> Style {
     match level {
         Level::Error => AnsiColor::Red.on_default().bold(),
@@ -129,7 +130,7 @@ pub fn level(level: Level) -> Style {
     }
 }
 
-/// For the word of a verdict.
+/// The style of a verdict's name.
 pub fn verdict(verdict: Verdict) -> Style {
     match verdict {
         Verdict::Pass => AnsiColor::Green.on_default().bold(),

@@ -31,7 +31,7 @@ fn check(name: &str, report: &Report, options: Options) {
 }
 
 #[test]
-fn a_report_reads_well_at_several_widths() {
+fn writes_reports_at_several_widths() {
     check("bad-80", &sample::bad(), options(80));
     check("bad-40", &sample::bad(), options(40));
     check("bad-120", &sample::bad(), options(120));
@@ -41,7 +41,7 @@ fn a_report_reads_well_at_several_widths() {
 }
 
 #[test]
-fn detail_decides_how_much_is_shown() {
+fn detail_sets_how_much_is_shown() {
     check("bad-verbose-80", &sample::bad(), Options { detail: Detail::Verbose, ..options(80) });
     check("bad-summary-80", &sample::bad(), Options { detail: Detail::Summary, ..options(80) });
     check("bad-quiet-80", &sample::bad(), Options { detail: Detail::Quiet, ..options(80) });
@@ -50,7 +50,7 @@ fn detail_decides_how_much_is_shown() {
 }
 
 #[test]
-fn no_line_is_wider_than_the_terminal_but_those_to_copy() {
+fn only_dockerfile_lines_exceed_the_width() {
     for report in [sample::bad(), sample::empty(), sample::unjudged(), sample::hostile(), sample::many()] {
         for width in [1, 24, 40, 60, 71, 72, 80, 120, 400] {
             for line in at(&report, width).lines().filter(|line| !line.contains("RUN chown")) {
@@ -61,7 +61,7 @@ fn no_line_is_wider_than_the_terminal_but_those_to_copy() {
 }
 
 #[test]
-fn nothing_is_lost_where_everything_is_shown() {
+fn verbose_shows_everything() {
     for report in [sample::bad(), sample::hostile(), sample::many()] {
         for width in [1, 40, 80, 400] {
             let text = with(&report, Options { detail: Detail::Verbose, ..options(width) }).replace([' ', '\n'], "");
@@ -79,7 +79,7 @@ fn nothing_is_lost_where_everything_is_shown() {
 }
 
 #[test]
-fn hostile_texts_cannot_reach_the_terminal() {
+fn makes_hostile_text_harmless() {
     let text = at(&sample::hostile(), 80);
     assert!(text.chars().all(|c| c == '\n' || !crate::model::text::is_harmful(c)), "{text}");
     assert!(text.contains("\\x1b[2J"));
@@ -87,7 +87,7 @@ fn hostile_texts_cannot_reach_the_terminal() {
 }
 
 #[test]
-fn colours_come_only_on_demand() {
+fn uses_colours_only_on_request() {
     let text = with(&sample::bad(), Options { color: true, ..options(80) });
     assert!(text.starts_with("\u{1b}[1m\u{1b}[31mFAIL"), "{text}");
     assert!(!at(&sample::bad(), 80).contains('\u{1b}'));

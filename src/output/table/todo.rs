@@ -1,4 +1,4 @@
-//! What to do, the most important first: one line for each thing to do about errors and warnings.
+//! What to do, the most important first: one line for each distinct fix of errors and warnings.
 
 use crate::model::finding::Finding;
 use crate::model::finding::Level;
@@ -10,13 +10,13 @@ use crate::output::wrap;
 use crate::report::ImageReport;
 use std::io;
 
-/// Lines at most, the one that counts the rest included.
+/// The most lines, including the one that counts the rest.
 const LINES_MAX: usize = 10;
 
-/// Findings whose fix the list shows.
+/// The findings whose fix the list shows.
 #[derive(Default)]
 pub struct Listed<'a> {
-    /// Each with whether its Dockerfile lines are there too.
+    /// Each with whether the list shows its Dockerfile lines too.
     findings: Vec<(&'a Finding, bool)>,
 }
 
@@ -36,7 +36,7 @@ fn is_same(a: &Finding, b: &Finding) -> bool {
     a.rule == b.rule && a.fix == b.fix
 }
 
-/// Writes the list; nothing where there is nothing to do.
+/// Writes the list, or nothing if there is nothing to do.
 pub fn write<'a>(page: &mut Page<'_>, image: &'a ImageReport) -> io::Result<Listed<'a>> {
     let mut tasks: Vec<(&Finding, usize)> = Vec::new();
     for finding in findings::clusters(image).into_iter().flat_map(|cluster| cluster.findings) {
@@ -66,8 +66,8 @@ pub fn write<'a>(page: &mut Page<'_>, image: &'a ImageReport) -> io::Result<List
     Ok(listed)
 }
 
-/// The first sentence of the advice, with the only Dockerfile line and the rule where there is room. `None` if that is not
-/// all of the advice, else whether the Dockerfile lines are there too.
+/// Writes the first sentence of the advice, with the rule and a single Dockerfile line if they fit. Returns `None` if
+/// the advice is longer, otherwise whether all Dockerfile lines are shown.
 fn task(page: &mut Page<'_>, number: usize, finding: &Finding, count: usize) -> io::Result<Option<bool>> {
     let number = format!("{number:>2}.");
     let rule = match count {
@@ -91,7 +91,7 @@ fn task(page: &mut Page<'_>, number: usize, finding: &Finding, count: usize) -> 
     Ok(is_all.then_some(has_lines))
 }
 
-/// Up to the first full stop that a capital letter follows.
+/// The text up to the first full stop before a capital letter or a backtick.
 fn first_sentence(text: &str) -> &str {
     let ends = text.match_indices(". ").map(|(at, _)| at);
     let is_end = |at: &usize| text[at + 2..].starts_with(|c: char| c.is_uppercase() || c == '`');

@@ -36,7 +36,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-/// What a name says about the version.
+/// Whether a name identifies a version.
 enum Version {
     Fixed,
     Latest,
@@ -53,7 +53,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
         let message = match version(name) {
             Version::Fixed => continue,
             Version::Latest => format!("{shown}: the tag `latest` doesn't identify a version"),
-            Version::None => format!("{shown} has no tag, which means `latest`, and doesn't identify a version"),
+            Version::None => format!("{shown} has no tag; the default, `latest`, doesn't identify a version"),
         };
         let fix = "Tag the image with its version, and deploy it by that tag or by digest";
         out.report(Found::new(shown, message).at(Location::config("names")).fix(fix));
@@ -61,8 +61,8 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     Ok(())
 }
 
-/// `[registry[:port]/]repository[:tag][@digest]` (distribution/reference, `reference.go`). A lone word is a tag: so an OCI
-/// layout's index names its images, and archives of docker always carry both.
+/// `[registry[:port]/]repository[:tag][@digest]` (distribution/reference, `reference.go`). A single word is a tag: OCI
+/// layouts name images that way, while Docker archives always have both parts.
 fn version(name: &str) -> Version {
     if name.contains('@') {
         return Version::Fixed;
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn latest_and_no_tag_are_found_for_each_name() {
+    fn reports_latest_and_missing_tags_for_each_name() {
         assert_eq!(
             run(&["app:1.0", "app:latest", "localhost:5000/app", "r.io/a/b:2", "latest"]),
             (vec!["app:latest".into(), "localhost:5000/app".into(), "latest".into()], 0)
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_name_the_question_stays_open_once() {
+    fn an_image_without_a_name_is_undecided() {
         assert_eq!(run(&[]), (vec![], 1));
         assert_eq!(run(&["tiny-1.0"]), (vec![], 0));
     }

@@ -1,3 +1,3 @@
-//! Rules about names, tags and bases.
+//! Rules about names and tags.
 
 pub mod floating_tag;

@@ -45,11 +45,13 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
         let place = format!("{} {pointer}", field.document);
         let message = match field.why {
             Ambiguity::Case => format!(
-                "in the {}, {pointer} differs from the specification's name in case: Docker accepts it, other readers ignore it",
+                "in the {}, {pointer} differs from the specified name only in case: Docker accepts it, but other parsers \
+                 ignore it",
                 document(field.document)
             ),
             Ambiguity::Duplicate => format!(
-                "in the {}, {pointer} occurs more than once: Docker uses the last, other readers the first, or fail",
+                "in the {}, {pointer} occurs more than once: Docker uses the last one, but other parsers use the first \
+                 or fail",
                 document(field.document)
             ),
         };
@@ -69,7 +71,7 @@ mod tests {
     use crate::rules::testing;
 
     #[test]
-    fn each_field_is_said_with_its_document_and_docker_s_reading() {
+    fn names_each_field_its_document_and_what_docker_does() {
         let mut image = testing::image();
         assert_eq!(testing::subjects(&RULE, &image, &Settings::default()), [""; 0]);
         for (document, pointer, why) in
@@ -82,10 +84,10 @@ mod tests {
         assert_eq!(
             messages,
             [
-                "in the config, /config/user differs from the specification's name in case: Docker accepts it, other \
-                 readers ignore it",
-                "in the archive's manifest.json, /0/Config occurs more than once: Docker uses the last, other readers \
-                 the first, or fail",
+                "in the config, /config/user differs from the specified name only in case: Docker accepts it, but other \
+                 parsers ignore it",
+                "in the archive's manifest.json, /0/Config occurs more than once: Docker uses the last one, but other \
+                 parsers use the first or fail",
             ]
         );
         assert_eq!(found[0].subject, "config /config/user");

@@ -54,28 +54,30 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     }
     for ((_, kind), places) in causes {
         let is_one = places.count() == 1;
-        let (name, is) = (places.name("paths"), if is_one { "is" } else { "are" });
+        let name = places.name("paths");
+        let (is, pronoun) = if is_one { ("is", "it") } else { ("are", "them") };
         let message = match kind {
             DifferenceKind::ThroughLink => format!(
-                "{name} {is} below a symbolic link of a lower layer: plimsoll follows it, but overlay drivers create a directory instead"
+                "{name} {is} below a symbolic link in a lower layer: plimsoll follows it, but overlay drivers create a \
+                 directory instead"
             ),
             DifferenceKind::LowerHardlink => {
-                format!("{name} {is} hard-linked to a file of a lower layer: overlay drivers refuse the layer")
+                format!("{name} {is} hard-linked to a file in a lower layer: overlay drivers reject the layer")
             }
             DifferenceKind::LateWhiteout => format!(
-                "{name} {is} both added and whited out by one layer: plimsoll keeps {}, but other unpackers delete {}",
-                if is_one { "it" } else { "them" },
-                if is_one { "it" } else { "them" }
+                "{name} {is} both added and whited out by one layer: plimsoll keeps {pronoun}, but other \
+                 unpackers delete {pronoun}"
             ),
             DifferenceKind::WhiteoutAndDirectory => format!(
-                "{name} {is} whited out and created again by one layer: lower files are gone here, but overlay drivers may show them"
+                "{name} {is} whited out and created again by one layer: plimsoll hides the files of lower layers, but \
+                 overlay drivers may show them"
             ),
             DifferenceKind::OpaqueRoot => {
-                "the root directory is opaque: plimsoll hides everything below, but overlay drivers ignore that"
+                "the root directory is opaque: plimsoll hides all lower layers, but overlay drivers ignore the marker"
                     .to_string()
             }
             DifferenceKind::Twice => {
-                format!("{name} {is} in one layer twice: plimsoll uses the later entry, but Docker refuses the layer")
+                format!("{name} {is} in one layer twice: plimsoll uses the later entry, but Docker rejects the layer")
             }
         };
         let fix = "Rebuild the image with a current builder, or unpack and repack the layer";

@@ -1,4 +1,4 @@
-//! Rules about the config document itself.
+//! Rules about ambiguities in the image's format.
 
 pub mod ambiguous_config;
 pub mod ambiguous_layer;

@@ -23,13 +23,13 @@ pub const RULE: Rule = Rule {
     params: &[
         Param {
             name: "one-of",
-            kind: ParamKind::Lists,
+            kind: ParamKind::StringLists,
             about: "Variables and their allowed values, compared exactly: `{ LOG_LEVEL = [\"DEBUG\", \"INFO\"] }`. \
                     Default: none.",
         },
         Param {
             name: "url",
-            kind: ParamKind::Texts,
+            kind: ParamKind::Strings,
             about: "Variables whose value must be a URL or empty. Default: none.",
         },
     ],
@@ -55,7 +55,7 @@ const VALUE_CHARS_MAX: usize = 40;
 
 fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let run = &facts.image().config.run;
-    for (name, allowed) in settings.lists("one-of").into_iter().flatten() {
+    for (name, allowed) in settings.string_lists("one-of").into_iter().flatten() {
         let Some(value) = run.env_value(name) else { continue };
         if allowed.iter().any(|one| one == value) {
             continue;
@@ -66,11 +66,14 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
             format!("{} is {}; the policy allows {}", text::shown(name), shown(name, value), shown_allowed.join(", "));
         out.report(Found::new(text::shown(name), message).at(Location::config(place)));
     }
-    for name in settings.texts("url").into_iter().flatten() {
+    for name in settings.strings("url").into_iter().flatten() {
         let Some(value) = run.env_value(name).filter(|value| !value.is_empty()) else { continue };
         if value.contains("${") {
-            out.undecided(Undecided::unknowable(place(name), "it contains a reference that the program may fill in"));
-        } else if let Some(why) = no_url(value) {
+            out.undecided(Undecided::unknowable(
+                place(name),
+                "it contains a `${…}` reference that the program may expand",
+            ));
+        } else if let Some(why) = url_problem(value) {
             let message = format!("{} is not a URL: {why}", text::shown(name));
             out.report(Found::new(text::shown(name), message).at(Location::config(place(name))));
         }
@@ -82,19 +85,19 @@ fn place(name: &str) -> String {
     format!("config.Env[{}]", text::shown(name))
 }
 
-/// A value in a message: whole if it is short and no secret.
+/// How a message shows a value: in full if it is short and not a secret.
 fn shown(name: &str, value: &str) -> String {
     if value.is_empty() {
         return "empty".to_string();
     }
     if secret::in_pair(name, value).is_some() || value.chars().nth(VALUE_CHARS_MAX).is_some() {
-        return text::count(value.chars().count() as u64, "character");
+        return format!("{} long", text::count(value.chars().count() as u64, "character"));
     }
     format!("`{}`", text::shown(&secret::redact_text(value)))
 }
 
-/// Why a value is no URL (RFC 3986, section 3, and for http its section 3.2); the value itself is not shown.
-fn no_url(value: &str) -> Option<&'static str> {
+/// Why a value is not a URL (RFC 3986, section 3; for http, section 3.2), without the value itself.
+fn url_problem(value: &str) -> Option<&'static str> {
     let Some((scheme, rest)) = value.split_once("://") else { return Some("it has no scheme://") };
     let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
         && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
@@ -129,26 +132,26 @@ mod tests {
         env.iter().for_each(|pair| testing::env(&mut image, pair));
         let levels = ["DEBUG", "INFO", "WARNING", "ERROR"].map(String::from).to_vec();
         let settings = testing::settings(&[
-            ("one-of", ParamValue::Lists(BTreeMap::from([("LOG_LEVEL".to_string(), levels)]))),
-            ("url", testing::texts(&["DATABASE_URL", "FRONTEND_URL"])),
+            ("one-of", ParamValue::StringLists(BTreeMap::from([("LOG_LEVEL".to_string(), levels)]))),
+            ("url", testing::strings(&["DATABASE_URL", "FRONTEND_URL"])),
         ]);
         let (findings, undecided) = testing::run(&RULE, &image, &settings);
         (findings.into_iter().map(|finding| finding.message).collect(), undecided.len())
     }
 
     #[test]
-    fn values_outside_of_the_list_are_found() {
+    fn reports_values_that_are_not_in_the_list() {
         let allowed = "; the policy allows DEBUG, INFO, WARNING, ERROR";
         assert_eq!(run(&["LOG_LEVEL=info"]).0, [format!("LOG_LEVEL is `info`{allowed}")]);
         assert_eq!(run(&["LOG_LEVEL="]).0, [format!("LOG_LEVEL is empty{allowed}")]);
         let secret = "LOG_LEVEL=ghp_yMSi3sec1NKL4vTT6YSXeMZgpRH59kMZtgWa";
-        assert_eq!(run(&[secret]).0, [format!("LOG_LEVEL is 40 characters{allowed}")]);
+        assert_eq!(run(&[secret]).0, [format!("LOG_LEVEL is 40 characters long{allowed}")]);
         assert_eq!(run(&["LOG_LEVEL=x", "LOG_LEVEL=INFO"]).0, [""; 0]);
         assert_eq!(run(&["OTHER=x"]).0, [""; 0]);
     }
 
     #[test]
-    fn urls_must_be_urls_and_are_not_shown() {
+    fn reports_invalid_urls_without_showing_them() {
         for bad in ["db:5432/app", "postgres:/secret1", "http://", "http://:80/", "http://a:b/", "http://a b/", "1://x"]
         {
             let (found, _) = run(&[&format!("DATABASE_URL={bad}")]);

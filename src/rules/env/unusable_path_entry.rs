@@ -57,9 +57,9 @@ pub const RULE: Rule = Rule {
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let Some(path) = facts.image().config.run.env_value("PATH") else { return Ok(()) };
     let Some(process) = ProcessContext::of_non_root_user(facts)? else { return Ok(()) };
-    let mut asked = BTreeSet::new();
+    let mut checked = BTreeSet::new();
     for entry in path.split(':').filter(|entry| entry.starts_with('/')) {
-        if !asked.insert(entry.trim_end_matches('/')) {
+        if !checked.insert(entry.trim_end_matches('/')) {
             continue;
         }
         let (node, message) = match process.reach(entry.as_bytes()) {
@@ -79,8 +79,8 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
             Reach::NotDirectory => (None, "leads through something that is not a directory".to_string()),
             Reach::TooLong => (None, "is longer than Linux allows".to_string()),
             Reach::Unknown(Uncertainty::RuntimeMount) | Reach::Missing(_) | Reach::Loop => continue,
-            Reach::Unknown(doubt) => {
-                out.undecided(process.unknown_reach(shown(entry), doubt));
+            Reach::Unknown(why) => {
+                out.undecided(process.unknown_reach(shown(entry), why));
                 continue;
             }
         };
@@ -88,8 +88,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
         if let Some(node) = node {
             found = found.at(seen(process.view, node));
         }
-        let fix =
-            format!("Install into a directory that {} can traverse, such as /opt, and put that on PATH", process.who());
+        let fix = format!("Install into a directory that {} can traverse, such as /opt, and set PATH", process.who());
         out.report(found.at(Location::config("config.Env[PATH]")).fix(fix));
     }
     Ok(())
@@ -97,8 +96,6 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
 
 fn cannot_search(process: &ProcessContext<'_>, node: NodeId, entry: &str) -> String {
     let directory = process.describe(node);
-    match process.name(node) == shown(entry.trim_end_matches('/')) {
-        true => format!("is useless to {}, who can't traverse {directory}", process.who()),
-        false => format!("is unreachable: {} can't traverse {directory}", process.who()),
-    }
+    let problem = if process.name(node) == shown(entry.trim_end_matches('/')) { "unusable" } else { "unreachable" };
+    format!("is {problem}: {} can't traverse {directory}", process.who())
 }

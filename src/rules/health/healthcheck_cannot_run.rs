@@ -10,7 +10,7 @@ use crate::rules::Rule;
 use crate::rules::Settings;
 use crate::rules::Topic;
 use crate::rules::faults;
-use crate::rules::faults::Told;
+use crate::rules::faults::Wording;
 use crate::rules::health::missing_healthcheck;
 
 /// The rule.
@@ -46,19 +46,19 @@ pub const RULE: Rule = Rule {
 fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let Health::Check(check) = facts.health() else { return Ok(()) };
     let proof = facts.health_proof(&check, faults::capabilities(settings))?;
-    let told = Told {
+    let wording = Wording {
         fails: "the health check can never pass",
-        may_fail: "the health check ends in an error",
+        likely_fails: "the health check fails",
         fix: |facts, fault| fault.missing_program.as_ref().and_then(|_| probe(facts)),
     };
-    faults::report(facts, proof, &told, |_| "config.Healthcheck.Test".to_string(), out);
+    faults::report(facts, proof, &wording, |_| "config.Healthcheck.Test".to_string(), out);
     Ok(())
 }
 
-/// The same page, asked for by a program that the image has.
+/// Requests the same URL with a program that the image has.
 fn probe(facts: &Facts<'_>) -> Option<Fix> {
     let (port, path) = facts.asked_page()?;
     let words = facts.probe(port, &path)?;
-    let advice = format!("Ask with {} instead, which the image has", words[0]);
+    let advice = format!("Use {} instead, which the image has", words[0]);
     Some(missing_healthcheck::lines(Fix::new(advice), &words))
 }

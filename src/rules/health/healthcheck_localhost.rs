@@ -65,36 +65,36 @@ pub const RULE: Rule = Rule {
 
 /// How a client looks up a name with several addresses.
 enum Client {
-    /// It tries one address; what it is called.
+    /// It tries one address. Its name.
     TriesOne(String),
-    /// It tries them all, or does not exist.
+    /// It tries all addresses, or does not exist.
     Harmless,
-    /// Nobody knows: why.
-    Open(String),
+    /// Unknown: why.
+    Unknown(String),
 }
 
-/// Whom a health check finds.
+/// What listens on the port that the health check connects to.
 enum Listener {
-    /// A server that takes no connections over IPv6: its name and address.
+    /// A server that doesn't accept connections over IPv6: its name and address.
     Ipv4(&'static str, String),
-    /// Next.js, whose versions differ: what to call it.
+    /// Next.js, whose versions differ: its name.
     MaybeIpv4(&'static str),
-    /// One that takes them, or none on that port.
+    /// A server that accepts them, or no server on that port.
     Harmless,
-    /// Nobody knows.
-    Open,
+    /// Unknown.
+    Unknown,
 }
 
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let Health::Check(check) = facts.health() else { return Ok(()) };
-    let asks = facts.health_requests(&check);
+    let requests = facts.health_requests(&check);
     let by_name = |url: &&ProbeUrl| url.host.as_deref().is_some_and(|host| host.eq_ignore_ascii_case("localhost"));
-    // Where an address is asked as well, one answer may do.
-    let urls = || asks.iter().flat_map(|(_, urls)| urls);
+    // The check may also request an address, and pass if only that one answers.
+    let urls = || requests.iter().flat_map(|(_, urls)| urls);
     if urls().any(|url| url.is_loopback() == Some(true) && !by_name(&url)) {
         return Ok(());
     }
-    let Some((words, url)) = asks.iter().find_map(|(words, urls)| Some((words, urls.iter().find(by_name)?))) else {
+    let Some((words, url)) = requests.iter().find_map(|(words, urls)| Some((words, urls.iter().find(by_name)?))) else {
         return Ok(());
     };
     let process = match ProcessContext::of(facts, Capabilities::Docker) {
@@ -109,14 +109,14 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     }
     let client = match client(&process, words)? {
         Client::Harmless => return Ok(()),
-        Client::Open(why) => return Err(Undecided::unknowable("config.Healthcheck.Test", why)),
+        Client::Unknown(why) => return Err(Undecided::unknowable("config.Healthcheck.Test", why)),
         Client::TriesOne(client) => client,
     };
     let serves = match &listener {
         Listener::Ipv4(server, address) => format!("{server} listens on IPv4 only ({})", text::shown(address)),
         Listener::MaybeIpv4(server) => format!("{server} listens on IPv4 only in some versions"),
-        Listener::Harmless | Listener::Open => {
-            let why = format!("{client} may try ::1, and whether the program listens there is unknown");
+        Listener::Harmless | Listener::Unknown => {
+            let why = format!("{client} may try ::1, and it is unknown whether the program listens there");
             return Err(Undecided::unknowable("config.Healthcheck.Test", why));
         }
     };
@@ -126,7 +126,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
         format!("{client} tries only one address of localhost, which may be ::1, and {serves}"),
     )
     .at(Location::config("config.Healthcheck.Test"))
-    .fix(format!("Ask 127.0.0.1{port} in HEALTHCHECK, not localhost"));
+    .fix(format!("Use 127.0.0.1{port} instead of localhost in HEALTHCHECK"));
     if matches!(listener, Listener::MaybeIpv4(_)) || command.handed_by.is_some() {
         found = found.likely();
     }
@@ -134,28 +134,28 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     Ok(())
 }
 
-/// Who listens where the address leads.
+/// What listens on the port of the URL.
 fn listener(command: &Command, servers: &[Option<Server>], url: &ProbeUrl) -> Listener {
     if servers.iter().all(Option::is_none) {
-        return Listener::Open;
+        return Listener::Unknown;
     }
     let mut found = Listener::Harmless;
     for (words, server) in command.programs.iter().zip(servers) {
         let Some(server) = server else {
-            // Another program may be the one that is asked.
+            // This program may be the one that the health check connects to.
             if !servers::opens_no_port(words) {
-                found = Listener::Open;
+                found = Listener::Unknown;
             }
             continue;
         };
-        let Listens::On(sockets) = &server.listens else { return Listener::Open };
+        let Listens::On(sockets) = &server.listens else { return Listener::Unknown };
         for socket in sockets {
-            let is_asked = match (&socket.port.value, url.port) {
-                (Ok(port), Some(asked)) => *port == asked,
+            let is_requested = match (&socket.port.value, url.port) {
+                (Ok(port), Some(requested)) => *port == requested,
                 _ => true,
             };
             match socket.takes_ipv6() {
-                _ if !is_asked => {}
+                _ if !is_requested => {}
                 Some(true) => return Listener::Harmless,
                 Some(false) => {
                     let address = socket.host.value.clone().unwrap_or_default();
@@ -164,7 +164,7 @@ fn listener(command: &Command, servers: &[Option<Server>], url: &ProbeUrl) -> Li
                 None if server.name == "next" && socket.host.source == Source::Default => {
                     found = Listener::MaybeIpv4("next");
                 }
-                None => found = Listener::Open,
+                None => found = Listener::Unknown,
             }
         }
     }
@@ -181,21 +181,22 @@ fn client(process: &ProcessContext<'_>, words: &[String]) -> Result<Client, Unde
         "wget" => {}
         _ => {
             let shown = text::shown(&secret::redact_text(applet));
-            return Ok(Client::Open(format!("how {shown} looks up localhost is unknown")));
+            return Ok(Client::Unknown(format!("it is unknown how {shown} looks up localhost")));
         }
     }
-    // One that does not exist tries nothing.
+    // A missing program connects to nothing.
     let Some(node) = process.program(&words[0]) else { return Ok(Client::Harmless) };
     let Some(busybox) = process.facts.busybox(node) else { return Ok(Client::Harmless) };
-    // Whether it prefers IPv4 was chosen when it was built; Alpine chose that it does not.
+    // Whether busybox prefers IPv4 is a build option; Alpine doesn't set it.
     let mut owners = process.facts.packages()?.owners(busybox);
     if owners.any(|package| package.manager == Manager::Apk && package.name.starts_with("busybox")) {
         return Ok(Client::TriesOne("busybox wget".to_string()));
     }
-    Ok(Client::Open("whether this busybox prefers IPv4 depends on how it was built".to_string()))
+    Ok(Client::Unknown("whether this busybox prefers IPv4 depends on how it was built".to_string()))
 }
 
-/// Node's documentation: `dns.setDefaultResultOrder` (verbatim since 17), `net.setDefaultAutoSelectFamily` (true since 20).
+/// Node's documentation: `dns.setDefaultResultOrder` (verbatim since 17), `net.setDefaultAutoSelectFamily` (true since
+/// 20).
 fn node(process: &ProcessContext<'_>, words: &[String]) -> Client {
     let options = process.variables.get("NODE_OPTIONS").unwrap_or("");
     let is_set = |option: &str| options.contains(option) || words.iter().any(|word| word.starts_with(option));
@@ -206,6 +207,6 @@ fn node(process: &ProcessContext<'_>, words: &[String]) -> Client {
     match version.split('.').next().and_then(|major| major.parse::<u32>().ok()) {
         Some(major @ 17..=19) => Client::TriesOne(format!("node {major}")),
         Some(_) => Client::Harmless,
-        None => Client::Open("which addresses of localhost node tries depends on its version".to_string()),
+        None => Client::Unknown("which addresses of localhost node tries depends on its version".to_string()),
     }
 }

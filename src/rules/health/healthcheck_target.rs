@@ -25,7 +25,7 @@ pub const RULE: Rule = Rule {
     params: &[
         Param {
             name: "path",
-            kind: ParamKind::Text,
+            kind: ParamKind::String,
             about: "Path that the health check must request, such as `/health`. Default: any.",
         },
         Param { name: "port", kind: ParamKind::Count, about: "Port that the health check must request. Default: any." },
@@ -50,7 +50,7 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
-    let path = settings.text("path");
+    let path = settings.string("path");
     let port = settings.count("port");
     let Health::Check(check) = facts.health() else { return Ok(()) };
     if path.is_none() && port.is_none() {
@@ -58,24 +58,22 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
     }
     let urls = facts.health_urls(&check);
     let Some(first) = urls.first() else {
-        return Err(Undecided::unknowable("config.Healthcheck", "its command contains no http address"));
+        return Err(Undecided::unknowable("config.Healthcheck", "its command contains no HTTP URL"));
     };
-    // Several addresses: one that keeps the policy is enough; one that may keep it leaves the question open.
-    let wrongs: Vec<Vec<String>> = urls.iter().map(|url| wrong(url, path, port)).collect();
-    let is_open = |(url, wrong): (&ProbeUrl, &Vec<String>)| wrong.is_empty() && !is_known(url, path, port);
-    if urls.iter().zip(&wrongs).any(|(url, wrong)| wrong.is_empty() && is_known(url, path, port)) {
+    // One URL that matches the policy is enough; one that may match it makes the question undecided.
+    let differences: Vec<Vec<String>> = urls.iter().map(|url| differences_from(url, path, port)).collect();
+    let may_match =
+        |(url, differences): (&ProbeUrl, &Vec<String>)| differences.is_empty() && !is_known(url, path, port);
+    if urls.iter().zip(&differences).any(|(url, differences)| differences.is_empty() && is_known(url, path, port)) {
         return Ok(());
     }
-    if urls.iter().zip(&wrongs).any(is_open) {
-        return Err(Undecided::unknowable(
-            "config.Healthcheck",
-            "its address depends on something the config doesn't set",
-        ));
+    if urls.iter().zip(&differences).any(may_match) {
+        return Err(Undecided::unknowable("config.Healthcheck", "its URL depends on something the config doesn't set"));
     }
     let shown_port = first.port.map_or_else(|| "?".to_string(), |port| port.to_string());
     let subject = format!("{shown_port}{}", shown(first.path.as_deref().unwrap_or("?")));
     out.report(
-        Found::new(subject, format!("the health check asks {}", text::list(&wrongs[0])))
+        Found::new(subject, format!("the health check requests {}", text::list(&differences[0])))
             .at(Location::config("config.Healthcheck.Test"))
             .fix(fix(path, port)),
     );
@@ -84,29 +82,29 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
 
 fn fix(path: Option<&str>, port: Option<u64>) -> String {
     let port = port.map_or_else(|| ":PORT".to_string(), |port| format!(":{port}"));
-    format!("Let HEALTHCHECK ask http://127.0.0.1{port}{}", text::shown(path.unwrap_or("/")))
+    format!("Request http://127.0.0.1{port}{} in HEALTHCHECK", text::shown(path.unwrap_or("/")))
 }
 
-/// What is certainly wrong with an address, as fragments behind "asks".
-fn wrong(url: &ProbeUrl, path: Option<&str>, port: Option<u64>) -> Vec<String> {
-    let mut wrong = Vec::new();
+/// How a URL certainly differs from the policy, as objects of "requests".
+fn differences_from(url: &ProbeUrl, path: Option<&str>, port: Option<u64>) -> Vec<String> {
+    let mut differences = Vec::new();
     if url.is_loopback() == Some(false) {
-        wrong.push(format!("host `{}` (not the container itself)", shown(url.host.as_deref().unwrap_or("?"))));
+        differences.push(format!("host `{}` (not the container itself)", shown(url.host.as_deref().unwrap_or("?"))));
     }
     if let (Some(wanted), Some(is)) = (port, url.port)
         && u64::from(is) != wanted
     {
-        wrong.push(format!("port {is} (not {wanted})"));
+        differences.push(format!("port {is} (not {wanted})"));
     }
     if let (Some(wanted), Some(is)) = (path, url.path.as_deref())
         && is != wanted
     {
-        wrong.push(format!("path `{}` (not `{}`)", shown(is), text::shown(wanted)));
+        differences.push(format!("path `{}` (not `{}`)", shown(is), text::shown(wanted)));
     }
-    wrong
+    differences
 }
 
-/// Everything that the policy asks about is known of an address.
+/// Whether everything that the policy sets is known for a URL.
 fn is_known(url: &ProbeUrl, path: Option<&str>, port: Option<u64>) -> bool {
     url.host.is_some() && (path.is_none() || url.path.is_some()) && (port.is_none() || url.port.is_some())
 }
@@ -117,12 +115,12 @@ mod tests {
     use crate::rules::ParamValue;
     use crate::rules::testing;
 
-    fn says(test: &[&str], env: &[&str]) -> String {
+    fn results(test: &[&str], env: &[&str]) -> String {
         let mut image = testing::image();
         testing::health(&mut image, test);
         env.iter().for_each(|pair| testing::env(&mut image, pair));
         let settings =
-            testing::settings(&[("path", ParamValue::Text("/health".into())), ("port", ParamValue::Count(3000))]);
+            testing::settings(&[("path", ParamValue::String("/health".into())), ("port", ParamValue::Count(3000))]);
         let (findings, undecided) = testing::run(&RULE, &image, &settings);
         let messages =
             findings.into_iter().map(|f| f.message).chain(undecided.into_iter().map(|q| format!("? {}", q.reason)));
@@ -130,32 +128,32 @@ mod tests {
     }
 
     #[test]
-    fn path_and_port_are_compared() {
-        let shell = |text: &str| says(&["CMD-SHELL", text], &["PORT=3000"]);
+    fn compares_path_and_port() {
+        let shell = |text: &str| results(&["CMD-SHELL", text], &["PORT=3000"]);
         assert_eq!(shell("wget http://localhost:3000/health || exit 1"), "");
         assert_eq!(shell("wget -q -O /dev/null http://127.0.0.1:${PORT}/health || exit 1"), "");
         assert_eq!(shell("wget http://0.0.0.0:3000/health"), "");
         assert_eq!(
             shell("wget http://[::1]:8080/"),
-            "the health check asks port 8080 (not 3000) and path `/` (not `/health`)"
+            "the health check requests port 8080 (not 3000) and path `/` (not `/health`)"
         );
         assert_eq!(
             shell("curl http://other:3000/health"),
-            "the health check asks host `other` (not the container itself)"
+            "the health check requests host `other` (not the container itself)"
         );
         assert_eq!(shell("curl http://localhost:3000/x || curl http://localhost:3000/health"), "");
         let code = "import urllib.request as u; u.urlopen('http://127.0.0.1:3000/health', timeout=2)";
-        assert_eq!(says(&["CMD", "python", "-c", code], &[]), "");
+        assert_eq!(results(&["CMD", "python", "-c", code], &[]), "");
     }
 
     #[test]
-    fn what_the_image_does_not_say_is_undecided() {
-        assert_eq!(says(&["CMD", "/server", "-check"], &[]), "? its command contains no http address");
-        let open = "? its address depends on something the config doesn't set";
-        assert_eq!(says(&["CMD-SHELL", "wget http://localhost:$PORT/health"], &[]), open);
-        assert_eq!(says(&["CMD-SHELL", "wget http://localhost:${PORT:-3000}/health"], &[]), "");
-        // The path is wrong whatever the port is.
-        assert_ne!(says(&["CMD-SHELL", "wget http://localhost:$PORT/x"], &[]), open);
-        assert_eq!(says(&["NONE"], &[]), "");
+    fn unknown_paths_and_ports_are_undecided() {
+        assert_eq!(results(&["CMD", "/server", "-check"], &[]), "? its command contains no HTTP URL");
+        let undecided = "? its URL depends on something the config doesn't set";
+        assert_eq!(results(&["CMD-SHELL", "wget http://localhost:$PORT/health"], &[]), undecided);
+        assert_eq!(results(&["CMD-SHELL", "wget http://localhost:${PORT:-3000}/health"], &[]), "");
+        // The path differs, whatever the port is.
+        assert_ne!(results(&["CMD-SHELL", "wget http://localhost:$PORT/x"], &[]), undecided);
+        assert_eq!(results(&["NONE"], &[]), "");
     }
 }

@@ -89,7 +89,7 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
     Ok(())
 }
 
-/// A duration or a number that is not the policy's.
+/// A duration or number that differs from the policy's.
 struct Difference {
     /// `timeout is 30s, not 3s`.
     clause: String,
@@ -128,9 +128,9 @@ mod tests {
     }
 
     #[test]
-    fn each_value_is_compared_with_docker_s_defaults() {
+    fn unset_values_are_docker_s_defaults() {
         let mut image = testing::image();
-        assert!(testing::findings(&RULE, &image, &settings()).is_empty(), "that is missing-healthcheck's");
+        assert!(testing::findings(&RULE, &image, &settings()).is_empty(), "missing-healthcheck reports this");
         testing::health(&mut image, &["CMD", "/h"]);
         let found = testing::findings(&RULE, &image, &settings());
         assert_eq!(found.len(), 1, "one cause");
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_is_kept() {
+    fn accepts_the_policy_s_values() {
         let mut image = testing::image();
         image.config.run.healthcheck = Some(Healthcheck {
             test: vec!["CMD".into(), "/h".into()],

@@ -24,7 +24,7 @@ pub const RULE: Rule = Rule {
     rows: &["B5", "F6"],
     params: &[Param {
         name: "without-port",
-        kind: ParamKind::Text,
+        kind: ParamKind::String,
         about: "Highest severity for an image that exposes no port: `error`, `warn`, `note` or `off`. Default: the \
                 rule's severity.",
     }],
@@ -60,26 +60,27 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
         Health::None => match lost(facts) {
             Some(instruction) => (
                 format!(
-                    "the config has no health check; history shows that one was set (`{}`) and lost in a conversion to OCI",
+                    "the config has no health check; history shows that one was set (`{}`) and lost in a \
+                     conversion to OCI",
                     text::shown(instruction)
                 ),
                 Fix::new(
-                    "Build or convert with a tool that keeps it: docker buildx, podman or buildah with `--format docker`, \
-                     skopeo copy with `--format v2s2`",
+                    "Build or convert with a tool that keeps health checks. These do: docker buildx, podman or buildah \
+                     with `--format docker`, and skopeo copy with `--format v2s2`",
                 ),
             ),
             None => ("the config has no health check".to_string(), add(facts)),
         },
         Health::Disabled => ("the health check is disabled (NONE)".to_string(), add(facts)),
-        Health::Empty => ("the health check has no command, so nothing ever runs".to_string(), add(facts)),
+        Health::Empty => ("the health check has no command, so it never runs".to_string(), add(facts)),
         Health::Unknown(word) => (
-            format!("the health check begins with `{}`, so Docker ignores it", text::shown(word)),
-            Fix::new("Begin the health check with CMD (words) or CMD-SHELL (one text)"),
+            format!("the health check begins with `{}`, not CMD or CMD-SHELL, so Docker ignores it", text::shown(word)),
+            Fix::new("Begin the health check with CMD (arguments) or CMD-SHELL (one string)"),
         ),
     };
     let mut found = Found::new("Healthcheck", message).fix(fix).at(Location::config("config.Healthcheck"));
     if image.config.run.exposed_ports.is_empty()
-        && let Some(level) = settings.text("without-port").and_then(Level::parse)
+        && let Some(level) = settings.string("without-port").and_then(Level::parse)
     {
         if level == Level::Off {
             return Ok(());
@@ -90,24 +91,25 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
     Ok(())
 }
 
-/// A health check made of the programs that the image has and the port that it serves.
+/// A health check of the served port, with a program that the image has.
 fn add(facts: &Facts<'_>) -> Fix {
     let port = facts.served_port();
     match port.and_then(|port| Some((port, facts.probe(port, "/health")?))) {
         Some((port, words)) => {
-            let advice = format!("Add a health check that asks port {port} with {}; adjust the path", words[0]);
+            let advice = format!("Add a health check that requests port {port} with {}, and adjust the path", words[0]);
             lines(Fix::new(advice), &words)
         }
         None => match port {
             Some(port) => Fix::new(format!(
-                "Add a HEALTHCHECK that asks port {port}; the image has no curl, wget, python or node to ask with, so let the program check itself"
+                "Add a HEALTHCHECK in which the program checks port {port} itself. The image has no curl, wget, python \
+                 or node to do it"
             )),
-            None => Fix::new("Add a HEALTHCHECK that asks the program whether it works"),
+            None => Fix::new("Add a HEALTHCHECK that tests whether the program works"),
         },
     }
 }
 
-/// The Dockerfile lines of a health check in exec form.
+/// Adds the Dockerfile lines of a health check in exec form.
 pub fn lines(fix: Fix, words: &[String]) -> Fix {
     let words: Vec<String> =
         words.iter().map(|word| format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""))).collect();
@@ -115,7 +117,7 @@ pub fn lines(fix: Fix, words: &[String]) -> Fix {
         .line(format!("    CMD [{}]", words.join(", ")))
 }
 
-/// The health check that history shows and the config lacks. Only the last one counts, and NONE is none.
+/// The health check that history shows but the config lacks: the last HEALTHCHECK, unless it is NONE.
 fn lost<'a>(facts: &Facts<'a>) -> Option<&'a str> {
     let last = facts.image().instructions.iter().rev().find(|instruction| instruction.keyword == "HEALTHCHECK")?;
     (!last.text.trim_end().ends_with("HEALTHCHECK NONE")).then_some(last.text.as_str())
@@ -128,7 +130,7 @@ mod tests {
     use crate::rules::testing;
 
     #[test]
-    fn a_check_in_the_config_is_enough_whatever_history_says() {
+    fn a_check_in_the_config_is_enough_whatever_the_history() {
         let mut image = testing::image();
         testing::health(&mut image, &["CMD", "/app/h"]);
         assert_eq!(testing::subjects(&RULE, &image, &Settings::default()), [""; 0]);
@@ -139,12 +141,12 @@ mod tests {
     }
 
     #[test]
-    fn none_empty_and_unknown_are_no_check() {
+    fn reports_disabled_empty_and_unknown_checks() {
         for (test, message) in [
             (&["NONE"][..], "the health check is disabled (NONE)"),
-            (&[], "the health check has no command, so nothing ever runs"),
-            (&["CMD"], "the health check has no command, so nothing ever runs"),
-            (&["curl", "x"], "the health check begins with `curl`, so Docker ignores it"),
+            (&[], "the health check has no command, so it never runs"),
+            (&["CMD"], "the health check has no command, so it never runs"),
+            (&["curl", "x"], "the health check begins with `curl`, not CMD or CMD-SHELL, so Docker ignores it"),
         ] {
             let mut image = testing::image();
             testing::health(&mut image, test);
@@ -161,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_that_a_conversion_lost_is_told_apart() {
+    fn reports_a_check_that_a_conversion_lost() {
         let mut image = testing::image();
         testing::instruction(&mut image, "HEALTHCHECK", "HEALTHCHECK --interval=5s CMD wget x");
         let findings = testing::findings(&RULE, &image, &Settings::default());
@@ -176,9 +178,9 @@ mod tests {
     }
 
     #[test]
-    fn an_image_without_ports_may_weigh_less() {
+    fn without_port_caps_the_level() {
         let mut image = testing::image();
-        let settings = |level: &str| testing::settings(&[("without-port", ParamValue::Text(level.to_string()))]);
+        let settings = |level: &str| testing::settings(&[("without-port", ParamValue::String(level.to_string()))]);
         assert_eq!(testing::findings(&RULE, &image, &settings("note"))[0].level, Level::Note);
         assert!(testing::findings(&RULE, &image, &settings("off")).is_empty());
         image.config.run.exposed_ports.push("80/tcp".to_string());

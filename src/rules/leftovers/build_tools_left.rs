@@ -54,7 +54,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-/// Programs that build software. Target prefixes and versions may stand around the usual names.
+/// Programs that build software, with or without a target prefix and a version.
 static PROGRAMS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(concat!(
         r"(?-u)^(?:(?:[a-z0-9_]+-(?:[a-z0-9_]+-)?linux-(?:gnu|musl|gnueabihf)-)?",
@@ -76,10 +76,10 @@ static PACKAGES: LazyLock<Regex> = LazyLock::new(|| {
     .expect("a pattern that a test compiles")
 });
 
-/// Directories that programs are called from.
-const PROGRAM_FOLDERS: [&[u8]; 6] = [b"bin", b"sbin", b"usr/bin", b"usr/sbin", b"usr/local/bin", b"usr/local/sbin"];
+/// Directories that are usually on PATH.
+const PROGRAM_DIRECTORIES: [&[u8]; 6] = [b"bin", b"sbin", b"usr/bin", b"usr/sbin", b"usr/local/bin", b"usr/local/sbin"];
 
-/// Parts of a compiler that lie elsewhere.
+/// Parts of a compiler, which are in other directories.
 const PARTS: [&[u8]; 4] = [b"cc1", b"cc1plus", b"collect2", b"lto1"];
 
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
@@ -90,17 +90,17 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
         .filter(|(_, stat)| stat.kind != Kind::Dir)
         .filter(|(node, _)| PARTS.contains(&view.name(*node)) || PROGRAMS.is_match(view.name(*node)))
         .map(|(node, _)| (view.path(node), node))
-        .filter(|(path, node)| PROGRAM_FOLDERS.contains(&path::parent(path)) || PARTS.contains(&view.name(*node)))
+        .filter(|(path, node)| PROGRAM_DIRECTORIES.contains(&path::parent(path)) || PARTS.contains(&view.name(*node)))
         .collect();
     tools.sort();
-    // By name and version: a package of two architectures is one.
+    // A package installed for two architectures counts once.
     let mut installed: BTreeMap<(&str, &str), Installed<'_>> = BTreeMap::new();
     for package in packages.list.iter().filter(|package| PACKAGES.is_match(package.name.as_bytes())) {
         installed.entry(key(package)).or_insert(Installed { package, paths: Vec::new() });
     }
     let mut others = Vec::new();
     for (path, node) in tools {
-        // A link such as Debian's /usr/bin/cc belongs to the package that owns what it leads to.
+        // A link such as Debian's /usr/bin/cc belongs to the package that owns its target.
         let Some(program) = program(view, &path) else { continue };
         let owner = packages.owners(node).chain(packages.owners(program)).find(|p| installed.contains_key(&key(p)));
         match owner.and_then(|package| installed.get_mut(&key(package))) {
@@ -120,10 +120,10 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
         let names: Vec<&str> =
             installed.values().map(|i| i.package).filter(|p| p.layer == layer).map(|p| p.name.as_str()).collect();
         let message = match names[..] {
-            [name] => format!("the package {name} builds software, and is installed"),
-            _ => format!("{} packages that build software are installed: {}", names.len(), some(&names)),
+            [name] => format!("a package that builds software is installed: {name}"),
+            _ => format!("{} packages that build software are installed: {}", names.len(), first_few(&names)),
         };
-        // What one line installs stays the same finding when it installs one package more.
+        // Installing one more package in the same instruction must not change the fingerprint.
         out.report(Found::new("packages", message).fix(FIX).at_all(places));
     }
     let mut causes = Causes::default();
@@ -147,7 +147,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
 const FIX: &str = "Build in a separate stage, and `COPY --from` only the result";
 
 /// The first few names.
-fn some(names: &[&str]) -> String {
+fn first_few(names: &[&str]) -> String {
     const SHOWN: usize = 3;
     match names.len() {
         0..=SHOWN => names.join(", "),
@@ -168,7 +168,7 @@ fn key(package: &Package) -> (&str, &str) {
     (&package.name, &package.version)
 }
 
-/// The regular file that a path leads to through links, if somebody may execute it.
+/// The regular file that a path resolves to, if it is executable and not empty.
 fn program(view: &View, path: &[u8]) -> Option<NodeId> {
     let Resolved::Found(node) = view.resolve(path, true) else { return None };
     let stat = view.stat(node)?;
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_whole_names() {
+    fn matches_whole_names() {
         for name in ["gcc", "gcc-14", "x86_64-linux-gnu-gcc-14", "ld.bfd", "cmake", "go"] {
             assert!(PROGRAMS.is_match(name.as_bytes()), "{name}");
         }

@@ -35,7 +35,7 @@ pub const RULE: Rule = Rule {
     rows: &["B11", "F2", "F9", "O3"],
     params: &[Param {
         name: "names",
-        kind: ParamKind::Texts,
+        kind: ParamKind::Strings,
         about: "Names of files and directories that don't belong in an image, as glob patterns without slashes. \
                 Default: none.",
     }],
@@ -63,8 +63,8 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-/// Trees that package managers and builds fill: names in them are the packages' and the application's own.
-const SPARED: [&[u8]; 13] = [
+/// Directories that package managers and builds fill, where these names are expected.
+const SKIPPED: [&[u8]; 13] = [
     b"node_modules",
     b"site-packages",
     b"dist-packages",
@@ -80,19 +80,19 @@ const SPARED: [&[u8]; 13] = [
     b"target",
 ];
 
-/// Directories of the system, where the working directory is the root.
+/// System directories, skipped if the working directory is the root.
 const SYSTEM: [&[u8]; 14] = [
     b"bin", b"boot", b"dev", b"etc", b"lib", b"lib32", b"lib64", b"libx32", b"proc", b"run", b"sbin", b"sys", b"usr",
     b"var",
 ];
 
 fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
-    let Some(names) = settings.texts("names") else { return Ok(()) };
+    let Some(names) = settings.strings("names") else { return Ok(()) };
     let names = patterns(names);
     let view = facts.view()?;
     let (workdir, _) = path::clean(facts.image().config.run.working_dir.as_bytes());
     let Resolved::Found(top) = view.resolve(&workdir, true) else { return Ok(()) };
-    let mut untold = Vec::new();
+    let mut unknown = Vec::new();
     let mut causes = Causes::default();
     let mut todo: Vec<NodeId> = match top {
         PathTable::ROOT => view.children(top).filter(|&node| !SYSTEM.contains(&view.name(node))).collect(),
@@ -102,39 +102,38 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
         let Some(stat) = view.stat(node) else { continue };
         let name = view.name(node);
         if matches!(stat.kind, Kind::File | Kind::Dir) && names.is_match(&*String::from_utf8_lossy(name)) {
-            let held = Held::of(view, node);
-            // An empty directory is nobody's file.
-            if held.files > 0 {
-                match origin(facts, &held) {
-                    Origin::Copied(layer) => add(view, node, stat.kind, &held, causes.of(layer)),
-                    Origin::Untold => untold.push(view.path(node)),
-                    Origin::Made => {}
+            let contents = Contents::of(view, node);
+            if contents.files > 0 {
+                match origin(facts, &contents) {
+                    Origin::Copied(layer) => add(view, node, stat.kind, &contents, causes.of(layer)),
+                    Origin::Unknown => unknown.push(view.path(node)),
+                    Origin::Generated => {}
                 }
                 continue;
             }
         }
-        if stat.kind == Kind::Dir && !SPARED.contains(&name) {
+        if stat.kind == Kind::Dir && !SKIPPED.contains(&name) {
             todo.extend(view.children(node));
         }
     }
     for (layer, places) in causes {
         report(facts, layer, places, out);
     }
-    untold.sort();
-    if let Some(first) = untold.first() {
-        let others = match untold.len() {
+    unknown.sort();
+    if let Some(first) = unknown.first() {
+        let others = match unknown.len() {
             1 => String::new(),
             n => format!(" (and {} more)", n - 1),
         };
         out.undecided(Undecided::unknowable(
             format!("/{}{others}", shown_bytes(first)),
-            "history does not say which instruction made the layer that ships it",
+            "the build history doesn't show which instruction made its layer",
         ));
     }
     Ok(())
 }
 
-/// Patterns that cannot be read match nothing; the policy's reader has refused them before.
+/// Compiles the patterns. Invalid ones match nothing.
 fn patterns(names: &[String]) -> GlobSet {
     let mut set = GlobSetBuilder::new();
     for name in names {
@@ -145,67 +144,67 @@ fn patterns(names: &[String]) -> GlobSet {
     set.build().unwrap_or_else(|_| GlobSet::empty())
 }
 
-/// Regular files at or below a node.
-struct Held {
+/// The regular files at or below a node.
+struct Contents {
     files: u64,
     bytes: u64,
-    /// The layers that shipped any version of them, the lowest first; each with whether it ships what is there now.
+    /// The layers that ship any version of them, each with whether one of its versions is visible.
     layers: std::collections::BTreeMap<usize, bool>,
 }
 
-impl Held {
-    fn of(view: &View, top: NodeId) -> Held {
-        let mut held = Held { files: 0, bytes: 0, layers: std::collections::BTreeMap::new() };
+impl Contents {
+    fn of(view: &View, top: NodeId) -> Contents {
+        let mut contents = Contents { files: 0, bytes: 0, layers: std::collections::BTreeMap::new() };
         let mut todo = vec![top];
         while let Some(node) = todo.pop() {
             match view.stat(node) {
                 Some(stat) if stat.kind == Kind::File => {
-                    held.files += 1;
-                    held.bytes += stat.size;
+                    contents.files += 1;
+                    contents.bytes += stat.size;
                     for shipped in view.shipped(node) {
-                        *held.layers.entry(shipped.layer).or_default() |= shipped.visible;
+                        *contents.layers.entry(shipped.layer).or_default() |= shipped.visible;
                     }
                 }
                 Some(stat) if stat.kind == Kind::Dir => todo.extend(view.children(node)),
                 _ => {}
             }
         }
-        held
+        contents
     }
 }
 
 enum Origin {
     /// The first layer that ships it and was made by COPY or ADD.
     Copied(usize),
-    /// Only RUN made it.
-    Made,
-    /// History does not say.
-    Untold,
+    /// Other instructions made all its layers.
+    Generated,
+    /// The history doesn't show it.
+    Unknown,
 }
 
-fn origin(facts: &Facts<'_>, held: &Held) -> Origin {
+fn origin(facts: &Facts<'_>, contents: &Contents) -> Origin {
     let keyword = |layer: usize| facts.instruction(layer).map_or("", |instruction| instruction.keyword.as_str());
-    let mut layers = held.layers.keys().copied();
+    let mut layers = contents.layers.keys().copied();
     if let Some(layer) = layers.clone().find(|&layer| matches!(keyword(layer), "COPY" | "ADD")) {
         Origin::Copied(layer)
     } else if layers.any(|layer| keyword(layer).is_empty()) {
-        Origin::Untold
+        Origin::Unknown
     } else {
-        Origin::Made
+        Origin::Generated
     }
 }
 
-fn add(view: &View, node: NodeId, kind: Kind, held: &Held, places: &mut Places) {
+fn add(view: &View, node: NodeId, kind: Kind, contents: &Contents, places: &mut Places) {
     let path = view.path(node);
     let size = match kind {
-        Kind::Dir => format!("{}, {}", count(held.files, "file"), bytes(held.bytes)),
-        _ => bytes(held.bytes),
+        Kind::Dir => format!("{}, {}", count(contents.files, "file"), bytes(contents.bytes)),
+        _ => bytes(contents.bytes),
     };
     let location = |(&layer, &visible): (&usize, &bool)| {
         Location::path(&path, Some(layer), if visible { State::Visible } else { State::Shipped }).detail(size.as_str())
     };
-    // The copy that is to blame comes first.
-    places.add(&path, kind == Kind::Dir, held.layers.iter().map(location));
+    // The lowest layer is the primary location.
+    places.add(&path, kind == Kind::Dir, contents.layers.iter().map(location));
 }
 
 fn report(facts: &Facts<'_>, layer: usize, places: Places, out: &mut Out<'_>) {
@@ -213,15 +212,16 @@ fn report(facts: &Facts<'_>, layer: usize, places: Places, out: &mut Out<'_>) {
         1 => format!("{} was", places.name("")),
         _ => format!("{} were", places.name("paths")),
     };
-    // A source with a leading slash may be a path of another stage: builders leave `--from` out of history.
+    // A source with a leading slash may be in another stage: builders leave `--from` out of the history.
     let made = facts.instruction(layer).map_or("", |made| made.text.as_str());
     let may_be_another_stage = made.split_ascii_whitespace().nth(1).is_some_and(|source| source.starts_with('/'));
-    let (message, fix) = match may_be_another_stage {
-        true => (format!("{what} copied into the image"), "Copy only what the program needs".to_string()),
-        false => (
+    let (message, fix) = if may_be_another_stage {
+        (format!("{what} copied into the image"), "Copy only what the program needs")
+    } else {
+        (
             format!("{what} copied in from the build context"),
-            "Exclude them in .dockerignore, or copy only what the program needs".to_string(),
-        ),
+            "Exclude them in .dockerignore, or copy only what the program needs",
+        )
     };
     out.report(Found::new(places.directory(), message).likely().fix(fix).at_all(places));
 }

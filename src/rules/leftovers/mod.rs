@@ -1,4 +1,4 @@
-//! What a build leaves behind.
+//! Rules about leftovers of the build.
 
 pub mod build_tools_left;
 pub mod context_file_left;

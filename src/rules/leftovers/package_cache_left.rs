@@ -55,7 +55,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-/// A kind of cache: how to call it, and what to do about it.
+/// A kind of cache: its name and the fix.
 struct Cache {
     what: &'static str,
     fix: &'static str,
@@ -82,7 +82,7 @@ const NEXT: Cache = Cache {
     fix: "Run `rm -rf .next/cache` at the end of the build stage, or copy the standalone output",
 };
 
-/// Is this directory one of the package managers' caches?
+/// The kind of cache that a directory is, by its path.
 fn cache(path: &[u8]) -> Option<&'static Cache> {
     match path {
         b"var/lib/apt/lists" => return Some(&APT_LISTS),
@@ -109,9 +109,9 @@ fn cache(path: &[u8]) -> Option<&'static Cache> {
     }
 }
 
-/// Files that belong in an empty cache: apt's lock, and the release files that `apt-get dist-clean` leaves, as the
-/// official images have them.
-fn stays(kind: &Cache, name: &[u8]) -> bool {
+/// Whether a file belongs in an empty cache: apt's lock, and the release files that `apt-get dist-clean` keeps, as in
+/// the official images.
+fn is_expected(kind: &Cache, name: &[u8]) -> bool {
     let apt = std::ptr::eq(kind, &APT_LISTS) || std::ptr::eq(kind, &APT);
     let released =
         name == b"InRelease" || name == b"Release" || name.ends_with(b"_InRelease") || name.ends_with(b"_Release");
@@ -129,26 +129,26 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
     if caches.is_empty() {
         return Ok(());
     }
-    let mut inside: BTreeMap<NodeId, Inside> = BTreeMap::new();
+    let mut caches_with_files: BTreeMap<NodeId, Contents> = BTreeMap::new();
     for (node, stat) in view.walk().filter(|(_, stat)| stat.kind == Kind::File && stat.size > 0) {
         let Some((directory, kind)) = enclosing(view, node, &caches) else { continue };
-        if !stays(kind, view.name(node)) {
-            inside.entry(directory).or_default().add(stat.inode, stat.size, stat.layer.unwrap_or(0));
+        if !is_expected(kind, view.name(node)) {
+            caches_with_files.entry(directory).or_default().add(stat.inode, stat.size, stat.layer.unwrap_or(0));
         }
     }
-    let floor = settings.bytes("ignore-below").unwrap_or(0);
-    for (directory, held) in inside.into_iter().filter(|(_, held)| held.bytes() >= floor) {
+    let minimum = settings.bytes("ignore-below").unwrap_or(0);
+    for (directory, contents) in caches_with_files.into_iter().filter(|(_, contents)| contents.bytes() >= minimum) {
         let Some(kind) = caches.get(&directory) else { continue };
         let path = view.path(directory);
         let message = format!(
             "/{} contains {} of {} ({})",
             shown_bytes(&path),
-            bytes(held.bytes()),
+            bytes(contents.bytes()),
             kind.what,
-            count(held.inodes.len() as u64, "file")
+            count(contents.inodes.len() as u64, "file")
         );
         let mut found = Found::new(shown_bytes(&path), message).fix(kind.fix);
-        for layer in held.layers() {
+        for layer in contents.layers() {
             found = found.at(Location::path(&path, Some(layer), State::Visible));
         }
         out.report(found);
@@ -156,7 +156,7 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
     Ok(())
 }
 
-/// Last components that a cache directory can have: most directories need no path to be told apart.
+/// Whether a cache directory can have this name. Building the path of every directory would be slow.
 fn may_be_cache(name: &[u8]) -> bool {
     const NAMES: [&[u8]; 13] = [
         b"lists",
@@ -187,14 +187,14 @@ fn enclosing(view: &View, node: NodeId, caches: &HashMap<NodeId, &'static Cache>
     None
 }
 
-/// What lies in one cache directory.
+/// The files in one cache directory.
 #[derive(Default)]
-struct Inside {
+struct Contents {
     inodes: HashSet<u32>,
     by_layer: BTreeMap<usize, u64>,
 }
 
-impl Inside {
+impl Contents {
     fn add(&mut self, inode: u32, size: u64, layer: usize) {
         if self.inodes.insert(inode) {
             *self.by_layer.entry(layer).or_default() += size;
@@ -205,7 +205,7 @@ impl Inside {
         self.by_layer.values().sum()
     }
 
-    /// The layers that shipped it, the one with the most bytes first.
+    /// The layers that ship it, the one with the most bytes first.
     fn layers(&self) -> Vec<usize> {
         let mut layers: Vec<(usize, u64)> = self.by_layer.iter().map(|(&layer, &bytes)| (layer, bytes)).collect();
         layers.sort_by_key(|&(layer, bytes)| (std::cmp::Reverse(bytes), layer));

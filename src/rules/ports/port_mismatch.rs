@@ -64,24 +64,24 @@ struct Known<'a> {
     socket: &'a Socket,
 }
 
-/// The ports of the servers that are started, as far as they are known.
+/// The ports of the servers that the command starts.
 struct Ports<'a> {
     known: Vec<Known<'a>>,
     /// Why there may be others.
-    open: Option<String>,
+    unknown: Option<String>,
 }
 
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let command = facts.serving();
     let servers = facts.servers(command);
     let ports = ports(command, &servers);
-    if servers.iter().all(Option::is_none) || ports.known.is_empty() && ports.open.is_none() {
+    if servers.iter().all(Option::is_none) || ports.known.is_empty() && ports.unknown.is_none() {
         return Ok(());
     }
     for mismatch in [health(facts, &ports), exposed(facts, &ports)].into_iter().flatten() {
-        match (&ports.open, mismatch.known, &mismatch.says) {
+        match (&ports.unknown, mismatch.known, &mismatch.claim) {
             (Some(why), _, _) => out.undecided(Undecided::unknowable(command.field, why.clone())),
-            (None, Some(known), Some(says)) => out.report(finding(command, &mismatch, known, says)),
+            (None, Some(known), Some(claim)) => out.report(finding(command, &mismatch, known, claim)),
             _ => {
                 out.undecided(Undecided::unknowable(
                     mismatch.field,
@@ -93,48 +93,48 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     Ok(())
 }
 
-fn finding(command: &Command, mismatch: &Mismatch<'_>, known: &Known<'_>, says: &str) -> Found {
+fn finding(command: &Command, mismatch: &Mismatch<'_>, known: &Known<'_>, claim: &str) -> Found {
     let Known { server, port, socket } = known;
-    let (told, place) = match socket.port.source {
+    let (origin, place) = match socket.port.source {
         Source::Command => (String::new(), command.field.to_string()),
-        Source::Variable(name) => (format!(", as {name} says"), format!("config.Env[{name}]")),
-        Source::Default => (", its default".to_string(), command.field.to_string()),
+        Source::Variable(name) => (format!(", set by {name}"), format!("config.Env[{name}]")),
+        Source::Default => (" by default".to_string(), command.field.to_string()),
     };
-    let found = Found::new(mismatch.subject.clone(), format!("{server} listens on port {port}{told}, and {says}"))
+    let found = Found::new(mismatch.subject.clone(), format!("{server} listens on port {port}{origin}, but {claim}"))
         .at(Location::config(mismatch.field))
         .at(Location::config(place))
         .fix(mismatch.fix.clone());
-    // What an entry script makes of its arguments is its own affair.
+    // An entry script may change its arguments.
     if command.handed_by.is_some() { found.likely() } else { found }
 }
 
-/// Something that names ports, none of them a server's.
+/// A config field with ports, none of which is a server's.
 struct Mismatch<'a> {
     subject: String,
     field: &'static str,
-    /// The server's socket that it is held against.
+    /// The server's socket to compare with.
     known: Option<&'a Known<'a>>,
-    /// What it says, as a clause; `None` where its ports are not all known.
-    says: Option<String>,
+    /// What the field says, as a clause; `None` if not all its ports are known.
+    claim: Option<String>,
     fix: String,
 }
 
 fn ports<'a>(command: &Command, servers: &'a [Option<Server>]) -> Ports<'a> {
-    let mut ports = Ports { known: Vec::new(), open: None };
+    let mut ports = Ports { known: Vec::new(), unknown: None };
     for (words, server) in command.programs.iter().zip(servers) {
         let Some(server) = server else {
             if !servers::opens_no_port(words) {
-                ports.open = Some("other programs start too, and where they listen is unknown".to_string());
+                ports.unknown = Some("other programs start too, and their ports are unknown".to_string());
             }
             continue;
         };
         match &server.listens {
-            Listens::Unknown(why) => ports.open = Some(format!("where {} listens: {why}", server.name)),
+            Listens::Unknown(why) => ports.unknown = Some(format!("the port of {} is unknown: {why}", server.name)),
             Listens::On(sockets) => {
                 for socket in sockets {
                     match socket.port.value {
                         Ok(port) => ports.known.push(Known { server: server.name, port, socket }),
-                        Err(why) => ports.open = Some(format!("the port of {}: {why}", server.name)),
+                        Err(why) => ports.unknown = Some(format!("the port of {} is unknown: {why}", server.name)),
                     }
                 }
             }
@@ -145,9 +145,11 @@ fn ports<'a>(command: &Command, servers: &'a [Option<Server>]) -> Ports<'a> {
 
 fn health<'a>(facts: &Facts<'_>, ports: &'a Ports<'a>) -> Option<Mismatch<'a>> {
     let Health::Check(check) = facts.health() else { return None };
-    // What curl asks through a socket file has no port.
-    let asks = facts.health_requests(&check).into_iter().filter(|(words, _)| !Options(words).has(&["--unix-socket"]));
-    let urls: Vec<ProbeUrl> = asks.flat_map(|(_, urls)| urls).filter(|url| url.is_loopback() != Some(false)).collect();
+    // curl uses no port with --unix-socket.
+    let requests =
+        facts.health_requests(&check).into_iter().filter(|(words, _)| !Options(words).has(&["--unix-socket"]));
+    let urls: Vec<ProbeUrl> =
+        requests.flat_map(|(_, urls)| urls).filter(|url| url.is_loopback() != Some(false)).collect();
     let first = urls.first()?;
     let listened: BTreeSet<u16> = ports.known.iter().map(|known| known.port).collect();
     if urls.iter().any(|url| url.port.is_some_and(|port| listened.contains(&port))) {
@@ -155,32 +157,33 @@ fn health<'a>(facts: &Facts<'_>, ports: &'a Ports<'a>) -> Option<Mismatch<'a>> {
     }
     let known = ports.known.first();
     let is_known = urls.iter().all(|url| url.port.is_some() && url.is_loopback().is_some());
-    let asked = first.port.map_or_else(|| "?".to_string(), |port| port.to_string());
+    let requested = first.port.map_or_else(|| "?".to_string(), |port| port.to_string());
     Some(Mismatch {
-        subject: format!("HEALTHCHECK {asked}"),
+        subject: format!("HEALTHCHECK {requested}"),
         field: "config.Healthcheck.Test",
         known,
-        says: is_known.then(|| format!("the health check asks port {asked}")),
+        claim: is_known.then(|| format!("the health check requests port {requested}")),
         fix: known.map_or_else(String::new, |known| {
-            format!("Ask port {} in HEALTHCHECK, or let {} listen on port {asked}", known.port, known.server)
+            format!("Use port {} in HEALTHCHECK, or make {} listen on port {requested}", known.port, known.server)
         }),
     })
 }
 
 fn exposed<'a>(facts: &Facts<'_>, ports: &'a Ports<'a>) -> Option<Mismatch<'a>> {
     let texts = &facts.image().config.run.exposed_ports;
-    // What listens on the loopback address only is not meant to be exposed.
-    let meant: Vec<&Known<'_>> = ports.known.iter().filter(|known| known.socket.is_loopback() != Ok(true)).collect();
-    if texts.is_empty() || meant.is_empty() && ports.open.is_none() {
+    // A port on the loopback address isn't meant to be exposed.
+    let reachable: Vec<&Known<'_>> =
+        ports.known.iter().filter(|known| known.socket.is_loopback() != Ok(true)).collect();
+    if texts.is_empty() || reachable.is_empty() && ports.unknown.is_none() {
         return None;
     }
     let ranges: Vec<Option<PortRange>> = texts.iter().map(|text| PortRange::parse(text)).collect();
-    let listened: BTreeSet<u16> = meant.iter().map(|known| known.port).collect();
+    let listened: BTreeSet<u16> = reachable.iter().map(|known| known.port).collect();
     let mut tcp = ranges.iter().flatten().filter(|range| range.protocol == "tcp");
     if tcp.any(|range| listened.range(range.first..=range.last).next().is_some()) {
         return None;
     }
-    let known = meant.first().copied();
+    let known = reachable.first().copied();
     let mut names: Vec<String> = texts.iter().take(NAMES).map(|text| text::shown(text)).collect();
     if texts.len() > NAMES {
         names.push(format!("{} more", texts.len() - NAMES));
@@ -190,8 +193,8 @@ fn exposed<'a>(facts: &Facts<'_>, ports: &'a Ports<'a>) -> Option<Mismatch<'a>> 
         subject: format!("EXPOSE {port}"),
         field: "config.ExposedPorts",
         known,
-        says: ranges.iter().all(Option::is_some).then(|| format!("EXPOSE names {}", text::list(&names))),
-        fix: format!("Expose port {port}, or let the server listen on an exposed port"),
+        claim: ranges.iter().all(Option::is_some).then(|| format!("EXPOSE lists {}", text::list(&names))),
+        fix: format!("Expose port {port}, or make the server listen on an exposed port"),
     })
 }
 
@@ -203,7 +206,7 @@ mod tests {
     use super::*;
     use crate::rules::testing;
 
-    fn says(cmd: &[&str], env: &[&str], expose: &[&str], check: &str) -> String {
+    fn results(cmd: &[&str], env: &[&str], expose: &[&str], check: &str) -> String {
         let mut image = testing::image();
         testing::cmd(&mut image, cmd);
         env.iter().for_each(|pair| testing::env(&mut image, pair));
@@ -215,57 +218,57 @@ mod tests {
     }
 
     #[test]
-    fn ports_that_agree_are_kept() {
+    fn accepts_ports_that_agree() {
         let uvicorn = &["uvicorn", "m:a", "--host", "0.0.0.0", "--port", "8000"][..];
-        assert_eq!(says(uvicorn, &[], &["8000/tcp"], "curl http://localhost:8000/health"), "");
-        assert_eq!(says(uvicorn, &[], &["7999-8001"], ""), "");
-        assert_eq!(says(uvicorn, &[], &[], "curl http://other:3000/"), "");
-        assert_eq!(says(uvicorn, &[], &[], "curl localhost:1 || curl localhost:8000"), "");
-        assert_eq!(says(&["next", "start"], &[], &["3000"], "wget http://127.0.0.1:3000/"), "");
-        assert_eq!(says(&["gunicorn", "-b", "unix:/run/s", "m:a"], &[], &["80"], "curl localhost"), "");
-        assert_eq!(says(uvicorn, &[], &[], "curl --unix-socket /run/s http://localhost/"), "");
-        // A metrics port beside the exposed one, and a server behind another on the loopback address.
-        assert_eq!(says(&["gunicorn", "-b", ":8000", "-b", ":9000", "m:a"], &[], &["8000"], ""), "");
-        assert_eq!(says(&["uvicorn", "m:a"], &[], &["80"], ""), "");
-        // Programs of one's own, and steps before the server.
-        assert_eq!(says(&["node", "server.js"], &["PORT=80"], &["3000"], "curl localhost:90"), "");
-        assert_eq!(says(&["env", "PORT=80", "next", "start"], &[], &["80"], "curl localhost"), "");
+        assert_eq!(results(uvicorn, &[], &["8000/tcp"], "curl http://localhost:8000/health"), "");
+        assert_eq!(results(uvicorn, &[], &["7999-8001"], ""), "");
+        assert_eq!(results(uvicorn, &[], &[], "curl http://other:3000/"), "");
+        assert_eq!(results(uvicorn, &[], &[], "curl localhost:1 || curl localhost:8000"), "");
+        assert_eq!(results(&["next", "start"], &[], &["3000"], "wget http://127.0.0.1:3000/"), "");
+        assert_eq!(results(&["gunicorn", "-b", "unix:/run/s", "m:a"], &[], &["80"], "curl localhost"), "");
+        assert_eq!(results(uvicorn, &[], &[], "curl --unix-socket /run/s http://localhost/"), "");
+        // A metrics port besides the exposed one, and a server that another one forwards to on the loopback address.
+        assert_eq!(results(&["gunicorn", "-b", ":8000", "-b", ":9000", "m:a"], &[], &["8000"], ""), "");
+        assert_eq!(results(&["uvicorn", "m:a"], &[], &["80"], ""), "");
+        // Unknown programs, and steps before the server.
+        assert_eq!(results(&["node", "server.js"], &["PORT=80"], &["3000"], "curl localhost:90"), "");
+        assert_eq!(results(&["env", "PORT=80", "next", "start"], &[], &["80"], "curl localhost"), "");
         assert_eq!(
-            says(&["sh", "-c", "alembic upgrade head && uvicorn m:a --port 80"], &[], &[], "curl localhost"),
+            results(&["sh", "-c", "alembic upgrade head && uvicorn m:a --port 80"], &[], &[], "curl localhost"),
             ""
         );
     }
 
     #[test]
-    fn ports_that_disagree_are_found() {
+    fn reports_ports_that_differ() {
         let uvicorn = &["uvicorn", "m:a", "--host", "0.0.0.0"][..];
         assert_eq!(
-            says(uvicorn, &[], &["3000/tcp"], "curl http://localhost:3000/"),
-            "uvicorn listens on port 8000, its default, and the health check asks port 3000; \
-             uvicorn listens on port 8000, its default, and EXPOSE names 3000/tcp"
+            results(uvicorn, &[], &["3000/tcp"], "curl http://localhost:3000/"),
+            "uvicorn listens on port 8000 by default, but the health check requests port 3000; \
+             uvicorn listens on port 8000 by default, but EXPOSE lists 3000/tcp"
         );
         assert_eq!(
-            says(&["next", "start"], &["PORT=8080"], &["3000"], ""),
-            "next listens on port 8080, as PORT says, and EXPOSE names 3000"
+            results(&["next", "start"], &["PORT=8080"], &["3000"], ""),
+            "next listens on port 8080, set by PORT, but EXPOSE lists 3000"
         );
         assert_eq!(
-            says(&["flask", "run", "-p", "80"], &[], &[], "curl localhost:5000"),
-            "flask listens on port 80, and the health check asks port 5000"
+            results(&["flask", "run", "-p", "80"], &[], &[], "curl localhost:5000"),
+            "flask listens on port 80, but the health check requests port 5000"
         );
     }
 
     #[test]
-    fn what_only_the_start_decides_is_undecided() {
-        let open = "? the port of uvicorn: it is set when the program starts";
-        assert_eq!(says(&["sh", "-c", "uvicorn m:a --host 0.0.0.0 --port $PORT"], &[], &["80"], ""), open);
-        assert_eq!(says(&["sh", "-c", "uvicorn m:a --host 0.0.0.0 --port $PORT"], &[], &[], ""), "");
+    fn ports_set_at_run_time_are_undecided() {
+        let undecided = "? the port of uvicorn is unknown: it is set when the program starts";
+        assert_eq!(results(&["sh", "-c", "uvicorn m:a --host 0.0.0.0 --port $PORT"], &[], &["80"], ""), undecided);
+        assert_eq!(results(&["sh", "-c", "uvicorn m:a --host 0.0.0.0 --port $PORT"], &[], &[], ""), "");
         assert_eq!(
-            says(&["uvicorn", "m:a"], &[], &[], "curl http://localhost:$PORT/"),
+            results(&["uvicorn", "m:a"], &[], &[], "curl http://localhost:$PORT/"),
             "? its port depends on something the config doesn't set"
         );
         assert_eq!(
-            says(&["sh", "-c", "nginx && uvicorn m:a --port 8000"], &[], &[], "curl http://localhost/"),
-            "? other programs start too, and where they listen is unknown"
+            results(&["sh", "-c", "nginx && uvicorn m:a --port 8000"], &[], &[], "curl http://localhost/"),
+            "? other programs start too, and their ports are unknown"
         );
     }
 }

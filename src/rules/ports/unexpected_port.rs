@@ -23,7 +23,7 @@ pub const RULE: Rule = Rule {
     rows: &["B7", "F7"],
     params: &[Param {
         name: "ports",
-        kind: ParamKind::Texts,
+        kind: ParamKind::Strings,
         about: "The ports that the image must expose, and no others: `8000/tcp`, `53/udp`, `8000-8005/tcp`. A port \
                 without a protocol is tcp. Default: not checked.",
     }],
@@ -44,14 +44,14 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
-    let Some(wanted_texts) = settings.texts("ports") else { return Ok(()) };
+    let Some(wanted_ports) = settings.strings("ports") else { return Ok(()) };
     let mut wanted = Vec::new();
-    for port in wanted_texts {
+    for port in wanted_ports {
         match PortRange::parse(port) {
             Some(range) => wanted.push(range),
             None => {
                 let subject = format!("ports: {}", text::shown(port));
-                return Err(Undecided::denied(subject, "the policy's text is not a port"));
+                return Err(Undecided::denied(subject, "the policy's value is not a port"));
             }
         }
     }
@@ -91,12 +91,12 @@ mod tests {
     fn messages(exposed: &[&str], wanted: &[&str]) -> Vec<String> {
         let mut image = testing::image();
         image.config.run.exposed_ports = exposed.iter().map(|port| port.to_string()).collect();
-        let settings = testing::settings(&[("ports", testing::texts(wanted))]);
+        let settings = testing::settings(&[("ports", testing::strings(wanted))]);
         testing::findings(&RULE, &image, &settings).into_iter().map(|finding| finding.message).collect()
     }
 
     #[test]
-    fn ports_are_compared_both_ways() {
+    fn compares_ports_in_both_directions() {
         assert_eq!(messages(&["8000/tcp"], &["8000"]), [""; 0]);
         assert_eq!(messages(&["8000"], &["8000/tcp"]), [""; 0]);
         assert_eq!(
@@ -122,14 +122,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_port_is_undecided_and_no_list_asks_nothing() {
+    fn invalid_ports_are_undecided() {
         let mut image = testing::image();
         image.config.run.exposed_ports = vec!["${PORT}/tcp".to_string()];
-        let settings = testing::settings(&[("ports", testing::texts(&[]))]);
+        let settings = testing::settings(&[("ports", testing::strings(&[]))]);
         let (findings, undecided) = testing::run(&RULE, &image, &settings);
         assert_eq!((findings.len(), undecided.len()), (0, 1));
         assert!(testing::findings(&RULE, &image, &Settings::default()).is_empty());
-        let (_, undecided) = testing::run(&RULE, &image, &testing::settings(&[("ports", testing::texts(&["x"]))]));
+        let (_, undecided) = testing::run(&RULE, &image, &testing::settings(&[("ports", testing::strings(&["x"]))]));
         assert_eq!(undecided[0].cause, crate::model::finding::Cause::Denied);
     }
 }

@@ -62,7 +62,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-const CODE_ENDINGS: [&str; 19] = [
+const CODE_EXTENSIONS: [&str; 19] = [
     "py", "pyc", "so", "js", "mjs", "cjs", "jsx", "ts", "tsx", "node", "jar", "class", "rb", "php", "pl", "pm", "lua",
     "sh", "wasm",
 ];
@@ -70,26 +70,27 @@ const CODE_ENDINGS: [&str; 19] = [
 /// Directories that interpreters load code from, wherever they are.
 const DEPENDENCIES: [&[u8]; 3] = [b"node_modules", b"site-packages", b"dist-packages"];
 
-/// Code in one directory that may be rewritten.
+/// The code in one directory that the user can rewrite.
 struct Writable {
     count: u64,
-    first: Way,
+    first: WritableFile,
 }
 
-/// A file that may be rewritten, and how.
-struct Way {
+/// A file that the user can rewrite, and how.
+struct WritableFile {
     path: Vec<u8>,
     node: NodeId,
-    /// The directory in which it, or a directory that it lies in, may be renamed; `None` where the file itself may be written.
+    /// The directory in which the user can rename the file or one of its parents; `None` if the user can write the
+    /// file.
     renamed_in: Option<NodeId>,
 }
 
-/// A directory on the walk.
+/// A directory to visit.
 struct Step {
     directory: NodeId,
-    /// The outermost directory of code that it is or lies in.
+    /// The outermost directory of code that it is or is in.
     top: Option<NodeId>,
-    /// The first directory above it in which the user may rename what leads here.
+    /// The first directory on the way here in which the user can rename the next.
     renamed_in: Option<NodeId>,
 }
 
@@ -98,7 +99,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     let mut search = Search::new(&process);
     let mut todo = vec![Step { directory: PathTable::ROOT, top: None, renamed_in: None }];
     while let Some(step) = todo.pop() {
-        search.look_into(&step, &mut todo);
+        search.visit(&step, &mut todo);
     }
     let mut found: Vec<(Vec<u8>, NodeId, Writable)> =
         search.found.into_iter().map(|(top, writable)| (process.view.path(top), top, writable)).collect();
@@ -106,8 +107,8 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     for (path, top, writable) in found {
         out.report(finding(&process, &path, top, &writable));
     }
-    // One open question tells the story.
-    if let Some(&node) = search.open.iter().min_by_key(|&&node| process.view.path(node)) {
+    // One undecided question is enough.
+    if let Some(&node) = search.unknown.iter().min_by_key(|&&node| process.view.path(node)) {
         out.undecided(process.unknown_rights(node));
     }
     Ok(())
@@ -115,15 +116,15 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
 
 struct Search<'a> {
     process: &'a ProcessContext<'a>,
-    /// The directories of PATH.
+    /// The directories on PATH.
     on_path: BTreeSet<NodeId>,
-    /// What the command starts.
+    /// The programs that the command starts.
     programs: BTreeSet<NodeId>,
     workdir: Option<NodeId>,
-    /// By the directory of code, or by the program where it lies in none.
+    /// By the directory of code, or by the program if it is in none.
     found: BTreeMap<NodeId, Writable>,
-    /// Where an access control list decides.
-    open: BTreeSet<NodeId>,
+    /// Files and directories where an access control list decides.
+    unknown: BTreeSet<NodeId>,
 }
 
 impl<'a> Search<'a> {
@@ -144,7 +145,7 @@ impl<'a> Search<'a> {
                 .collect(),
             workdir: process.cwd_node().filter(|&node| node != PathTable::ROOT),
             found: BTreeMap::new(),
-            open: BTreeSet::new(),
+            unknown: BTreeSet::new(),
         }
     }
 
@@ -152,11 +153,11 @@ impl<'a> Search<'a> {
         stat.uid == self.process.actor.uid
     }
 
-    fn look_into(&mut self, step: &Step, todo: &mut Vec<Step>) {
+    fn visit(&mut self, step: &Step, todo: &mut Vec<Step>) {
         let view = self.process.view;
         let directory = step.directory;
         let Some(stat) = view.stat(directory) else { return };
-        // An owner may give itself every right. What the user cannot reach it does not run either.
+        // The owner of a directory can change its mode. What the user can't reach, it doesn't run either.
         let owned = self.owns(&stat);
         let may = |want| if owned { Access::Yes } else { access::access(view, directory, &self.process.actor, want) };
         if may(Want::Execute) != Access::Yes || access::is_mounted(view, directory) {
@@ -164,7 +165,7 @@ impl<'a> Search<'a> {
         }
         let may_write = may(Want::Write);
         if may_write == Access::Unknown && step.top.is_some() {
-            self.open.insert(directory);
+            self.unknown.insert(directory);
         }
         for child in view.children(directory) {
             let Some(stat_of_child) = view.stat(child) else { continue };
@@ -178,25 +179,25 @@ impl<'a> Search<'a> {
                         || DEPENDENCIES.contains(&view.name(child));
                     todo.push(Step { directory: child, top: step.top.or(is_top.then_some(child)), renamed_in });
                 }
-                Kind::File => self.judge(child, &stat_of_child, &Step { renamed_in, ..*step }),
+                Kind::File => self.check_file(child, &stat_of_child, &Step { renamed_in, ..*step }),
                 _ => {}
             }
         }
     }
 
-    fn judge(&mut self, node: NodeId, stat: &Stat<'_>, step: &Step) {
+    fn check_file(&mut self, node: NodeId, stat: &Stat<'_>, step: &Step) {
         let view = self.process.view;
         let is_program = self.programs.contains(&node);
         let Some(top) = step.top.or(is_program.then_some(node)) else { return };
-        let may_be_called =
+        let may_be_executed =
             stat.mode & 0o111 != 0 && (self.on_path.contains(&step.directory) || view.head(node).is_some());
-        if !is_program && !may_be_called && !has_code_ending(view.name(node)) {
+        if !is_program && !may_be_executed && !has_code_extension(view.name(node)) {
             return;
         }
         let may_write = match access::access(view, node, &self.process.actor, Want::Write) {
             _ if self.owns(stat) => true,
             Access::Unknown if step.renamed_in.is_none() => {
-                self.open.insert(node);
+                self.unknown.insert(node);
                 return;
             }
             answer => answer == Access::Yes,
@@ -204,13 +205,15 @@ impl<'a> Search<'a> {
         if !may_write && step.renamed_in.is_none() {
             return;
         }
-        let way = Way { path: view.path(node), node, renamed_in: step.renamed_in.filter(|_| !may_write) };
+        let file = WritableFile { path: view.path(node), node, renamed_in: step.renamed_in.filter(|_| !may_write) };
         match self.found.get_mut(&top) {
-            None => drop(self.found.insert(top, Writable { count: 1, first: way })),
+            None => {
+                self.found.insert(top, Writable { count: 1, first: file });
+            }
             Some(writable) => {
                 writable.count += 1;
-                if way.path < writable.first.path {
-                    writable.first = way;
+                if file.path < writable.first.path {
+                    writable.first = file;
                 }
             }
         }
@@ -220,7 +223,7 @@ impl<'a> Search<'a> {
 fn finding(process: &ProcessContext<'_>, path: &[u8], top: NodeId, writable: &Writable) -> Found {
     let first = &writable.first;
     let how = match first.renamed_in {
-        Some(directory) => format!("because it can replace what is in {}", process.describe(directory)),
+        Some(directory) => format!("because it can replace files in {}", process.describe(directory)),
         None if process.view.stat(first.node).is_some_and(|stat| stat.uid == process.actor.uid) => {
             "which it owns".to_string()
         }
@@ -231,15 +234,16 @@ fn finding(process: &ProcessContext<'_>, path: &[u8], top: NodeId, writable: &Wr
         1 => format!("{who} can rewrite {example}, {how}"),
         count => format!("{who} can rewrite {count} code files in {}, such as {example}, {how}", process.name(top)),
     };
-    let fix = format!("Copy the code as root, without `--chown`; let {who} own only what the program writes");
+    let fix = format!("Copy the code without `--chown`; let {who} own only what the program writes");
     Found::new(shown_bytes(path), message).at(seen(process.view, top)).at(seen(process.view, first.node)).fix(fix)
 }
 
-/// `x.py`, `libx.so`, `libx.so.1.2`; declarations of types (`x.d.ts`) are not run.
-fn has_code_ending(name: &[u8]) -> bool {
+/// Whether a name has an extension of code: `x.py`, `libx.so`, `libx.so.1.2`. Type declarations (`x.d.ts`) are not
+/// code.
+fn has_code_extension(name: &[u8]) -> bool {
     let Ok(name) = std::str::from_utf8(name) else { return false };
-    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-    !name.ends_with(".d.ts") && CODE_ENDINGS.contains(&ending) || name.contains(".so.")
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    !name.ends_with(".d.ts") && CODE_EXTENSIONS.contains(&extension) || name.contains(".so.")
 }
 
 #[cfg(test)]
@@ -247,12 +251,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn code_is_told_by_its_ending() {
+    fn recognizes_code_by_its_extension() {
         for name in ["main.py", "index.mjs", "libx.so", "libx.so.1.2", "a.b.js", "run.sh", "binding.node"] {
-            assert!(has_code_ending(name.as_bytes()), "{name}");
+            assert!(has_code_extension(name.as_bytes()), "{name}");
         }
         for name in ["README", "package.json", "style.css", "types.d.ts", "py", ".bashrc", "a.soap", "x.py.txt"] {
-            assert!(!has_code_ending(name.as_bytes()), "{name}");
+            assert!(!has_code_extension(name.as_bytes()), "{name}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What files let their callers and readers do.
+//! Rules about permissions and ownership.
 
 pub mod code_writable_by_user;
 pub mod needs_writable_root;

@@ -61,11 +61,11 @@ pub const RULE: Rule = Rule {
 
 /// Something that a program writes.
 struct Writes {
-    /// As it is told, from the working directory where it has no leading slash.
+    /// The path as given; relative to the working directory without a leading slash.
     at: String,
-    /// What, as a clause: `makes its socket`.
+    /// The predicate of the message: `creates its socket at`.
     what: &'static str,
-    /// The variable that says so, where it is not the command.
+    /// The variable that sets the path, if the command doesn't.
     variable: Option<&'static str>,
 }
 
@@ -75,24 +75,24 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     let command = facts.serving();
     let moves = command.moves();
     let mut places: BTreeSet<Vec<u8>> = [&b"tmp"[..], b"run", b"dev", b"proc"].map(<[u8]>::to_vec).into();
-    places.extend(run.volumes.iter().map(|volume| real(view, volume.as_bytes())));
+    places.extend(run.volumes.iter().map(|volume| real_path(view, volume.as_bytes())));
     let longest = places.iter().map(Vec::len).max().unwrap_or(0);
-    let mut told = 0;
+    let mut count = 0;
     for (words, server) in command.programs.iter().zip(facts.servers(command)) {
         for writes in writes(words, &command.variables, server.as_ref()) {
             let is_absolute = writes.at.starts_with('/');
             let at = if is_absolute { writes.at } else { format!("/{}/{}", run.working_dir, writes.at) };
-            // Linux takes no longer path.
+            // Linux rejects longer paths.
             if !shell::is_decided(&at) || moves && !is_absolute || at.len() > limits::LINK_BYTES {
                 continue;
             }
-            let at = real(view, at.as_bytes());
+            let at = real_path(view, at.as_bytes());
             if is_in_any(&at, &places, longest) {
                 continue;
             }
-            // Beyond the bound they are only counted: their words cost time and nobody reads them.
-            told += 1;
-            if told > limits::FINDINGS_PER_RULE {
+            // Findings beyond the limit are only counted, so don't spend time on their messages.
+            count += 1;
+            if count > limits::FINDINGS_PER_RULE {
                 out.report(Found::new("", ""));
                 continue;
             }
@@ -109,46 +109,46 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     Ok(())
 }
 
-/// What a program certainly writes, as far as its words and variables tell.
+/// What a program certainly writes, according to its arguments and variables.
 fn writes(words: &[String], variables: &Variables, server: Option<&Server>) -> Vec<Writes> {
     let options = Options(&words[1..]);
-    let told = |names: &[&str], what| {
+    let by_option = |names: &[&str], what| {
         let value = options.last(names).map(|(_, value)| value.to_string());
-        // A dash stands for the standard streams.
+        // A dash means a standard stream.
         value.filter(|value| !value.is_empty() && value != "-").map(|at| Writes { at, what, variable: None })
     };
-    const DATA: &str = "writes its data into";
+    const DATA: &str = "writes its data to";
     const LOG: &str = "writes its log to";
     const PID: &str = "writes its process id to";
     let mut found: Vec<Option<Writes>> = match file_name(&words[0]) {
         "postgres" => {
             let by_variable =
                 variables.get("PGDATA").map(|at| Writes { at: at.to_string(), what: DATA, variable: Some("PGDATA") });
-            vec![told(&["-D"], DATA).or(by_variable)]
+            vec![by_option(&["-D"], DATA).or(by_variable)]
         }
-        "mysqld" | "mariadbd" => vec![told(&["--datadir", "-h"], DATA)],
+        "mysqld" | "mariadbd" => vec![by_option(&["--datadir", "-h"], DATA)],
         "mongod" if options.has(&["-f", "--config"]) => Vec::new(),
         "mongod" => {
             let default = Writes { at: "/data/db".to_string(), what: DATA, variable: None };
-            vec![told(&["--dbpath"], DATA).or(Some(default))]
+            vec![by_option(&["--dbpath"], DATA).or(Some(default))]
         }
-        // A file of settings comes first, if there is one.
+        // The first argument may be a configuration file.
         "redis-server" if options.0.first().is_some_and(|word| word.starts_with("--")) => {
             let appends = options.last(&["--appendonly"]).is_some_and(|(_, value)| value == "yes");
             let here = Writes { at: ".".to_string(), what: DATA, variable: None };
-            if appends { vec![told(&["--dir"], DATA).or(Some(here))] } else { Vec::new() }
+            if appends { vec![by_option(&["--dir"], DATA).or(Some(here))] } else { Vec::new() }
         }
         "gunicorn" => vec![
-            told(&["-p", "--pid"], PID),
-            told(&["--access-logfile"], LOG),
-            told(&["--error-logfile", "--log-file"], LOG),
+            by_option(&["-p", "--pid"], PID),
+            by_option(&["--access-logfile"], LOG),
+            by_option(&["--error-logfile", "--log-file"], LOG),
         ],
         "hypercorn" => vec![
-            told(&["-p", "--pid"], PID),
-            told(&["--access-logfile", "--access-log"], LOG),
-            told(&["--error-logfile", "--log-file", "--error-log"], LOG),
+            by_option(&["-p", "--pid"], PID),
+            by_option(&["--access-logfile", "--access-log"], LOG),
+            by_option(&["--error-logfile", "--log-file", "--error-log"], LOG),
         ],
-        "celery" => vec![told(&["--pidfile"], PID), told(&["-f", "--logfile"], LOG)],
+        "celery" => vec![by_option(&["--pidfile"], PID), by_option(&["-f", "--logfile"], LOG)],
         "next" if options.0.first().is_some_and(|word| word == "dev" || word == "build") => {
             let project = Options(&options.0[1..]).positional(&["-p", "--port", "-H", "--hostname"]).unwrap_or(".");
             vec![Some(Writes { at: format!("{project}/.next"), what: "builds into", variable: None })]
@@ -160,8 +160,8 @@ fn writes(words: &[String], variables: &Variables, server: Option<&Server>) -> V
     found.into_iter().flatten().collect()
 }
 
-/// Where a path really leads, as far as it is there; without a leading slash.
-fn real(view: &View, at: &[u8]) -> Vec<u8> {
+/// The path with links resolved as far as it exists; without a leading slash.
+fn real_path(view: &View, at: &[u8]) -> Vec<u8> {
     let (clean, _) = path::clean(at);
     let mut node = PathTable::ROOT;
     let mut rest = &clean[..];
@@ -174,7 +174,7 @@ fn real(view: &View, at: &[u8]) -> Vec<u8> {
     if rest.is_empty() { view.path(node) } else { path::join(&view.path(node), rest) }
 }
 
-/// Whether a path is one of the directories, or lies in one; `longest` is the length of the longest.
+/// Whether a path is or is in one of the directories; `longest` is the length of the longest.
 fn is_in_any(at: &[u8], directories: &BTreeSet<Vec<u8>>, longest: usize) -> bool {
     let ends = at.iter().enumerate().take(longest + 1).filter(|(_, b)| **b == b'/').map(|(end, _)| end);
     ends.chain([0, at.len()]).any(|end| directories.contains(&at[..end]))

@@ -50,7 +50,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     for (node, stat) in view.walk().filter(|(_, stat)| stat.kind == Kind::File && stat.mode & 0o6000 != 0) {
         let privileges = privileges(view, node, &stat);
         let layer = stat.layer.unwrap_or(0);
-        if privileges.is_empty() || is_distributions(facts, node, layer)? {
+        if privileges.is_empty() || is_packaged(facts, node, layer)? {
             continue;
         }
         let location = Location::path(&view.path(node), stat.layer, State::Visible);
@@ -63,25 +63,24 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
             _ => ("are", "them"),
         };
         let message = format!("{} {verb} {}", places.name("programs"), text::list(&privileges));
-        let advice = format!(
-            "Clear the bit where the layer adds {files} (`COPY --chmod=0755`, `chmod u-s,g-s`), or leave {files} out"
-        );
-        // The kind of privilege tells two groups of one directory apart.
+        let advice =
+            format!("Clear the bit when you add {files} (`COPY --chmod=0755`, `chmod u-s,g-s`), or leave {files} out");
+        // The privileges distinguish two groups of one directory.
         let subject = format!("{} {}", places.directory(), privileges.join(" "));
         out.report(Found::new(subject, message).fix(advice).at_all(places));
     }
     Ok(())
 }
 
-/// A package owns it, and no later layer touched it.
-fn is_distributions(facts: &Facts<'_>, node: NodeId, layer: usize) -> Result<bool, Undecided> {
+/// Whether a package owns the file, and no later layer changed it.
+fn is_packaged(facts: &Facts<'_>, node: NodeId, layer: usize) -> Result<bool, Undecided> {
     Ok(facts.packages()?.owners(node).any(|package| layer <= package.layer))
 }
 
-/// The privileges that executing the file gives (execve(2)): none for a script or for data, and those of its group only
-/// where the group can execute it.
+/// The privileges that executing the file grants (execve(2)): none for a script or for data, and those of its group
+/// only if the group can execute it.
 fn privileges(view: &View, node: NodeId, stat: &Stat<'_>) -> Vec<String> {
-    // Without a head the file is neither a script nor ELF; one that couldn't be read may be a program.
+    // Without a head the file is neither a script nor ELF; an unread one may be a program.
     let is_program = matches!(view.head(node), Some(Head::Elf(_) | Head::BrokenElf(_) | Head::Unread(_)));
     if !is_program || stat.mode & 0o111 == 0 {
         return Vec::new();

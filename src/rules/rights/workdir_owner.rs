@@ -51,15 +51,15 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-/// What is wrong with some of the nodes.
+/// The files and directories with one kind of problem.
 #[derive(Default)]
-struct Wrong {
+struct Affected {
     count: u64,
     /// The first by path.
     first: Option<(Vec<u8>, NodeId)>,
 }
 
-impl Wrong {
+impl Affected {
     fn add(&mut self, process: &ProcessContext<'_>, node: NodeId) {
         self.count += 1;
         let path = process.view.path(node);
@@ -69,7 +69,7 @@ impl Wrong {
     }
 
     /// `3 files or directories, such as /app/x (mode 0600, owner 0:0)`, or the only one.
-    fn told(&self, process: &ProcessContext<'_>) -> Option<String> {
+    fn describe(&self, process: &ProcessContext<'_>) -> Option<String> {
         let (_, node) = self.first.as_ref()?;
         let first = process.describe(*node);
         Some(if self.count == 1 { first } else { format!("{} files or directories, such as {first}", self.count) })
@@ -89,52 +89,52 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
             return Ok(());
         }
         Reach::Unknown(Uncertainty::RuntimeMount) => return Ok(()),
-        Reach::Unknown(doubt) => return Err(process.unknown_reach(subject, doubt)),
+        Reach::Unknown(why) => return Err(process.unknown_reach(subject, why)),
         Reach::Missing(_) | Reach::Loop | Reach::NotDirectory | Reach::TooLong => return Ok(()),
     };
-    let (mut closed, mut strange, mut open) = (Wrong::default(), Wrong::default(), Wrong::default());
+    let (mut unreadable, mut foreign, mut unknown) = (Affected::default(), Affected::default(), Affected::default());
     let mut todo = vec![top];
     while let Some(node) = todo.pop() {
         let Some(stat) = process.view.stat(node).filter(|stat| matches!(stat.kind, Kind::File | Kind::Dir)) else {
             continue;
         };
         if stat.uid != process.actor.uid && stat.uid != 0 {
-            strange.add(&process, node);
+            foreign.add(&process, node);
         }
         let wants: &[Want] = if stat.kind == Kind::Dir { &[Want::Read, Want::Execute] } else { &[Want::Read] };
         let answers: Vec<Access> =
             wants.iter().map(|&want| access::access(process.view, node, &process.actor, want)).collect();
         if answers.contains(&Access::No) {
-            closed.add(&process, node);
+            unreadable.add(&process, node);
         } else if answers.contains(&Access::Unknown) {
-            open.add(&process, node);
+            unknown.add(&process, node);
         }
-        // What lies in a directory that cannot be entered is one entry, not thousands.
+        // Don't also report everything in a directory that can't be traversed.
         if answers.last() == Some(&Access::Yes) {
             todo.extend(process.view.children(node));
         }
     }
     let who = process.who();
     let parts = [
-        closed.told(&process).map(|what| format!("{who} can't read {what}")),
-        strange.told(&process).map(|what| format!("neither {who} nor root owns {what}")),
+        unreadable.describe(&process).map(|what| format!("{who} can't read {what}")),
+        foreign.describe(&process).map(|what| format!("neither {who} nor root owns {what}")),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if !parts.is_empty() {
         let message = format!("in the working directory {subject}, {}", text::list(&parts));
         let fix = format!(
-            "Copy with the right owner (`COPY --chown={}:{} . .`), or let everybody read (`COPY --chmod=a+rX`)",
+            "Copy with `--chown={}:{}`, or make the files readable with `--chmod=a+rX`",
             process.actor.uid, process.actor.gid
         );
         let mut found = Found::new(subject, message).at(seen(process.view, top)).fix(fix);
-        for wrong in [&closed, &strange] {
-            if let Some((_, node)) = wrong.first.as_ref().filter(|(_, node)| *node != top) {
+        for affected in [&unreadable, &foreign] {
+            if let Some((_, node)) = affected.first.as_ref().filter(|(_, node)| *node != top) {
                 found = found.at(seen(process.view, *node));
             }
         }
         out.report(found);
     }
-    match open.first {
+    match unknown.first {
         Some((_, node)) => Err(process.unknown_rights(node)),
         None => Ok(()),
     }

@@ -66,32 +66,30 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     Ok(())
 }
 
-/// Who else may write, and what to do instead.
+/// The fix for the places that one layer made world-writable.
 fn fix(facts: &Facts<'_>, layer: Option<usize>, places: &Places) -> Fix {
-    let made = layer.and_then(|layer| facts.instruction(layer)).map_or("", |made| made.text.as_str());
+    let instruction =
+        layer.and_then(|layer| facts.instruction(layer)).map_or("", |instruction| instruction.text.as_str());
     let owner = match facts.user() {
         Ok(user) if user.uid != 0 => format!("uid {}", user.uid),
         _ => "the user that writes there".to_string(),
     };
-    Fix::new(if made.contains("chmod") {
-        format!("Give {} to {owner} with `chown`, in place of that `chmod`", places.directory())
+    Fix::new(if instruction.contains("chmod") {
+        format!("Give {} to {owner} with `chown` instead of that `chmod`", places.directory())
     } else if places.is_one_directory() {
         format!("Give {} to {owner}, or set the sticky bit with `chmod 1777`", places.directory())
     } else {
-        format!(
-            "Add the files below {} without write access for others, such as `COPY --chmod=0644`",
-            places.directory()
-        )
+        format!("Add the files below {} without write access for others (`COPY --chmod=0644`)", places.directory())
     })
 }
 
-/// An empty lock file: writing to it changes nothing that anybody reads. uv leaves one in each virtual environment.
+/// Whether it is an empty lock file, whose contents nobody reads. uv leaves one in each virtual environment.
 fn is_lock_file(name: &[u8], size: u64) -> bool {
     size == 0 && (name.ends_with(b".lock") || name == b"lock")
 }
 
-/// Whether anybody but root gets there: `/proc`, `/sys` and `/dev` are mounted over, and a directory of root's that
-/// neither its group nor others can traverse protects everything below.
+/// Whether users other than root can reach it: `/proc`, `/sys` and `/dev` are mounted over, and a root-owned directory
+/// that neither its group nor others can traverse protects everything below.
 fn is_reachable(view: &View, node: NodeId) -> bool {
     let mut at = node;
     while at != PathTable::ROOT {

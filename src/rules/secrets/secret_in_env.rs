@@ -47,7 +47,7 @@ const FIX_LABEL: &str = "Revoke the secret, and remove it from LABEL";
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let run = &facts.image().config.run;
     let mut seen = HashSet::new();
-    // All entries, not only the last of a name: what a later one hides is shipped all the same.
+    // Check every entry, because one that a later entry overrides still ships.
     for pair in &run.env {
         let (name, value) = pair.split_once('=').unwrap_or(("", pair));
         if let Some(spot) = secret::in_pair(name, value)
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn every_secret_of_a_bad_image_is_found_once() {
+    fn reports_each_secret_once() {
         let found = messages(
             &[
                 "PATH=/usr/local/bin:/usr/bin",
@@ -111,10 +111,10 @@ mod tests {
             [
                 "OPENAI_API_KEY contains a secret (OpenAI key sk-proj-…, 79 characters)",
                 "DATABASE_URL contains a secret (password in a URL, 18 characters)",
-                "BETTER_AUTH_SECRET contains a secret (secret by its name, 32 characters)",
+                "BETTER_AUTH_SECRET contains a secret (recognized by name, 32 characters)",
                 "AWS_ACCESS_KEY_ID contains a secret (AWS access key id AKIA…, 20 characters)",
-                "AWS_SECRET_ACCESS_KEY contains a secret (secret by its name, 40 characters)",
-                "DB_PASSWORD contains a secret (secret by its name, 9 characters)",
+                "AWS_SECRET_ACCESS_KEY contains a secret (recognized by name, 40 characters)",
+                "DB_PASSWORD contains a secret (recognized by name, 9 characters)",
                 "NPM_TOKEN contains a secret (npm token npm_…, 40 characters)",
                 "label t contains a secret (GitHub token ghp_…, 40 characters)",
             ]
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_never_shown_and_names_are_harmless() {
+    fn never_shows_values_or_harmful_names() {
         let mut image = testing::image();
         testing::env(&mut image, "DB_PASSWORD=abc=topsecretrest");
         testing::env(&mut image, "ACCESS_LOG=x");

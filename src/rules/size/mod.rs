@@ -1,3 +1,3 @@
-//! What the image weighs.
+//! Rules about the image's size.
 
 pub mod wasted_space;

@@ -69,7 +69,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-/// Places that one finding names.
+/// Locations of one finding.
 const PLACES: usize = 3;
 
 fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
@@ -77,31 +77,33 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
     let bytes_of = |name: &str| settings.bytes(name).unwrap_or(0);
     let (mut by_layer, mut bookkeeping, mut of_base) = (BTreeMap::<usize, Vec<Hidden>>::new(), Vec::new(), Vec::new());
     for hidden in view.hidden().iter().filter(|hidden| hidden.size > 0) {
-        match () {
-            () if facts.scope(hidden.by) == Scope::Base => of_base.push(*hidden),
-            () if is_bookkeeping(&view.path(hidden.node), hidden.cause) => bookkeeping.push(*hidden),
-            () => by_layer.entry(hidden.by).or_default().push(*hidden),
+        if facts.scope(hidden.by) == Scope::Base {
+            of_base.push(*hidden);
+        } else if is_bookkeeping(&view.path(hidden.node), hidden.cause) {
+            bookkeeping.push(*hidden);
+        } else {
+            by_layer.entry(hidden.by).or_default().push(*hidden);
         }
     }
     let total = by_layer.values().map(|hidden| sum(hidden)).sum::<u64>();
-    let is_within = settings.bytes("warn-over").is_some_and(|bound| total <= bound);
+    let is_within_limit = settings.bytes("warn-over").is_some_and(|limit| total <= limit);
     for (layer, mut hidden) in by_layer {
         if sum(&hidden) < bytes_of("ignore-below") {
             continue;
         }
         let message = format!("{} of hidden files still ship: {}", bytes(sum(&hidden)), causes(&hidden));
-        // An instruction survives a rebuild; a layer's number may not.
+        // The instruction is stable across rebuilds, unlike the layer's number.
         let subject = facts.instruction(layer).map_or("a layer without history".to_string(), |made| {
             made.text.split(' ').map(text::short_digest).collect::<Vec<_>>().join(" ")
         });
         let mut found = Found::new(subject, message).fix(fix(&hidden)).at(Location::layer(layer));
-        if is_within || facts.scope(layer) == Scope::Unknown {
+        if is_within_limit || facts.scope(layer) == Scope::Unknown {
             found = found.at_most(Level::Note);
         }
         out.report(at_largest(found, view, &mut hidden));
     }
-    let floor = bytes_of("bookkeeping-over");
-    if !bookkeeping.is_empty() && sum(&bookkeeping) >= floor {
+    let minimum = bytes_of("bookkeeping-over");
+    if !bookkeeping.is_empty() && sum(&bookkeeping) >= minimum {
         let message = format!(
             "{} of account files and package databases still ship, rewritten by later layers",
             bytes(sum(&bookkeeping))
@@ -122,7 +124,7 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
     Ok(())
 }
 
-/// What useradd, dpkg, apk and rpm rewrite whenever they run. A cache of theirs that was deleted later is another matter.
+/// Whether useradd, dpkg, apk or rpm rewrites the file whenever it runs. Deleted files don't count.
 fn is_bookkeeping(path: &[u8], cause: Cause) -> bool {
     const FILES: [&[u8]; 14] = [
         b"etc/passwd",
@@ -159,14 +161,14 @@ fn sum(hidden: &[Hidden]) -> u64 {
     hidden.iter().map(|h| h.size).sum()
 }
 
-/// Adds the largest of the hidden files.
+/// Adds the largest hidden files as locations.
 fn at_largest(found: Found, view: &View, hidden: &mut [Hidden]) -> Found {
     hidden.sort_by_cached_key(|h| (std::cmp::Reverse(h.size), h.layer, view.path(h.node)));
     let location = |h: &Hidden| Location::path(&view.path(h.node), Some(h.layer), State::Shipped).detail(bytes(h.size));
     hidden.iter().take(PLACES).map(location).fold(found, Found::at)
 }
 
-/// `2 files deleted, 7 files replaced (1.1 MB)`: the bytes only where there are several causes.
+/// `2 files deleted (3 kB), 7 files replaced (1.1 MB)`; without the sizes if there is one cause.
 fn causes(hidden: &[Hidden]) -> String {
     let mut parts = Vec::new();
     for (causes, words) in GROUPS {
@@ -185,23 +187,22 @@ const GROUPS: [(&[Cause], &str); 4] = [
     (&[Cause::Deleted, Cause::AncestorDeleted, Cause::Opaque], "deleted"),
     (&[Cause::Replaced, Cause::TypeChange], "replaced"),
     (&[Cause::MetadataOnly], "added again with the same content"),
-    (&[Cause::Unplaceable], "that nothing can reach"),
+    (&[Cause::Unplaceable], "unreachable"),
 ];
 
-/// What to do about the cause with the most bytes.
+/// The fix for the cause with the most bytes.
 fn fix(hidden: &[Hidden]) -> &'static str {
     let weight = |causes: &[Cause]| hidden.iter().filter(|h| causes.contains(&h.cause)).map(|h| h.size).sum::<u64>();
-    let heaviest = (0..GROUPS.len()).max_by_key(|&i| weight(GROUPS[i].0)).map_or(Cause::Replaced, |i| GROUPS[i].0[0]);
+    let largest_cause =
+        (0..GROUPS.len()).max_by_key(|&i| weight(GROUPS[i].0)).map_or(Cause::Replaced, |i| GROUPS[i].0[0]);
     let metadata = hidden.iter().filter(|h| h.cause == Cause::MetadataOnly);
     let (mode, owner) =
         metadata.fold((false, false), |(mode, owner), h| (mode | h.changed.mode, owner | h.changed.owner));
-    match heaviest {
-        Cause::Deleted => "Delete the files in the RUN that makes them, or COPY from a stage that never had them",
-        Cause::MetadataOnly if mode && owner => {
-            "Set owner and mode when the files are added (`COPY --chown=… --chmod=…`), not in a later RUN"
-        }
-        Cause::MetadataOnly if owner => "Set the owner when the files are added (`COPY --chown=…`), not in a later RUN",
-        Cause::MetadataOnly if mode => "Set the mode when the files are added (`COPY --chmod=…`), not in a later RUN",
+    match largest_cause {
+        Cause::Deleted => "Delete the files in the RUN that creates them, or copy from a stage without them",
+        Cause::MetadataOnly if mode && owner => "Set owner and mode when adding the files (`COPY --chown=… --chmod=…`)",
+        Cause::MetadataOnly if owner => "Set the owner when adding the files (`COPY --chown=…`)",
+        Cause::MetadataOnly if mode => "Set the mode when adding the files (`COPY --chmod=…`)",
         Cause::MetadataOnly => "Copy or install the files once: they ship twice with the same content",
         _ => "Write the files once, in the layer that adds them",
     }

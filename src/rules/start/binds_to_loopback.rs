@@ -53,7 +53,7 @@ pub const RULE: Rule = Rule {
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let command = facts.serving();
     let variables = &command.variables;
-    // A proxy may take the connections and hand them on.
+    // Another program may be a proxy.
     let has_others = command.programs.iter().zip(facts.servers(command)).any(|(words, server)| {
         server.is_none() && !servers::opens_no_port(words) && next_standalone(words, variables).is_none()
     });
@@ -64,36 +64,37 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
             }
             continue;
         };
-        let open = |why: &str| Undecided::unknowable(command.field, format!("where {} listens: {why}", server.name));
+        let unknown = |why: &str| {
+            Undecided::unknowable(command.field, format!("the address of {} is unknown: {why}", server.name))
+        };
         let sockets = match &server.listens {
             Listens::On(sockets) => sockets,
             Listens::Unknown(why) => {
-                out.undecided(open(why));
+                out.undecided(unknown(why));
                 continue;
             }
         };
-        // One socket that can be reached is enough.
+        // One reachable socket is enough.
         if sockets.iter().any(|socket| socket.is_loopback() == Ok(false)) {
             continue;
         }
         if let Some(why) = sockets.iter().find_map(|socket| socket.is_loopback().err()) {
-            out.undecided(open(why));
+            out.undecided(unknown(why));
             continue;
         }
         let Some(Setting { value: Ok(address), source }) = sockets.first().map(|socket| &socket.host) else { continue };
         if has_others {
-            out.undecided(open(
-                "only on the loopback interface, but other programs start too, which may forward to it",
-            ));
+            let why = "listens only on the loopback address, but another program may forward connections to it";
+            out.undecided(Undecided::unknowable(command.field, format!("{} {why}", server.name)));
             continue;
         }
         let (name, address) = (server.name, text::shown(address));
         let (place, message) = match source {
-            Source::Command => (command.field.to_string(), format!("{name} listens on {address} only")),
+            Source::Command => (command.field.to_string(), format!("{name} listens only on {address}")),
             Source::Variable(variable) => {
-                (format!("config.Env[{variable}]"), format!("{name} listens on {address} only, as {variable} says"))
+                (format!("config.Env[{variable}]"), format!("{name} listens only on {address}, set by {variable}"))
             }
-            Source::Default => (command.field.to_string(), format!("{name} listens on {address} only, its default")),
+            Source::Default => (command.field.to_string(), format!("{name} listens only on {address}, its default")),
         };
         let mut found = Found::new(name, message).at(Location::config(place));
         if command.handed_by.is_some() {
@@ -104,8 +105,8 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     Ok(())
 }
 
-/// The server that Next.js writes for `output: standalone` reads HOSTNAME; whether this `server.js` is one the config does
-/// not say.
+/// The question whether `server.js` is the server that Next.js generates for `output: standalone`, which reads
+/// HOSTNAME.
 fn next_standalone(words: &[String], variables: &Variables) -> Option<Undecided> {
     let [program, script, ..] = words else { return None };
     let host = variables.get("HOSTNAME")?;
@@ -119,7 +120,7 @@ mod tests {
     use super::*;
     use crate::rules::testing;
 
-    fn says(cmd: &[&str], env: &[&str]) -> String {
+    fn results(cmd: &[&str], env: &[&str]) -> String {
         let mut image = testing::image();
         testing::cmd(&mut image, cmd);
         env.iter().for_each(|pair| testing::env(&mut image, pair));
@@ -129,34 +130,34 @@ mod tests {
     }
 
     #[test]
-    fn servers_on_the_loopback_address_are_found() {
-        let told = |server: &str, address: &str| format!("certain {server} listens on {address} only");
-        for (cmd, env, expected) in [
-            (&["uvicorn", "main:app", "--host", "127.0.0.1"][..], &[][..], told("uvicorn", "127.0.0.1")),
-            (&["python", "-m", "uvicorn", "main:app", "--host=localhost"], &[], told("uvicorn", "localhost")),
+    fn reports_servers_on_the_loopback_address() {
+        let expected = |server: &str, address: &str| format!("certain {server} listens only on {address}");
+        for (cmd, env, message) in [
+            (&["uvicorn", "main:app", "--host", "127.0.0.1"][..], &[][..], expected("uvicorn", "127.0.0.1")),
+            (&["python", "-m", "uvicorn", "main:app", "--host=localhost"], &[], expected("uvicorn", "localhost")),
             (
                 &["sh", "-c", "alembic upgrade head && exec uvicorn main:app --host ${HOST:-::1}"],
                 &[],
-                told("uvicorn", "::1"),
+                expected("uvicorn", "::1"),
             ),
-            (&["uvicorn", "main:app"], &[], "certain uvicorn listens on 127.0.0.1 only, its default".to_string()),
+            (&["uvicorn", "main:app"], &[], "certain uvicorn listens only on 127.0.0.1, its default".to_string()),
             (
                 &["uvicorn", "main:app"],
                 &["UVICORN_HOST=127.0.0.1"],
-                "certain uvicorn listens on 127.0.0.1 only, as UVICORN_HOST says".to_string(),
+                "certain uvicorn listens only on 127.0.0.1, set by UVICORN_HOST".to_string(),
             ),
-            (&["gunicorn", "-b127.0.0.1:80", "m:a"], &[], told("gunicorn", "127.0.0.1")),
-            (&["gunicorn", "-b", "[::1]:80", "--bind=localhost:81", "m:a"], &[], told("gunicorn", "::1")),
-            (&["python", "manage.py", "runserver", "127.0.0.1:8000"], &[], told("runserver", "127.0.0.1")),
-            (&["next", "start", "-H", "localhost"], &[], told("next", "localhost")),
-            (&["php", "-S", "127.0.0.1:80"], &[], told("php", "127.0.0.1")),
+            (&["gunicorn", "-b127.0.0.1:80", "m:a"], &[], expected("gunicorn", "127.0.0.1")),
+            (&["gunicorn", "-b", "[::1]:80", "--bind=localhost:81", "m:a"], &[], expected("gunicorn", "::1")),
+            (&["python", "manage.py", "runserver", "127.0.0.1:8000"], &[], expected("runserver", "127.0.0.1")),
+            (&["next", "start", "-H", "localhost"], &[], expected("next", "localhost")),
+            (&["php", "-S", "127.0.0.1:80"], &[], expected("php", "127.0.0.1")),
         ] {
-            assert_eq!(says(cmd, env), expected, "{cmd:?}");
+            assert_eq!(results(cmd, env), message, "{cmd:?}");
         }
     }
 
     #[test]
-    fn servers_that_can_be_reached_are_kept() {
+    fn accepts_reachable_servers() {
         for (cmd, env) in [
             (&["uvicorn", "main:app", "--host", "0.0.0.0", "--port", "8000"][..], &[][..]),
             (&["uvicorn", "main:app", "--host", "127.0.0.1", "--host", "0.0.0.0"], &[]),
@@ -175,26 +176,26 @@ mod tests {
             (&["sh", "-c", "gunicorn --check-config m:a && exec gunicorn -b 0.0.0.0 m:a"], &[]),
             (&["psql", "--host", "127.0.0.1"], &[]),
         ] {
-            assert_eq!(says(cmd, env), "", "{cmd:?}");
+            assert_eq!(results(cmd, env), "", "{cmd:?}");
         }
     }
 
     #[test]
-    fn what_only_the_start_decides_is_undecided() {
+    fn addresses_set_at_run_time_are_undecided() {
         assert_eq!(
-            says(&["sh", "-c", "uvicorn main:app --host $HOST"], &[]),
-            "? where uvicorn listens: it is set when the program starts"
+            results(&["sh", "-c", "uvicorn main:app --host $HOST"], &[]),
+            "? the address of uvicorn is unknown: it is set when the program starts"
         );
         assert_eq!(
-            says(&["gunicorn", "-c", "conf.py", "m:a"], &[]),
-            "? where gunicorn listens: a file that the program reads may set it"
+            results(&["gunicorn", "-c", "conf.py", "m:a"], &[]),
+            "? the address of gunicorn is unknown: a file that the program reads may set it"
         );
         assert_eq!(
-            says(&["sh", "-c", "make proxy & uvicorn m:a"], &[]),
-            "? where uvicorn listens: only on the loopback interface, but other programs start too, which may forward to it"
+            results(&["sh", "-c", "make proxy & uvicorn m:a"], &[]),
+            "? uvicorn listens only on the loopback address, but another program may forward connections to it"
         );
         assert_eq!(
-            says(&["node", "server.js"], &["HOSTNAME=localhost"]),
+            results(&["node", "server.js"], &["HOSTNAME=localhost"]),
             "? it is a loopback address, and server.js may listen there"
         );
     }

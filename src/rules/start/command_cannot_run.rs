@@ -13,7 +13,7 @@ use crate::rules::Rule;
 use crate::rules::Settings;
 use crate::rules::Topic;
 use crate::rules::faults;
-use crate::rules::faults::Told;
+use crate::rules::faults::Wording;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -56,11 +56,10 @@ pub const RULE: Rule = Rule {
 fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let run = &facts.image().config.run;
     if run.entrypoint.is_empty() && run.cmd.is_empty() {
-        let message = "the image names no command: neither ENTRYPOINT nor CMD is set";
+        let message = "the image has no command: neither ENTRYPOINT nor CMD is set";
         let found = Found::new("(none)", message).at(Location::config("config.Cmd")).at_most(Level::Note);
         out.report(
-            found
-                .fix(Fix::new("Name the command, unless this is a base image").line("CMD [\"program\", \"argument\"]")),
+            found.fix(Fix::new("Set the command, unless this is a base image").line("CMD [\"program\", \"argument\"]")),
         );
         return Ok(());
     }
@@ -69,7 +68,7 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
         let is_in_cmd = run.cmd.iter().any(|word| shown(word) == subject);
         if is_in_cmd || run.entrypoint.is_empty() { "config.Cmd".to_string() } else { "config.Entrypoint".to_string() }
     };
-    let told = Told { fails: "the container cannot start", may_fail: "the command ends in an error", fix: |_, _| None };
-    faults::report(facts, proof, &told, field, out);
+    let wording = Wording { fails: "the container can't start", likely_fails: "the command fails", fix: |_, _| None };
+    faults::report(facts, proof, &wording, field, out);
     Ok(())
 }

@@ -56,7 +56,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     let command = facts.command();
     let Some(first) = command.argv.first().filter(|_| command.init.is_none()) else { return Ok(()) };
     let field = if facts.image().config.run.entrypoint.is_empty() { "config.Cmd" } else { "config.Entrypoint" };
-    // An entry script may start one: `exec tini -- "$@"`.
+    // An entry script may start an init: `exec tini -- "$@"`.
     let has_init = |proof: &Proof| proof.started.iter().any(|started| is_init(&started.argv[0]));
     if command.shell_form.is_none() && facts.start_proof(Capabilities::Docker).is_ok_and(has_init) {
         return Ok(());
@@ -83,12 +83,12 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     Ok(())
 }
 
-/// The init that the image has, or one that its package manager installs.
+/// Suggests an init that the image has, or one that its package manager installs.
 fn fix(facts: &Facts<'_>) -> Fix {
     let entrypoint = |init: &str| format!("ENTRYPOINT [\"{init}\", \"--\"]");
-    let there =
+    let existing =
         ["tini", "dumb-init", "catatonit"].into_iter().find_map(|init| facts.programs_named(init).into_iter().next());
-    match (there, facts.install_command("dumb-init")) {
+    match (existing, facts.install_command("dumb-init")) {
         (Some(path), _) => {
             Fix::new(format!("Start the program through {path}, which the image has")).line(entrypoint(&path))
         }
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
     use crate::rules::testing;
 
-    fn says(entrypoint: &[&str], cmd: &[&str]) -> String {
+    fn results(entrypoint: &[&str], cmd: &[&str]) -> String {
         let mut image = testing::image();
         testing::cmd(&mut image, cmd);
         image.config.run.entrypoint = entrypoint.iter().map(|word| word.to_string()).collect();
@@ -114,20 +114,20 @@ mod tests {
     }
 
     #[test]
-    fn the_first_process_is_judged_by_its_name() {
-        assert_eq!(says(&["dumb-init", "--"], &["npm", "start"]), "");
-        assert_eq!(says(&["/usr/bin/supervisord", "-n"], &[]), "");
-        assert_eq!(says(&[], &[]), "");
-        assert_eq!(says(&[], &["sh", "-c", "exec tini -- node x"]), "");
-        assert_eq!(says(&[], &["node", "server.js"]), "PID 1 is node, which is not an init");
-        assert_eq!(says(&[], &["sh", "-c", "npm start"]), "PID 1 is sh, which is not an init");
-        assert_eq!(says(&["/runsvdir", "/etc/service"], &[]), "PID 1 is /runsvdir, which is not an init");
+    fn recognizes_an_init_by_its_name() {
+        assert_eq!(results(&["dumb-init", "--"], &["npm", "start"]), "");
+        assert_eq!(results(&["/usr/bin/supervisord", "-n"], &[]), "");
+        assert_eq!(results(&[], &[]), "");
+        assert_eq!(results(&[], &["sh", "-c", "exec tini -- node x"]), "");
+        assert_eq!(results(&[], &["node", "server.js"]), "PID 1 is node, which is not an init");
+        assert_eq!(results(&[], &["sh", "-c", "npm start"]), "PID 1 is sh, which is not an init");
+        assert_eq!(results(&["/runsvdir", "/etc/service"], &[]), "PID 1 is /runsvdir, which is not an init");
         assert_eq!(
-            says(&["docker-entrypoint.sh"], &["npm", "start"]),
+            results(&["docker-entrypoint.sh"], &["npm", "start"]),
             "PID 1 is docker-entrypoint.sh, then npm, and neither is an init"
         );
         assert_eq!(
-            says(&[], &["sh", "-c", "tini -- node x"]),
+            results(&[], &["sh", "-c", "tini -- node x"]),
             "? whether the shell is replaced by the init that it starts depends on the shell"
         );
     }

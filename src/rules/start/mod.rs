@@ -1,4 +1,4 @@
-//! Rules about the program that is started.
+//! Rules about the command.
 
 pub mod binds_to_loopback;
 pub mod command_cannot_run;

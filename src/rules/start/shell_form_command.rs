@@ -46,7 +46,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-/// Characters of a command that are offered as its exec form.
+/// The longest command to suggest as a fix, in characters.
 const FIX_CHARS_MAX: usize = 300;
 
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
@@ -55,12 +55,10 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     let instruction = if command.field == "config.Entrypoint" { "ENTRYPOINT" } else { "CMD" };
     let program = command.programs.last().and_then(|words| words.first()).filter(|word| shell::is_decided(word));
     let message = match program {
-        Some(program) => format!(
-            "{instruction} is in shell form: {} -c starts, and runs `{}`",
-            shown(&form.shell),
-            shown(file_name(program))
-        ),
-        None => format!("{instruction} is in shell form: {} -c starts", shown(&form.shell)),
+        Some(program) => {
+            format!("{instruction} is in shell form: `{} -c` runs `{}`", shown(&form.shell), shown(file_name(program)))
+        }
+        None => format!("{instruction} is in shell form: `{} -c` runs it", shown(&form.shell)),
     };
     let mut found = Found::new(instruction, message).at(Location::config(command.field));
     if command.handed_by.is_some() {
@@ -73,16 +71,16 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     Ok(())
 }
 
-/// What to write in place of a text of one command.
+/// The same command without the waiting shell, if it is a single command.
 fn fix(command: &Command, text: &str, instruction: &str) -> Option<Fix> {
     let [words] = command.programs.as_slice() else { return None };
-    // Variables are for the shell, which may start with other values than the image's.
+    // The shell must expand the variables, whose values may differ at run time.
     if text.contains(['$', '`']) {
-        // `A=b program` and compound commands cannot stand behind exec.
+        // `A=b program` and compound commands can't follow exec.
         let is_plain = text.split_whitespace().next() == words.first().map(String::as_str);
         let text = shown(text.trim());
         let fits = is_plain && text.chars().count() <= FIX_CHARS_MAX;
-        return fits.then(|| Fix::new("Let the program replace the shell").line(format!("{instruction} exec {text}")));
+        return fits.then(|| Fix::new("Replace the shell with the program").line(format!("{instruction} exec {text}")));
     }
     if !words.iter().all(|word| shell::is_decided(word)) {
         return None;
@@ -100,11 +98,11 @@ mod tests {
     use crate::rules::testing;
 
     #[test]
-    fn a_shell_around_the_program_is_found() {
+    fn reports_a_shell_that_waits_for_the_program() {
         let mut image = testing::image();
         testing::cmd(&mut image, &["/bin/sh", "-c", "uvicorn main:app --reload --host 0.0.0.0 --port 8000"]);
         let findings = testing::findings(&RULE, &image, &Settings::default());
-        assert_eq!(findings[0].message, "CMD is in shell form: /bin/sh -c starts, and runs `uvicorn`");
+        assert_eq!(findings[0].message, "CMD is in shell form: `/bin/sh -c` runs `uvicorn`");
         assert_eq!(
             findings[0].fix,
             Fix::new("Use the exec form")
@@ -112,7 +110,7 @@ mod tests {
         );
         testing::cmd(&mut image, &["/bin/sh", "-c", "serve -p ${PORT:-80}"]);
         let fix = &testing::findings(&RULE, &image, &Settings::default())[0].fix;
-        assert_eq!(*fix, Fix::new("Let the program replace the shell").line("CMD exec serve -p ${PORT:-80}"));
+        assert_eq!(*fix, Fix::new("Replace the shell with the program").line("CMD exec serve -p ${PORT:-80}"));
         image.config.run.entrypoint = vec!["docker-entrypoint.sh".to_string()];
         assert_eq!(testing::findings(&RULE, &image, &Settings::default())[0].confidence, Confidence::Likely);
         image.config.run.entrypoint = ["/bin/sh", "-c", "serve --token=hunter2hunter2"].map(String::from).to_vec();
@@ -122,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn exec_forms_and_execs_are_kept() {
+    fn accepts_the_exec_form_and_exec() {
         for words in [
             &["uvicorn", "main:app"][..],
             &["/bin/sh", "-c", "migrate && exec uvicorn main:app"],

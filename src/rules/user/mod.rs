@@ -1,4 +1,4 @@
-//! Who the program runs as.
+//! Rules about the image's user.
 
 pub mod non_numeric_user;
 pub mod root_user;

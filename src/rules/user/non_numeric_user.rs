@@ -35,18 +35,19 @@ pub const RULE: Rule = Rule {
         let Some(name) = facts.named_user() else { return Ok(()) };
         let user = match facts.user() {
             Ok(user) => user,
-            // Nobody's name: `unknown-user` says so.
+            // `unknown-user` reports this.
             Err(UserProblem::Unknown(_)) => return Ok(()),
             Err(UserProblem::Undecided(question)) => return Err(question),
         };
-        // No number makes root anybody else: `root-user` says so.
+        // `root-user` reports this.
         if user.uid == 0 {
             return Ok(());
         }
-        // A group that is named takes the others away; none is named where there was none.
-        let number = match facts.image().config.run.user.contains(':') {
-            true => format!("{}:{}", user.uid, user.gid),
-            false => user.uid.to_string(),
+        // A named group replaces all others, so don't add one.
+        let number = if facts.image().config.run.user.contains(':') {
+            format!("{}:{}", user.uid, user.gid)
+        } else {
+            user.uid.to_string()
         };
         out.report(
             Found::new(
@@ -54,7 +55,7 @@ pub const RULE: Rule = Rule {
                 format!("USER {:?} is a name, so Kubernetes can't tell whether it is root", shown(name)),
             )
             .at(Location::config("config.User"))
-            .fix(Fix::new("Write the number that /etc/passwd gives it").line(format!("USER {number}"))),
+            .fix(Fix::new("Use its uid from /etc/passwd").line(format!("USER {number}"))),
         );
         Ok(())
     },

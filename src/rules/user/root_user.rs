@@ -42,7 +42,7 @@ pub const RULE: Rule = Rule {
         let user = &facts.image().config.run.user;
         let uid = match facts.uid() {
             Ok(uid) => uid,
-            // Nobody's name: `unknown-user` says so.
+            // `unknown-user` reports this.
             Err(UserProblem::Unknown(_)) => return Ok(()),
             Err(UserProblem::Undecided(question)) => return Err(question),
         };
@@ -64,7 +64,7 @@ pub const RULE: Rule = Rule {
     },
 };
 
-/// The account that the image has for this, or one that its programs can make, or a number that needs none.
+/// Suggests a service account of the image, an account that its programs can create, or a number.
 fn fix(facts: &Facts<'_>) -> Result<Fix, Undecided> {
     if let Some(Account { name, uid, gid }) = facts.service_account()? {
         let advice = format!("Run as `{name}` (uid {uid}), which the image already has");

@@ -23,7 +23,7 @@ pub const RULE: Rule = Rule {
     rows: &["F5"],
     params: &[Param {
         name: "group",
-        kind: ParamKind::Text,
+        kind: ParamKind::String,
         about: "Group that the program must run with, by name or number. Default: not checked.",
     }],
     docs: Docs {
@@ -55,7 +55,7 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
-    let Some(group) = settings.text("group") else { return Ok(()) };
+    let Some(group) = settings.string("group") else { return Ok(()) };
     let Some(user) = facts.non_root_user()? else { return Ok(()) };
     if let Some(question) = user.groups_unknown {
         return Err(question);
@@ -77,8 +77,8 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
             (message, Fix::new("Name the group, or add the user to it").line(format!("USER {uid}:{gid}")))
         }
         Err(UserProblem::Unknown(_)) => {
-            let message = format!("{who} is not in the group {name}, which the image doesn't have");
-            (message, Fix::new(format!("Add the group {name}, and the user in it")))
+            let message = format!("{who} is not in the group {name}, which doesn't exist in the image");
+            (message, Fix::new(format!("Create the group {name} and add the user to it")))
         }
     };
     out.report(Found::new(name, message).at(Location::config("config.User")).fix(fix));
