@@ -89,7 +89,11 @@ fn image_part(page: &mut Page<'_>, report: &Report, image: &ImageReport, options
 
 fn verdict_line(page: &mut Page<'_>, report: &Report, image: &ImageReport) -> io::Result<()> {
     let names: Vec<String> = report.policies.iter().map(|policy| shown(&policy.name)).collect();
-    let policy = if names.is_empty() { String::new() } else { format!("policy {}", names.join(", ")) };
+    let policy = match &names[..] {
+        [] => String::new(),
+        [only] => format!("policy {only}"),
+        [first, rest @ ..] => format!("policy {first} (with {})", rest.join(", ")),
+    };
     let fails_on = match report.fail_on {
         FailOn::Level(Level::Error) => "",
         FailOn::Level(Level::Warn) => "fails on warnings",

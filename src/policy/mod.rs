@@ -87,5 +87,5 @@ pub struct PolicyName {
 }
 
 fn no_files(_: &Path) -> io::Result<Vec<u8>> {
-    Err(io::Error::new(io::ErrorKind::NotFound, "a policy that is no file can extend built-in policies only"))
+    Err(io::Error::new(io::ErrorKind::NotFound, "a policy given as text can only extend built-in policies"))
 }

@@ -7,6 +7,7 @@ use crate::model::finding::Group;
 use crate::model::finding::Location;
 use crate::model::finding::State;
 use crate::model::path;
+use crate::model::text;
 use crate::model::text::shown_bytes;
 use std::collections::BTreeMap;
 
@@ -61,6 +62,24 @@ impl Places {
             (1, Some(path)) => format!("/{}", shown_bytes(path)),
             (count, _) if self.directory.as_deref().is_none_or(<[u8]>::is_empty) => format!("{count} {plural}"),
             (count, _) => format!("{count} {plural} below {}", self.directory()),
+        }
+    }
+
+    /// The names of the first few places, harmless to show: `.env, .git and 3 more`.
+    pub fn file_names(&self) -> String {
+        const SHOWN: usize = 3;
+        let mut names: Vec<String> = Vec::new();
+        for path in self.locations.iter().filter_map(|location| location.path.as_deref()) {
+            let name = shown_bytes(path.rsplit(|&b| b == b'/').next().unwrap_or(path));
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names.sort();
+        names.truncate(SHOWN);
+        match self.count.saturating_sub(names.len() as u64) {
+            0 => text::list(&names),
+            more => format!("{} and {more} more", names.join(", ")),
         }
     }
 

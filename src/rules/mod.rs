@@ -380,8 +380,8 @@ pub enum Topic {
     Health,
     /// Who can change or execute what.
     Rights,
-    /// Its ports and its environment.
-    Network,
+    /// How it is started and stopped, what it listens on, which variables it gets.
+    Runtime,
     /// Files it doesn't need.
     Contents,
     /// Its name, and ambiguities in its format.

@@ -112,7 +112,7 @@ fn proofs_match_what_happened_when_the_images_ran() {
         "{start:#?}"
     );
     let health = faults(&health.unwrap());
-    assert!(health.contains("`curl`") && health.contains("can't look in /root/.local/bin"), "{health}");
+    assert!(health.contains("`curl`") && health.contains("is not on PATH (/root/.local/bin, "), "{health}");
     // Without capabilities, the runtime can't reach the program either.
     let root_bin = examined(&reference(&corpus, "root-bin:1.0"));
     assert_eq!(verdict(&proofs(&root_bin, Capabilities::None).0), "fails");

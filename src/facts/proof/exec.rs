@@ -77,13 +77,13 @@ pub fn exec(
                 if let Some(script) = scripts.last() {
                     let need = process.readable(script.path.as_bytes(), "the script");
                     if let Need::Unmet(lack) = need {
-                        let what = format!("{}; {} opens it as that user", lack.what, quoted(&current.path));
+                        let what = format!("{}, and {} must read it as that user", lack.what, quoted(&current.path));
                         // The runtime's capabilities don't help here.
                         proof.faults.retain(|fault| !fault.is_overridden);
                         proof.steps.retain(|step| step.sort != Sort::Overridden);
                         let place = lack.place.unwrap_or(script.node);
                         let is_directory = process.view.stat(place).is_some_and(|stat| stat.kind == Kind::Dir);
-                        let fix = is_directory.then(|| Box::new(lookup::enter(process, place).into()));
+                        let fix = is_directory.then(|| Box::new(lookup::enter(process, place, Some(&current.path)).into()));
                         proof.fault(process, Fault { what, fix, ..broken(String::new(), place) });
                         return Executed::Unread(Started { argv, path: current.path, program: current.node });
                     } else if let Need::Undecided(question) = need {

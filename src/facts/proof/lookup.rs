@@ -14,6 +14,7 @@ use crate::facts::process::ProcessContext;
 use crate::facts::proof::Fault;
 use crate::facts::proof::quoted;
 use crate::facts::shell;
+use crate::facts::start::file_name;
 use crate::model::finding::Fix;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
@@ -126,34 +127,30 @@ pub fn find(process: &ProcessContext<'_>, actor: &Actor, word: &str, by: By) -> 
         matches!(process.view.resolve(path.as_bytes(), true), Resolved::Found(_))
     };
     let mut passed = String::new();
-    for (directory, blocking) in closed.iter().take(DIRECTORIES_SHOWN) {
-        let (directory, has_it) = (shown(directory), lies_in(directory));
-        let (who, blocking) = (process.who(), process.describe(*blocking));
-        passed.push_str(&match has_it {
-            true => format!("; {directory} has it, but {who} can't traverse {blocking}"),
-            false => format!("; {who} can't look in {directory}: it can't traverse {blocking}"),
-        });
+    let is_hidden = |(directory, _): &&(String, NodeId)| lies_in(directory);
+    for (directory, blocking) in closed.iter().filter(is_hidden).take(DIRECTORIES_SHOWN) {
+        let (directory, who, blocking) = (shown(directory), process.who(), process.describe(*blocking));
+        passed.push_str(&format!("; {directory} has it, but {who} can't traverse {blocking}"));
     }
     if let Some(mut fault) = refused {
         fault.what.push_str(&passed);
         return Err(Miss::Fault(fault));
     }
-    let passed_over: HashSet<&str> = closed.iter().map(|(directory, _)| directory.as_str()).collect();
+    let passed_over: HashSet<&str> = closed.iter().filter(is_hidden).map(|(directory, _)| directory.as_str()).collect();
     let directories: Vec<&str> = unique(path.split(':').filter(|directory| !passed_over.contains(directory)));
     let mut listed =
         directories.iter().take(DIRECTORIES_SHOWN).map(|directory| shown(directory)).collect::<Vec<_>>().join(", ");
     if directories.len() > DIRECTORIES_SHOWN {
         listed.push_str(", …");
     }
-    let hidden =
-        closed.iter().take(DIRECTORIES_SHOWN).find(|(directory, _)| lies_in(directory)).map(|(_, blocking)| *blocking);
-    let place = hidden.or(closed.first().map(|(_, blocking)| *blocking));
+    let hidden = closed.iter().find(is_hidden);
     if !listed.is_empty() {
         listed = format!(" ({listed})");
     }
+    let place = hidden.map(|(_, blocking)| *blocking);
     let fault = fault(word, format!("{} is not on PATH{listed}{passed}", quoted(word)), place);
     Err(Miss::Fault(match hidden {
-        Some(directory) => fault.fix(enter(process, directory)),
+        Some((_, blocking)) => fault.fix(enter(process, *blocking, None)),
         None => Fault { missing_program: Some(word.to_string()), ..fault },
     }))
 }
@@ -177,7 +174,7 @@ pub fn file(process: &ProcessContext<'_>, actor: &Actor, word: &str, path: &str)
             let fault = fault(word, what, place);
             let closed = place.filter(|&place| kind(place) == Some(Kind::Dir));
             return Err(Miss::Fault(match closed {
-                Some(directory) => fault.fix(enter(process, directory)),
+                Some(directory) => fault.fix(enter(process, directory, None)),
                 None => Fault { missing_program: Some(word.to_string()), ..fault },
             }));
         }
@@ -199,15 +196,15 @@ pub fn file(process: &ProcessContext<'_>, actor: &Actor, word: &str, path: &str)
     }
 }
 
-/// The fix for a directory that the process can't traverse.
-pub fn enter(process: &ProcessContext<'_>, directory: NodeId) -> String {
-    format!(
-        "Move what {} needs out of {}, for example to /opt, and put that on PATH. `RUN chmod a+x {}` also works, but \
-         lets every user traverse it",
-        process.who(),
-        process.name(directory),
-        process.name(directory)
-    )
+/// The fix for a directory that the process can't traverse on the way to a program, or to a script for this interpreter.
+pub fn enter(process: &ProcessContext<'_>, directory: NodeId, interpreter: Option<&str>) -> String {
+    let (who, directory) = (process.who(), process.name(directory));
+    let what = if interpreter.is_some_and(|path| file_name(path).starts_with("python")) {
+        "Install into a virtual environment in /opt, with its bin on PATH".to_string()
+    } else {
+        format!("Move what {who} needs out of {directory}, for example to /opt, and put that on PATH")
+    };
+    format!("{what}. `RUN chmod a+x {directory}` also works, but lets every user traverse it")
 }
 
 fn fault(word: &str, mut what: String, place: Option<NodeId>) -> Fault {

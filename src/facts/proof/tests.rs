@@ -132,13 +132,13 @@ fn only_the_runtime_reaches_a_program_in_a_blocked_directory() {
     assert_eq!(starts(&made(&["prog"])), overridden);
     assert_eq!(
         starts(&made(&["script"])),
-        "uid 1000 (app) can't reach the script /root/bin/script: it can't traverse /root (mode 0700, owner 0:0); `/bin/sh` opens it as that user"
+        "uid 1000 (app) can't reach the script /root/bin/script: it can't traverse /root (mode 0700, owner 0:0), and `/bin/sh` must read it as that user"
     );
     let missing = |name: &str| {
-        let why = match name {
-            "prog" => "/root/bin has it, but uid 1000 (app) can't traverse /root (mode 0700, owner 0:0)",
-            _ => "uid 1000 (app) can't look in /root/bin: it can't traverse /root (mode 0700, owner 0:0)",
-        };
+        if name != "prog" {
+            return format!("`{name}` is not on PATH (/root/bin, /usr/bin, /bin)");
+        }
+        let why = "/root/bin has it, but uid 1000 (app) can't traverse /root (mode 0700, owner 0:0)";
         format!("`{name}` is not on PATH (/usr/bin, /bin); {why}")
     };
     assert_eq!(starts(&made(&["/bin/sh", "-c", "prog"])), missing("prog"));

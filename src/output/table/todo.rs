@@ -8,6 +8,8 @@ use crate::output::table::page;
 use crate::output::table::page::Page;
 use crate::output::wrap;
 use crate::report::ImageReport;
+use crate::rules;
+use crate::rules::Topic;
 use std::io;
 
 /// The most lines, including the one that counts the rest.
@@ -43,6 +45,9 @@ pub fn write<'a>(page: &mut Page<'_>, image: &'a ImageReport) -> io::Result<List
         if finding.level < Level::Warn {
             continue;
         }
+        if tasks.iter().any(|(task, _)| is_settled_by(task, finding)) {
+            continue;
+        }
         match tasks.iter_mut().find(|(task, _)| is_same(task, finding)) {
             Some((_, count)) => *count += 1,
             None => tasks.push((finding, 1)),
@@ -61,7 +66,7 @@ pub fn write<'a>(page: &mut Page<'_>, image: &'a ImageReport) -> io::Result<List
         }
     }
     if tasks.len() > lines {
-        page.text(4, 4, &format!("and {} more, below", tasks.len() - lines))?;
+        page.text(4, 4, &format!("and {} more: see the findings", tasks.len() - lines))?;
     }
     Ok(listed)
 }
@@ -71,8 +76,8 @@ pub fn write<'a>(page: &mut Page<'_>, image: &'a ImageReport) -> io::Result<List
 fn task(page: &mut Page<'_>, number: usize, finding: &Finding, count: usize) -> io::Result<Option<bool>> {
     let number = format!("{number:>2}.");
     let rule = match count {
-        1 => format!("({})", finding.rule),
-        count => format!("({}, {count} findings)", finding.rule),
+        1 => format!("[{}]", finding.rule),
+        count => format!("[{} ×{count}]", finding.rule),
     };
     let room = page.width.saturating_sub(number.len() + 2);
     let advice = shown(&finding.fix.advice);
@@ -81,14 +86,31 @@ fn task(page: &mut Page<'_>, number: usize, finding: &Finding, count: usize) -> 
     let mut has_lines = finding.fix.lines.is_empty();
     if let [line] = &finding.fix.lines[..] {
         let with_line = format!("{text}: {}", shown(line));
-        if wrap::width(&with_line) <= room {
+        if wrap::width(&with_line) + 1 + wrap::width(&rule) <= room {
             (has_lines, text) = (true, with_line);
         }
     }
-    let text = wrap::shorten(&text, room);
-    let rule = if wrap::width(&text) + 1 + wrap::width(&rule) <= room { rule } else { String::new() };
+    let room_beside_rule = room.saturating_sub(wrap::width(&rule) + 1);
+    let (text, rule) = if room_beside_rule >= ADVICE_MIN || wrap::width(&text) <= room_beside_rule {
+        (wrap::shorten(&text, room_beside_rule), rule)
+    } else {
+        (wrap::shorten(&text, room), String::new())
+    };
+    let is_all = is_all && !text.ends_with('…');
     page.flow(1, 4, &[(&number, page::plain()), (&text, page::plain()), (&rule, page::faint())])?;
     Ok(is_all.then_some(has_lines))
+}
+
+/// Columns of advice below which the rule is left out.
+const ADVICE_MIN: usize = 48;
+
+/// Whether doing the task also settles the finding: the same path keeps the container from starting.
+fn is_settled_by(task: &Finding, finding: &Finding) -> bool {
+    let path = |finding: &Finding| finding.locations.iter().find_map(|location| location.path.clone());
+    rules::topic(task.rule.as_str()) == Topic::Start
+        && task.rule != finding.rule
+        && path(task).is_some()
+        && path(task) == path(finding)
 }
 
 /// The text up to the first full stop before a capital letter or a backtick.

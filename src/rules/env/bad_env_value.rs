@@ -17,7 +17,7 @@ use crate::rules::Topic;
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "bad-env-value",
-    topic: Topic::Network,
+    topic: Topic::Runtime,
     title: "an environment variable has a value that the policy doesn't allow",
     rows: &["E3"],
     params: &[

@@ -24,7 +24,7 @@ use std::collections::BTreeSet;
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "unusable-path-entry",
-    topic: Topic::Start,
+    topic: Topic::Runtime,
     title: "a directory on PATH can't be searched by the user",
     rows: &["B9"],
     params: &[],

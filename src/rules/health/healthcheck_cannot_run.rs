@@ -59,6 +59,6 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
 fn probe(facts: &Facts<'_>) -> Option<Fix> {
     let (port, path) = facts.asked_page()?;
     let words = facts.probe(port, &path)?;
-    let advice = format!("Use {} instead, which the image has", words[0]);
+    let advice = format!("Use {} in the health check: the image has it", words[0]);
     Some(missing_healthcheck::lines(Fix::new(advice), &words))
 }

@@ -96,7 +96,7 @@ fn add(facts: &Facts<'_>) -> Fix {
     let port = facts.served_port();
     match port.and_then(|port| Some((port, facts.probe(port, "/health")?))) {
         Some((port, words)) => {
-            let advice = format!("Add a health check that requests port {port} with {}, and adjust the path", words[0]);
+            let advice = format!("Add a health check with {} on port {port} (its path is a guess)", words[0]);
             lines(Fix::new(advice), &words)
         }
         None => match port {

@@ -144,7 +144,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     Ok(())
 }
 
-const FIX: &str = "Build in a separate stage, and `COPY --from` only the result";
+const FIX: &str = "Leave build tools in a build stage, and `COPY --from` only the result";
 
 /// The first few names.
 fn first_few(names: &[&str]) -> String {

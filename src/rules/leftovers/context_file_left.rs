@@ -216,11 +216,11 @@ fn report(facts: &Facts<'_>, layer: usize, places: Places, out: &mut Out<'_>) {
     let made = facts.instruction(layer).map_or("", |made| made.text.as_str());
     let may_be_another_stage = made.split_ascii_whitespace().nth(1).is_some_and(|source| source.starts_with('/'));
     let (message, fix) = if may_be_another_stage {
-        (format!("{what} copied into the image"), "Copy only what the program needs")
+        (format!("{what} copied into the image"), format!("Leave out {} when copying", places.file_names()))
     } else {
         (
             format!("{what} copied in from the build context"),
-            "Exclude them in .dockerignore, or copy only what the program needs",
+            format!("Add {} to .dockerignore", places.file_names()),
         )
     };
     out.report(Found::new(places.directory(), message).likely().fix(fix).at_all(places));

@@ -25,7 +25,7 @@ use std::collections::BTreeSet;
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "port-mismatch",
-    topic: Topic::Network,
+    topic: Topic::Runtime,
     title: "the exposed or health-checked port is not the server's port",
     rows: &["B7", "F7"],
     params: &[],

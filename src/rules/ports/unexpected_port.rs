@@ -18,7 +18,7 @@ use crate::rules::Topic;
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "unexpected-port",
-    topic: Topic::Network,
+    topic: Topic::Runtime,
     title: "the exposed ports differ from the policy's",
     rows: &["B7", "F7"],
     params: &[Param {

@@ -234,7 +234,7 @@ fn finding(process: &ProcessContext<'_>, path: &[u8], top: NodeId, writable: &Wr
         1 => format!("{who} can rewrite {example}, {how}"),
         count => format!("{who} can rewrite {count} code files in {}, such as {example}, {how}", process.name(top)),
     };
-    let fix = format!("Copy the code without `--chown`; let {who} own only what the program writes");
+    let fix = format!("Copy the code without `--chown`; let {who} own only what it writes");
     Found::new(shown_bytes(path), message).at(seen(process.view, top)).at(seen(process.view, first.node)).fix(fix)
 }
 

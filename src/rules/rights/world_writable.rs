@@ -11,6 +11,7 @@ use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
 use crate::rules::Topic;
+use crate::rules::shown;
 use crate::rules::group::Causes;
 use crate::rules::group::Places;
 use crate::view::NodeId;
@@ -70,18 +71,24 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
 fn fix(facts: &Facts<'_>, layer: Option<usize>, places: &Places) -> Fix {
     let instruction =
         layer.and_then(|layer| facts.instruction(layer)).map_or("", |instruction| instruction.text.as_str());
-    let owner = match facts.user() {
-        Ok(user) if user.uid != 0 => format!("uid {}", user.uid),
-        _ => "the user that writes there".to_string(),
-    };
-    Fix::new(if instruction.contains("chmod") {
-        format!("Give {} to {owner} with `chown` instead of that `chmod`", places.directory())
+    let account = facts.user().ok().map(|user| user.uid).filter(|uid| *uid != 0);
+    let account = account.or_else(|| Some(facts.service_account().ok()??.uid));
+    let owner = account.map_or("the user that writes there".to_string(), |uid| format!("uid {uid}"));
+    let chmod = instruction.split(['&', ';', '|']).map(str::trim).find_map(|command| {
+        let at = command.find("chmod ")?;
+        Some(shown(&command[at..])).filter(|command| command.len() <= CHMOD_BYTES_MAX)
+    });
+    Fix::new(if let Some(chmod) = chmod {
+        format!("Replace `{chmod}` with a chown to {owner}")
     } else if places.is_one_directory() {
         format!("Give {} to {owner}, or set the sticky bit with `chmod 1777`", places.directory())
     } else {
         format!("Add the files below {} without write access for others (`COPY --chmod=0644`)", places.directory())
     })
 }
+
+/// A longer command is not quoted.
+const CHMOD_BYTES_MAX: usize = 40;
 
 /// Whether it is an empty lock file, whose contents nobody reads. uv leaves one in each virtual environment.
 fn is_lock_file(name: &[u8], size: u64) -> bool {

@@ -41,8 +41,8 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-const FIX_ENV: &str = "Revoke the secret, remove it from ENV, and pass it at run time (`--env-file`)";
-const FIX_LABEL: &str = "Revoke the secret, and remove it from LABEL";
+const FIX_ENV: &str = "Rotate the secrets in ENV, and pass them at run time instead";
+const FIX_LABEL: &str = "Rotate the secret, and remove it from LABEL";
 
 fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let run = &facts.image().config.run;

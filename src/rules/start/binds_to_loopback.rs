@@ -21,7 +21,7 @@ use crate::rules::Topic;
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "binds-to-loopback",
-    topic: Topic::Network,
+    topic: Topic::Runtime,
     title: "the server listens only on the loopback address",
     rows: &["B8"],
     params: &[],

@@ -19,7 +19,7 @@ use crate::rules::shown;
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "missing-init",
-    topic: Topic::Start,
+    topic: Topic::Runtime,
     title: "PID 1 is not an init",
     rows: &["F4"],
     params: &[],
@@ -72,7 +72,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     }
     let program = command.handed_by.as_ref().and(command.programs.last()).and_then(|words| words.first());
     let message = match program {
-        Some(program) => format!("PID 1 is {first}, then {}, and neither is an init", shown(program)),
+        Some(program) => format!("PID 1 is {first}, which hands over to {}, and neither is an init", shown(program)),
         None => format!("PID 1 is {first}, which is not an init"),
     };
     let mut found = Found::new("Entrypoint", message).at(Location::config(field)).fix(fix(facts));
@@ -85,7 +85,11 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
 
 /// Suggests an init that the image has, or one that its package manager installs.
 fn fix(facts: &Facts<'_>) -> Fix {
-    let entrypoint = |init: &str| format!("ENTRYPOINT [\"{init}\", \"--\"]");
+    let rest = &facts.image().config.run.entrypoint;
+    let entrypoint = |init: &str| {
+        let words = [init, "--"].into_iter().chain(rest.iter().map(String::as_str));
+        format!("ENTRYPOINT [{}]", words.map(|word| format!("{:?}", shown(word))).collect::<Vec<_>>().join(", "))
+    };
     let existing =
         ["tini", "dumb-init", "catatonit"].into_iter().find_map(|init| facts.programs_named(init).into_iter().next());
     match (existing, facts.install_command("dumb-init")) {
@@ -124,7 +128,7 @@ mod tests {
         assert_eq!(results(&["/runsvdir", "/etc/service"], &[]), "PID 1 is /runsvdir, which is not an init");
         assert_eq!(
             results(&["docker-entrypoint.sh"], &["npm", "start"]),
-            "PID 1 is docker-entrypoint.sh, then npm, and neither is an init"
+            "PID 1 is docker-entrypoint.sh, which hands over to npm, and neither is an init"
         );
         assert_eq!(
             results(&[], &["sh", "-c", "tini -- node x"]),

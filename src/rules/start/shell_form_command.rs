@@ -18,7 +18,7 @@ use crate::rules::shown;
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "shell-form-command",
-    topic: Topic::Start,
+    topic: Topic::Runtime,
     title: "the command is in shell form",
     rows: &["B8"],
     params: &[],
