@@ -20,14 +20,15 @@ pub const RULE: Rule = Rule {
     rows: &["G2"],
     params: &[],
     docs: Docs {
-        why: "Docker parses JSON as Go does: field names match in any case, and the last duplicate wins. Stricter \
-              parsers see a different image, so a scanner may approve a non-root user where the runtime starts root.",
+        why: "Docker uses Go's JSON parser, which ignores the case of field names and lets the last duplicate win. \
+              Stricter parsers see a different image, so a scanner may approve a non-root user although the runtime \
+              starts the container as root.",
         checks: "Field names in the config, the manifest, the index and manifest.json that differ from the \
                  specification's only in case, or that occur twice in one object. All other rules judge the documents \
                  as Docker reads them.",
         limits: "How a registry or another runtime reads such a document.",
-        fix: "Rebuild the image with a standard builder: `docker build`. No builder writes such fields, so find out \
-              where the image came from.",
+        fix: "Rebuild the image with a standard builder such as `docker build`. No builder writes such fields, so \
+              find out where the image came from.",
         before: "$ jq --compact-output .config config.json\n\
                  {\"User\":\"1000\",\"user\":\"0\"}",
         after: "$ jq --compact-output .config config.json\n\

@@ -20,14 +20,14 @@ pub const RULE: Rule = Rule {
     rows: &["G6", "S3"],
     params: &[],
     docs: Docs {
-        why: "Another runtime may show other files than the ones audited here. Builders don't write such layers; \
+        why: "Another runtime may show different files from those audited here. Builders don't write such layers; \
               someone who wants to hide a file might.",
         checks: "Layer entries that the image specification and the overlay drivers of Docker, containerd and Podman \
                  read differently: a path through a symbolic link in a lower layer, a hard link to a file in a lower \
                  layer, a whiteout beside an entry of the same name, an opaque root, and the same path twice. The \
                  report follows the specification.",
-        limits: "What a runtime does that follows neither. Attributes and devices that only overlayfs interprets are \
-                 not findings: an image that has them can't be judged.",
+        limits: "What a runtime shows that follows neither the specification nor those drivers. Attributes and \
+                 devices that only overlayfs interprets are not findings: an image that has them can't be judged.",
         fix: "Rebuild the image with a current builder, or unpack and repack the layer.",
         before: "$ tar -tvf layer1.tar\n\
                  drwxr-xr-x 0/0      0 2025-05-01 12:00 srv/data/\n\

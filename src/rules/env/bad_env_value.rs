@@ -34,7 +34,7 @@ pub const RULE: Rule = Rule {
         },
     ],
     docs: Docs {
-        why: "A program that doesn't know a value fails at startup or silently falls back to a default.",
+        why: "A program that doesn't recognise a value may fail at startup or silently fall back to a default.",
         checks: "The values that the config's `Env` sets; if a name occurs twice, the last value counts. Unset \
                  variables are not checked.",
         limits: "Values that are set when the container starts. A URL that contains `${…}` is undecided.",

@@ -25,17 +25,17 @@ use std::collections::BTreeSet;
 pub const RULE: Rule = Rule {
     id: "unusable-path-entry",
     topic: Topic::Runtime,
-    title: "a directory on PATH can't be searched by the user",
+    title: "the user can't traverse a directory on PATH",
     rows: &["B9"],
     params: &[],
     docs: Docs {
         why: "The user can't run the programs in that directory. A shell that looks there reports \"Permission \
               denied\" instead of \"not found\", which points people to the wrong place.",
-        checks: "Each directory on the PATH that `Env` sets, as the image's user sees it: the directory and every \
-                 directory above it must be searchable (the x bit that applies to the user). An entry that is not a \
-                 directory is reported too; a missing one is normal.",
+        checks: "Each directory on the PATH that `Env` sets, as the image's user sees it: the user must be able to \
+                 traverse it and every directory above it (the x bit that applies to the user). An entry that is not \
+                 a directory is reported too; a missing one is normal.",
         limits: "Directories with access control lists are undecided. Relative and empty entries, which mean the \
-                 working directory, and entries in `/proc`, `/sys` and `/dev` are skipped. Root can search every \
+                 working directory, and entries in `/proc`, `/sys` and `/dev` are skipped. Root can traverse every \
                  directory unless its capabilities are dropped.",
         fix: "Install into a directory that every user can traverse, such as /usr/local/bin or /opt/venv, and put that \
               on PATH: `ENV PATH=/opt/venv/bin:$PATH`. `pip install --user` as root installs into /root.",

@@ -35,10 +35,10 @@ pub const RULE: Rule = Rule {
         why: "In a container, localhost is both 127.0.0.1 and ::1, and ::1 comes first if the loopback interface has \
               IPv6. If the client tries only the first address and the server listens on IPv4 only, the same image is \
               healthy on one host and unhealthy on the next.",
-        checks: "A health check that connects to the host `localhost` with a client that tries one address, and a \
-                 server that listens on IPv4. The clients are busybox wget installed by apk, and node 17, 18 and 19 \
-                 (from NODE_VERSION). The server listens on an IPv4 address, set by an option or by default, or is \
-                 Next.js without `-H`, whose versions differ.\n\n\
+        checks: "A health check that connects to the host `localhost` with a client that tries only one address, in \
+                 an image whose server listens only on IPv4. Such clients are busybox wget installed by apk, and node \
+                 17, 18 and 19 (from NODE_VERSION). Such servers are those that listen on an IPv4 address, set by an \
+                 option or by default, and Next.js without `-H`, whose default depends on its version.\n\n\
                  curl, GNU wget, Python, and node 20 and later try every address; node 16 and earlier try IPv4 first.",
         limits: "Whether the host has IPv6: a finding means that the check may fail, not that it does. Unknown servers \
                  and clients are undecided.",

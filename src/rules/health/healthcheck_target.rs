@@ -32,8 +32,8 @@ pub const RULE: Rule = Rule {
     ],
     docs: Docs {
         why: "A health check that requests another port or page shows nothing about the program's health.",
-        checks: "The HTTP URLs in the command of the config's `Healthcheck`, also inside code for `python -c` and \
-                 `node -e`, with variables expanded from Env. The host must be the container itself, such as \
+        checks: "The HTTP URLs in the command of the config's `Healthcheck`, including those in code for `python -c` \
+                 and `node -e`, with variables expanded from Env. The host must be the container itself, such as \
                  127.0.0.1. If the command has several URLs, one that matches is enough.",
         limits: "Undecided: a program that names no URL (`/server -check`), and a variable that Env doesn't set and \
                  that has no default.",

@@ -25,16 +25,16 @@ pub const RULE: Rule = Rule {
     params: &[Param {
         name: "without-port",
         kind: ParamKind::String,
-        about: "Highest severity for an image that exposes no port: `error`, `warn`, `note` or `off`. Default: the \
-                rule's severity.",
+        about: "Highest level for an image that exposes no port: `error`, `warn`, `note` or `off`. Default: the \
+                rule's level.",
     }],
     docs: Docs {
         why: "Without a health check, a runtime knows that the process is running but not whether it answers: a hung \
               server keeps receiving requests.",
         checks: "The config's `Healthcheck`: whether it is missing, null, NONE, without a command, or of a type that \
                  Docker ignores.",
-        limits: "Kubernetes doesn't read this field; its probes are in the deployment's manifests. Tools that write \
-                 OCI configs may have dropped the field; build history can show that one was set.",
+        limits: "Kubernetes probes: they are in the deployment's manifests, and Kubernetes ignores this field. Tools \
+                 that write OCI configs may have dropped the field; build history can show that one was set.",
         fix: "Add a health check that runs a program in the image: `HEALTHCHECK --interval=30s --timeout=3s \
               --start-period=5s --retries=3 CMD [\"…\"]`.",
         before: "FROM node:22-alpine\n\

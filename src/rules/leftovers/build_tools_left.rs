@@ -29,10 +29,11 @@ pub const RULE: Rule = Rule {
     rows: &["B2", "B3", "F2", "O2"],
     params: &[],
     docs: Docs {
-        why: "A compiler makes the image larger and helps an intruder. A running service doesn't need one.",
-        checks: "Installed dpkg and apk packages that build software, such as gcc, make and musl-dev. Also executables \
-                 with the names of build tools that no such package owns, in `bin` and `sbin` of `/`, `/usr` and \
-                 `/usr/local`; the compiler parts cc1, cc1plus, collect2 and lto1 count in any directory.",
+        why: "A compiler makes the image larger and is useful to an intruder. A running service doesn't need one.",
+        checks: "Installed dpkg and apk packages that build software, such as gcc, make and musl-dev. Also \
+                 executables in `bin` and `sbin` of `/`, `/usr` and `/usr/local` that have the name of a build tool \
+                 and aren't owned by such a package; the compiler's own programs cc1, cc1plus, collect2 and lto1 \
+                 count in any directory.",
         limits: "Tools with other names or in other directories, and interpreters that also build software (Python, \
                  Node).",
         fix: "Build in a separate stage and copy the result: `COPY --from=build …`. Or install, build and remove the \

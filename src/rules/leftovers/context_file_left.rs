@@ -43,10 +43,10 @@ pub const RULE: Rule = Rule {
         why: "Version control data, environment files and notes tell strangers more than they need to know, and every \
               pull downloads them.",
         checks: "Files and directories whose name is in the policy's list, in the merged filesystem under WORKDIR, \
-                 from layers made by COPY or ADD. `node_modules`, `site-packages` and `dist-packages` are skipped; if \
-                 WORKDIR is `/`, so are the system directories.",
-        limits: "Files with other names. Only the build history says that COPY or ADD made a layer, so a finding is \
-                 only likely; without history it is undecided.",
+                 from layers created by COPY or ADD. `node_modules`, `site-packages` and `dist-packages` are skipped; \
+                 if WORKDIR is `/`, so are the system directories.",
+        limits: "Files with other names. Only the build history shows that COPY or ADD created a layer, so a finding \
+                 is only likely; without history the question is undecided.",
         fix: "Add the name to .dockerignore, or copy only the files that the program needs, for example `COPY main.py \
               ./`.",
         before: "FROM python:3.13-slim\n\

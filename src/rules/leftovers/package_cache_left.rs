@@ -37,10 +37,11 @@ pub const RULE: Rule = Rule {
     docs: Docs {
         why: "Every pull downloads the files and nothing uses them. Stale package lists also make a later install \
               fetch old versions.",
-        checks: "Regular files in the merged filesystem below the cache directories of apt, apk, dnf and yum, pip, \
-                 npm, yarn, uv, Poetry, Go and Cargo, and below `.next/cache`. Empty files and apt's lock and release \
-                 files don't count. The text of a RUN proves nothing either way: a cache mount leaves no files.",
-        limits: "Caches that are configured to be elsewhere. For caches that a later layer deletes, see \
+        checks: "Regular files in the merged filesystem under the cache directories of apt, apk, dnf and yum, pip, \
+                 npm, yarn, uv, Poetry, Go and Cargo, and under `.next/cache`. Empty files and apt's lock and release \
+                 files don't count. The text of a RUN instruction isn't considered, because it proves nothing: a \
+                 cache mount, for example, leaves no files.",
+        limits: "Caches that are configured to be in other directories. For caches that a later layer deletes, see \
                  `wasted-space`.",
         fix: "Delete the cache in the RUN that creates it (`rm -rf /var/lib/apt/lists/*`, `npm cache clean --force`), \
               don't create it (`pip install --no-cache-dir`, `apk add --no-cache`), or mount it: `RUN \

@@ -32,13 +32,13 @@ pub const RULE: Rule = Rule {
     docs: Docs {
         why: "A health check on a port where nothing listens never passes. `docker run -P`, proxies and platforms \
               connect to the exposed port; if the server listens on another one, nothing answers.",
-        checks: "The port of a known server: from `Entrypoint` and `Cmd`, entry scripts, npm scripts and the variables \
-                 that it reads (PORT for Next.js and gunicorn, UVICORN_PORT, FLASK_RUN_PORT …), otherwise its \
-                 documented default. It is compared with the config's `ExposedPorts`, if there are any, and with the \
-                 ports of the loopback URLs in the health check. One port that matches is enough.\n\n\
+        checks: "The port of a known server: from `Entrypoint` and `Cmd`, entrypoint scripts, npm scripts and the \
+                 variables that it reads (PORT for Next.js and gunicorn, UVICORN_PORT, FLASK_RUN_PORT …), otherwise \
+                 its documented default. It is compared with the config's `ExposedPorts`, if there are any, and with \
+                 the ports of the loopback URLs in the health check. One port that matches is enough.\n\n\
                  Known servers are uvicorn, gunicorn, hypercorn, daphne, granian, Flask, FastAPI, Django's runserver, \
                  waitress, Next.js, Python's http.server and `php -S`.",
-        limits: "Other programs, and ports set in code, are not compared. A port that a configuration file may set is \
+        limits: "Other servers, and ports set in code, are not compared. A port that a configuration file may set is \
                  undecided. A port below 1024 is not a finding: since Docker 20.10 any user can listen on one.",
         fix: "Use one port everywhere: in the server's option, in `EXPOSE PORT` and in HEALTHCHECK.",
         before: "FROM python:3.13-slim\n\

@@ -28,11 +28,12 @@ pub const RULE: Rule = Rule {
                 without a protocol is tcp. Default: not checked.",
     }],
     docs: Docs {
-        why: "`docker run -P` publishes every exposed port, and people and platforms take EXPOSE as the way in.",
+        why: "`docker run -P` publishes every exposed port, and people and platforms use EXPOSE to find out which \
+              port to connect to.",
         checks: "The config's `ExposedPorts`: each port with its protocol, tcp if none is given.",
         limits: "Where the program listens: it may listen on a port that is not exposed, or on none of those that are.",
-        fix: "List the policy's ports, and no others: `EXPOSE PORT`. Only another base image removes a port that the \
-              base image exposes.",
+        fix: "List the policy's ports, and no others: `EXPOSE PORT`. A Dockerfile can't remove a port that its base \
+              image exposes: use another base image.",
         before: "FROM python:3.13-slim\n\
                  EXPOSE 22 8000",
         after: "FROM python:3.13-slim\n\

@@ -30,20 +30,20 @@ pub const RULE: Rule = Rule {
     rows: &["S3"],
     params: &[],
     docs: Docs {
-        why: "An attacker who can make the program write a file can replace the code itself, and stays in control \
-              after a restart. Code that root owns and the user can only read prevents that.",
-        checks: "Code files in the merged filesystem that the image's user can change: under WORKDIR, in node_modules, \
-                 site-packages and dist-packages anywhere, in the directories on PATH, and the program that the \
-                 command starts.\n\n\
+        why: "An attacker who can make the program write a file can replace the code itself and stay in control after \
+              a restart. Code that root owns and the user can only read prevents that.",
+        checks: "Code files in the merged filesystem that the image's user can change: under WORKDIR, in \
+                 node_modules, site-packages and dist-packages anywhere, in the directories on PATH, and the program \
+                 that the command starts.\n\n\
                  A file is code if its extension is .py, .pyc, .so, .js, .mjs, .cjs, .jsx, .ts, .tsx, .node, .jar, \
-                 .class, .rb, .php, .pl, .pm, .lua, .sh or .wasm, or if it is executable and begins with `#!` or is an \
-                 ELF file. In the directories on PATH, every executable file is code.\n\n\
-                 A user can change a file that it owns or that the mode lets it write. It can also replace a file in a \
-                 directory that it can write, unless the directory's sticky bit prevents that.",
+                 .class, .rb, .php, .pl, .pm, .lua, .sh or .wasm, or if it is executable and begins with `#!` or is \
+                 an ELF file. In the directories on PATH, every executable file is code.\n\n\
+                 A user can change a file that it owns or that the file's mode lets it write. It can also replace a \
+                 file in a directory that it can write to, unless the directory's sticky bit prevents that.",
         limits: "Files with access control lists are undecided. Volumes mounted over the code, and a root filesystem \
                  mounted read-only, are not considered. Root can change everything: see `root-user`.",
         fix: "Copy the code as root (no `--chown`, no `chown -R`), and give the user only the directories that the \
-              program writes: `RUN mkdir /app/data && chown app /app/data`.",
+              program writes to: `RUN mkdir /app/data && chown app /app/data`.",
         before: "FROM python:3.13-slim\n\
                  RUN useradd --uid 10001 app\n\
                  WORKDIR /app\n\

@@ -34,12 +34,12 @@ pub const RULE: Rule = Rule {
     docs: Docs {
         why: "On a read-only root filesystem (`docker run --read-only`, `readOnlyRootFilesystem: true`), an intruder \
               has nowhere to leave files. A program that writes there can't run that way.",
-        checks: "What `Entrypoint` and `Cmd`, entry scripts, npm scripts and variables tell a program to write: the \
-                 data directories of postgres (`-D`, PGDATA), mysqld and mariadbd (`--datadir`), mongod (`--dbpath`, \
-                 default /data/db) and redis-server with `--appendonly yes`; the socket files of uvicorn, granian, \
-                 gunicorn, hypercorn, daphne, Flask and waitress; the pid and log files of gunicorn, hypercorn and \
-                 celery; the build directory of `next dev` and `next build`. Volumes, /tmp, /run, /dev and /proc count \
-                 as writable.",
+        checks: "What `Entrypoint` and `Cmd`, entrypoint scripts, npm scripts and variables tell a program to write: \
+                 the data directories of postgres (`-D`, PGDATA), mysqld and mariadbd (`--datadir`), mongod \
+                 (`--dbpath`, default /data/db) and redis-server with `--appendonly yes`; the socket files of \
+                 uvicorn, granian, gunicorn, hypercorn, daphne, Flask and waitress; the pid and log files of \
+                 gunicorn, hypercorn and celery; the build directory of `next dev` and `next build`. Volumes, /tmp, \
+                 /run, /dev and /proc count as writable.",
         limits: "Everything else that a program writes: caches, npm's logs, and files named in configuration files or \
                  in code. An image without a finding may still need a writable root filesystem.",
         fix: "Write to a volume (`VOLUME /var/lib/data`), or to /tmp or /run, mounted as tmpfs.",

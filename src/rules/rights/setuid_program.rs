@@ -26,8 +26,8 @@ pub const RULE: Rule = Rule {
     rows: &["S3"],
     params: &[],
     docs: Docs {
-        why: "The program runs with the privileges of its owner or group, whoever calls it. A careless one undoes a \
-              non-root USER.",
+        why: "The program runs with the privileges of its owner or group, whoever runs it. A vulnerable one lets a \
+              non-root user become root.",
         checks: "The mode bits 04000 and 02000 of regular files in the merged filesystem. A file that a dpkg or apk \
                  package owns is skipped, unless a layer above the package's own contains the file again.",
         limits: "A bit set in the layer that installed the package. The rpm database is not read, so in rpm-based \

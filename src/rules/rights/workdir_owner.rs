@@ -29,8 +29,8 @@ pub const RULE: Rule = Rule {
     rows: &["B12"],
     params: &[],
     docs: Docs {
-        why: "A file that the program can't read might as well be missing. A file that belongs to a third account can \
-              be changed by whoever runs as that account.",
+        why: "A file that the program can't read might as well be missing. A file that belongs to another account can \
+              be changed by any process that runs as that account.",
         checks: "Files and directories at and below WORKDIR in the merged filesystem. Their modes must let the image's \
                  user read each one and traverse each directory, and each must belong to that user or to root.",
         limits: "Files with access control lists are undecided. Mounts are not considered, and links are not followed. \

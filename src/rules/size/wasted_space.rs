@@ -32,8 +32,8 @@ pub const RULE: Rule = Rule {
         Param {
             name: "warn-over",
             kind: ParamKind::Bytes,
-            about: "Total size of hidden files up to which findings are notes. Default: every finding has the rule's \
-                    severity.",
+            about: "Findings are notes unless the total size of hidden files exceeds this. Default: every finding has \
+                    the rule's level.",
         },
         Param {
             name: "ignore-below",
@@ -48,14 +48,14 @@ pub const RULE: Rule = Rule {
         },
     ],
     docs: Docs {
-        why: "A layer can only add: a file that it deletes, replaces or chmods stays in the layer below, where every \
-              pull downloads it and anyone can read it.",
-        checks: "Regular files of each layer that are hidden in the merged filesystem, by the layer that hides them \
-                 and by cause. A file with several names counts once.",
-        limits: "Account files rewritten by useradd and package databases rewritten by a package manager can hardly be \
-                 avoided, so they count in the report's sizes but not here, unless they exceed `bookkeeping-over`. \
-                 Identical files at different paths. Only `--base` tells which layers belong to the base image; \
-                 without it every finding is a note.",
+        why: "A layer can't remove anything from the layers below it: a file that it deletes, replaces or chmods is \
+              still in the lower layer, where every pull downloads it and anyone can read it.",
+        checks: "Regular files that a later layer hides, totalled by that layer and by cause. A file with several \
+                 names counts once.",
+        limits: "Identical files at different paths. Account files rewritten by useradd and package databases \
+                 rewritten by a package manager can hardly be avoided, so they count in the report's sizes but are \
+                 only reported if they exceed `bookkeeping-over`. Which layers belong to the base image is known only \
+                 with `--base`; without it every finding is a note.",
         fix: "Make the change in the layer that adds the files: delete in the same RUN, use `COPY --chown=… \
               --chmod=…`, or `COPY --from` a stage that never had them.",
         before: "FROM python:3.13-slim\n\

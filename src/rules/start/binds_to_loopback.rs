@@ -28,11 +28,11 @@ pub const RULE: Rule = Rule {
     docs: Docs {
         why: "A container has its own loopback interface. A server bound to 127.0.0.1 passes its health check but \
               can't be reached from outside the container, even on a published port.",
-        checks: "`Entrypoint` and `Cmd`, entry scripts, npm scripts, and the variables that the server reads. Without \
-                 an option, the server's documented default applies. Known servers are uvicorn, gunicorn, hypercorn, \
-                 daphne, granian, Flask, FastAPI, Django's runserver, waitress, Next.js, Python's http.server and `php \
-                 -S`.",
-        limits: "Other programs, and addresses set in the program's own code. Undecided: a server that may or may not \
+        checks: "`Entrypoint` and `Cmd`, entrypoint scripts, npm scripts, and the variables that the server reads. \
+                 Without an option, the server's documented default applies. Known servers are uvicorn, gunicorn, \
+                 hypercorn, daphne, granian, Flask, FastAPI, Django's runserver, waitress, Next.js, Python's \
+                 http.server and `php -S`.",
+        limits: "Other servers, and addresses set in the program's own code. Undecided: a server that may or may not \
                  run, an address that a configuration file may set, and a second program that may forward connections \
                  to the server. Containers of one pod can reach each other on the loopback address.",
         fix: "Make the server listen on all addresses: `--host 0.0.0.0` or `--bind 0.0.0.0:PORT` in CMD.",

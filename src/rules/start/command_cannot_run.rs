@@ -25,14 +25,14 @@ pub const RULE: Rule = Rule {
     docs: Docs {
         why: "The container exits as soon as it starts. Nothing shows this before the first `docker run`: the image \
               builds, and every copied file is there.",
-        checks: "`Entrypoint` and `Cmd`, followed as the runtime, the kernel, the dynamic loader and the shell follow \
-                 them, with the permissions of the image's user: PATH and every directory along the way, symbolic \
-                 links, `#!` lines, the architecture of an ELF file, its loader, its libraries and their symbol \
-                 versions.\n\n\
-                 Then whatever the program starts in turn: inits, `env`, shells and their scripts, entry scripts that \
-                 end in `exec \"$@\"`, npm scripts, Python modules, and the file passed to node or java.\n\n\
+        checks: "`Entrypoint` and `Cmd`, traced as the runtime, the kernel, the dynamic loader and the shell would \
+                 execute them, with the permissions of the image's user: PATH and every directory along the way, \
+                 symbolic links, `#!` lines, the architecture of an ELF file, its loader, its libraries and their \
+                 symbol versions.\n\n\
+                 Then whatever the program starts in turn: inits, `env`, shells and their scripts, entrypoint scripts \
+                 that end in `exec \"$@\"`, npm scripts, Python modules, and the file passed to node or java.\n\n\
                  A program that the user can't reach but Docker's runtime can start anyway is at most a warning. An \
-                 image without a command is a note.",
+                 image without a command gets a note.",
         limits: "What the program does once it runs, libraries it loads itself (dlopen), access control lists, and \
                  files mounted at run time. Undecided: a variable that Env doesn't set, a function or `eval` in a \
                  script, and a script that may create the missing file.",

@@ -24,18 +24,18 @@ pub const RULE: Rule = Rule {
     rows: &["F4"],
     params: &[],
     docs: Docs {
-        why: "PID 1 inherits every orphaned process and must reap it. A signal ends PID 1 only if it has a handler: \
-              otherwise `docker stop` waits ten seconds and kills it. Programs that weren't written as an init usually \
-              do neither.",
+        why: "PID 1 inherits every orphaned process and must reap it. It also ignores signals that it has no handler \
+              for: `docker stop` then waits ten seconds and kills it. Programs that weren't written to be an init \
+              usually neither reap processes nor handle signals.",
         checks: "The name of the first program in `Entrypoint` and `Cmd`. Inits are dumb-init, tini, docker-init, \
-                 podman-init, catatonit, my_init, s6-svscan, runit, systemd, and every program called init, such as \
+                 podman-init, catatonit, my_init, s6-svscan, runit, systemd, and every program named init, such as \
                  s6-overlay's.\n\n\
                  supervisord counts as an init: it reaps orphans and stops what it started, although its manual says \
                  that it is not a substitute for one. runsvdir and pm2-runtime don't count: runsvdir leaves its \
                  services running on SIGTERM, and pm2-runtime reaps only its own children.",
-        limits: "`docker run --init`, which adds an init, and programs that reap their own children. An entry script \
-                 may start an init by itself, so with an entry script a finding is only likely. An init passed to the \
-                 script as an argument counts.",
+        limits: "`docker run --init`, which adds an init, and programs that reap processes and handle signals \
+                 themselves. An entrypoint script may start an init itself, so with an entrypoint script a finding is \
+                 only likely. An init passed to the script as an argument counts.",
         fix: "Install an init and start the program with it: `RUN apk add --no-cache dumb-init` (Debian: `apt-get \
               install -y dumb-init`) and `ENTRYPOINT [\"dumb-init\", \"--\"]`.",
         before: "FROM node:22-alpine\n\

@@ -28,8 +28,8 @@ pub const RULE: Rule = Rule {
               ENTRYPOINT, CMD is ignored.",
         checks: "The config's `Entrypoint` and `Cmd`: a shell with `-c` whose command doesn't end in `exec`.",
         limits: "Some shells replace themselves with the last command even without `exec`; the config doesn't show \
-                 which. What an entry script does with its arguments is unknown, so with an entry script a finding is \
-                 only likely.",
+                 which. What an entrypoint script does with its arguments is unknown, so with an entrypoint script a \
+                 finding is only likely.",
         fix: "Write CMD or ENTRYPOINT as a JSON array (`CMD [\"program\", \"argument\"]`), or end the shell command \
               with `exec PROGRAM`.",
         before: "FROM python:3.13-slim\n\

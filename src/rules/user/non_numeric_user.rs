@@ -17,8 +17,8 @@ pub const RULE: Rule = Rule {
     rows: &["G5"],
     params: &[],
     docs: Docs {
-        why: "Kubernetes doesn't read the image's `/etc/passwd`. With `runAsNonRoot: true` it refuses a container \
-              whose image sets its user by name, unless `runAsUser` gives a number.",
+        why: "Kubernetes doesn't read the image's `/etc/passwd`. With `runAsNonRoot: true` it refuses to start a \
+              container whose image sets its user by name, unless `runAsUser` gives a number.",
         checks: "The config's `User`: whether the part before the colon is a number. The group may be a name.",
         limits: "A `runAsUser` set on the pod.",
         fix: "Use the number: `USER 10001`, or `USER 10001:10001` to set the group as well.",

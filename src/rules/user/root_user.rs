@@ -21,9 +21,10 @@ pub const RULE: Rule = Rule {
     params: &[],
     docs: Docs {
         why: "An attacker who takes over the process is uid 0 inside the container: they can change every file in the \
-              image and exploit any weakness of the runtime that is open to root.",
-        checks: "The config's `User`, as the runtime reads it: a number by its value (`0`, `00`, `0:0`), a name \
-                 through `/etc/passwd` in the merged filesystem, where any name may have uid 0. An unset user is root.",
+              container and exploit runtime vulnerabilities that need root.",
+        checks: "The config's `User`, as the runtime reads it: a number by its value (`0`, `00`, `0:0`), a name by \
+                 its entry in `/etc/passwd` in the merged filesystem, where any name may have uid 0. If `User` is \
+                 unset, the image runs as root.",
         limits: "Whether the runtime is given another user (`docker run --user`, `runAsUser`).",
         fix: "Create an account and switch to it: `RUN useradd --uid 10001 --no-create-home app` and `USER \
               10001:10001`.",

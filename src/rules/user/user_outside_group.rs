@@ -27,8 +27,8 @@ pub const RULE: Rule = Rule {
         about: "Group that the program must run with, by name or number. Default: not checked.",
     }],
     docs: Docs {
-        why: "A user outside its program's group can't reach what is shared through that group. `adduser -S nextjs` \
-              without `-G` puts the user in nogroup, which other accounts share.",
+        why: "A user outside the program's group can't access the files that are shared through that group. `adduser \
+              -S nextjs` without `-G` puts the user in nogroup, which other accounts share.",
         checks: "The groups that the runtime gives the config's `User`: the group that it names, otherwise the primary \
                  group in `/etc/passwd` and the groups in `/etc/group` that list the user.",
         limits: "Groups given at run time (`--group-add`, `supplementalGroups`). For root, see `root-user`.",
