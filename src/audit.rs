@@ -136,14 +136,21 @@ pub fn input_error(reference: &str, error: &ImageError) -> InputError {
     let message = error.to_string();
     // Whoever shows the message shows the reference before it.
     let rest = message.strip_prefix(reference).map(|rest| rest.trim_start_matches([':', ' ']));
-    let message = rest.filter(|rest| !rest.is_empty()).unwrap_or(&message);
-    let message = message.replace(&format!("cannot open {reference}: "), "cannot open it: ");
-    let hint = match error.is_not_found() && is_image_name(reference) {
-        true => Some(format!(
+    let message = match error.open_failure() {
+        Some((path, source)) if reference.contains(path) => {
+            let why = source.to_string();
+            format!("cannot open it: {}", why.split(" (os error").next().unwrap_or(&why).to_lowercase())
+        }
+        _ => rest.filter(|rest| !rest.is_empty()).unwrap_or(&message).to_string(),
+    };
+    let is_not_found = error.open_failure().is_some_and(|(_, source)| source.kind() == io::ErrorKind::NotFound);
+    let hint = if is_not_found && is_image_name(reference) {
+        Some(format!(
             "plimsoll reads files; to audit an image that docker has, run `docker save {} | plimsoll audit -`",
             shown(reference)
-        )),
-        false => error.hint(),
+        ))
+    } else {
+        error.hint()
     };
     InputError { reference: reference.to_string(), message, hint }
 }

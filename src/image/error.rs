@@ -83,9 +83,12 @@ pub enum ImageError {
 }
 
 impl ImageError {
-    /// Whether the input itself does not exist.
-    pub fn is_not_found(&self) -> bool {
-        matches!(self, ImageError::Source(SourceError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound)
+    /// The path that could not be opened, and why, if that is the problem.
+    pub fn open_failure(&self) -> Option<(&str, &io::Error)> {
+        match self {
+            ImageError::Source(SourceError::Open { path, source }) => Some((path, source)),
+            _ => None,
+        }
     }
 
     /// How to fix it.

@@ -28,7 +28,8 @@ pub const RULE: Rule = Rule {
         why: "A compromised process can replace what other users run or read. In a directory without the sticky bit, \
               it can also delete and rename their files.",
         checks: "The mode bit 00002 of regular files in the merged filesystem, and of directories without the sticky \
-                 bit (01000). `/proc`, `/sys` and `/dev` are skipped: the runtime mounts over them.",
+                 bit (01000). What one layer made world-writable is one finding. Skipped are `/proc`, `/sys` and `/dev`, \
+                 because the runtime mounts over them, empty lock files, and what only root can reach.",
         limits: "Access control lists, and volumes mounted at run time.",
         fix: "Give the file to the user that needs it: `COPY --chown=app:app --chmod=0644 …` instead of `chmod 777`. \
               For a shared directory, use `chmod 1777`.",
