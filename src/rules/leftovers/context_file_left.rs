@@ -43,8 +43,9 @@ pub const RULE: Rule = Rule {
         why: "Version control data, environment files and notes tell strangers more than they need to know, and every \
               pull downloads them.",
         checks: "Files and directories whose name is in the policy's list, in the merged filesystem under WORKDIR, \
-                 from layers created by COPY or ADD. `node_modules`, `site-packages` and `dist-packages` are skipped; \
-                 if WORKDIR is `/`, so are the system directories.",
+                 from layers made by COPY or ADD. Dependency trees (`node_modules`, `site-packages`, `dist-packages`, \
+                 `vendor`) and build output (`.next`, `dist`, `build` and the like) are skipped; if WORKDIR is `/`, so are \
+                 the system directories. What one COPY brought in is one finding.",
         limits: "Files with other names. Only the build history shows that COPY or ADD created a layer, so a finding \
                  is only likely; without history the question is undecided.",
         fix: "Add the name to .dockerignore, or copy only the files that the program needs, for example `COPY main.py \

@@ -28,8 +28,9 @@ pub const RULE: Rule = Rule {
     docs: Docs {
         why: "The program runs with the privileges of its owner or group, whoever runs it. A vulnerable one lets a \
               non-root user become root.",
-        checks: "The mode bits 04000 and 02000 of regular files in the merged filesystem. A file that a dpkg or apk \
-                 package owns is skipped, unless a layer above the package's own contains the file again.",
+        checks: "The mode bits 04000 and 02000 of ELF programs in the merged filesystem, where execve(2) honours them: not \
+                 on data and scripts, and the group's bit only where the group can execute the file. A program that a dpkg \
+                 or apk package owns is skipped, unless a layer above the package's own contains it again.",
         limits: "A bit set in the layer that installed the package. The rpm database is not read, so in rpm-based \
                  images every such program is reported.",
         fix: "Clear the bits in the layer that adds the file (`COPY --chmod=0755 …`, `RUN chmod u-s,g-s FILE`), or \
