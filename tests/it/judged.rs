@@ -69,6 +69,22 @@ fn every_finding_on_real_images_has_a_judgement() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The longest reports at 100 columns, in lines.
+const LINES_MAX: [(&str, &str, usize); 2] =
+    [("apps/backend-bad_latest", "backend", 60), ("apps/backend-spec_1.0", "backend", 40)];
+
+#[test]
+fn reports_on_real_images_stay_short() {
+    let Some(directory) = support::external_dir("PLIMSOLL_CORPUS", "reports_on_real_images_stay_short") else { return };
+    let specimens = corpus::specimens(&directory);
+    for (name, policy, lines_max) in LINES_MAX {
+        let specimen = specimens.iter().find(|specimen| specimen.name == name).expect(name);
+        let output = specimen.run("audit", &["--policy", policy]).exits(1);
+        let lines = output.out().lines().count();
+        assert!(lines <= lines_max, "{name}: {lines} lines, at most {lines_max}\n{}", output.out());
+    }
+}
+
 /// The judgement of each group, by the group's heading.
 fn judgements(page: &str) -> BTreeMap<String, String> {
     let mut found: BTreeMap<String, String> = BTreeMap::new();
