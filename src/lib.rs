@@ -1,5 +1,6 @@
 //! plimsoll audits built container images: it reads an OCI layout or a `docker save` archive and tells you whether the
-//! image is fit to ship and, if not, why and what to do. It runs and unpacks nothing and needs no daemon and no network.
+//! image is fit to ship and, if not, why and what to do. It runs and unpacks nothing and needs no daemon and no
+//! network.
 //!
 //! ```no_run
 //! use plimsoll::{Audit, Policy, Verdict};
@@ -17,14 +18,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`Report`] implements [`serde::Serialize`]: its form is version 1 of the program's JSON. `examples/` shows an audit, a
-//! policy of one's own, and facts about an image without a policy.
+//! [`Report`] implements [`serde::Serialize`]: it serializes to version 1 of the JSON format that the program writes.
+//! `examples/` shows an audit, a custom policy, and facts about an image without a policy.
 //!
 //! # Features
 //!
-//! `cli`, on by default, is the command line. A program that embeds plimsoll can do without: `default-features = false`.
+//! `cli`, on by default, is the command line. A program that embeds plimsoll doesn't need it: use `default-features =
+//! false`.
 //!
-//! # Inside
+//! # Structure
 //!
 //! Data flows in one direction:
 //!
@@ -36,10 +38,10 @@
 //!
 //! Each stage is a module; `docs/architecture.md` says which may import which.
 
-// What only the command line uses is dead without it.
+// Without the command line, the code that only it uses is dead.
 #![cfg_attr(not(feature = "cli"), allow(dead_code, unused_imports))]
 
-/// Declares modules that are private, but for the project's own tests, which look inside.
+/// Declares modules that are private, except to the project's own tests.
 macro_rules! modules {
     ($($name:ident)*) => {
         $(

@@ -19,7 +19,7 @@ use clap::builder::TypedValueParser;
 use clap_complete::Shell;
 use std::path::PathBuf;
 
-/// Audit built container images: find out whether they are fit to ship and, if not, why
+/// Audit built container images: find out whether they are fit to ship and, if not, why and what to do
 ///
 /// Exit code: 0 if every image passes, 1 if at least one fails, 2 if something couldn't be judged.
 #[derive(Debug, Parser)]
@@ -35,7 +35,7 @@ pub struct Cli {
 pub enum Command {
     /// Check images against a policy
     Audit(AuditArgs),
-    /// Show the images in an input: layers, sizes, and how the command starts
+    /// Show the images in an input: layers, sizes, and how the command would start
     Inspect(InspectArgs),
     /// List the files of an image
     Tree(TreeArgs),
@@ -45,7 +45,7 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
-    /// Print the manual page of plimsoll or of one of its commands
+    /// Print the manual page for plimsoll or one of its commands
     Man(ManArgs),
 }
 
@@ -84,7 +84,7 @@ pub struct AuditArgs {
     /// The lowest level at which a finding fails an image
     #[arg(long, value_name = "LEVEL", default_value = "error", value_parser = fail_on())]
     pub fail_on: FailOn,
-    /// The base image of the audited images, to separate its findings from theirs
+    /// The base image of the audited images; marks the findings that come from it
     #[arg(long, value_name = "IMAGE")]
     pub base: Option<String>,
     /// Show every note, location and layer
@@ -99,8 +99,13 @@ pub struct AuditArgs {
     /// Leave out layer sizes
     #[arg(long)]
     pub no_sizes: bool,
-    /// Threads that read layers; `None` for one per core.
-    #[arg(long, value_name = "N", help = "Threads that read layers [default: one per core]", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    /// Number of threads that read layers; `None` for one per core.
+    #[arg(
+        long,
+        value_name = "N",
+        help = "Number of threads that read layers [default: one per core]",
+        value_parser = clap::value_parser!(u16).range(1..=1024)
+    )]
     pub threads: Option<u16>,
 }
 
@@ -109,15 +114,15 @@ pub struct AuditArgs {
 #[command(after_help = "\
 Examples:
   plimsoll inspect app.tar            layers and sizes
-  plimsoll inspect app.tar --start    how the command and the health check start")]
+  plimsoll inspect app.tar --start    how the command and the health check would start")]
 pub struct InspectArgs {
     /// An image, as for audit
     #[arg(value_name = "IMAGE")]
     pub image: String,
-    /// Read manifests and configs only, no layers
+    /// Read only manifests and configs, not layers
     #[arg(long, conflicts_with = "start")]
     pub no_layers: bool,
-    /// Show how the command and the health check start, step by step
+    /// Show how the command and the health check would start, step by step
     #[arg(long)]
     pub start: bool,
     /// Show only this platform
@@ -134,7 +139,7 @@ pub struct TreeArgs {
     /// An image, as for audit
     #[arg(value_name = "IMAGE")]
     pub image: String,
-    /// Print machine-readable lines: type, mode, uid, gid, size, path, link target, digest; unusual bytes are escaped
+    /// Print machine-readable lines: type, mode, uid, gid, size, path, link target, digest; unprintable bytes are escaped
     #[arg(long)]
     pub plain: bool,
     /// With --plain, print the SHA-256 digest of each file's content
@@ -177,7 +182,7 @@ pub struct ManArgs {
     pub command: Option<String>,
 }
 
-/// The output formats of listings, which is everything but reports.
+/// The output formats of everything except audit reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ListFormat {
     /// For people

@@ -47,13 +47,13 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Columns without a terminal.
-const WIDTH_DEFAULT: usize = 100;
+/// The report's width without a terminal, in columns.
+const DEFAULT_WIDTH: usize = 100;
 /// The policy if none is given.
-const POLICY_DEFAULT: &str = "baseline";
+const DEFAULT_POLICY: &str = "baseline";
 /// The exit code that a shell reports for a program killed by SIGPIPE.
 const EXIT_BROKEN_PIPE: u8 = 141;
-/// Something could not be judged, or the command failed.
+/// The exit code if something could not be judged or the command failed.
 const EXIT_ERROR: u8 = 2;
 
 /// Where a command writes, and how.
@@ -71,9 +71,9 @@ pub struct Console<'a> {
 /// Why a command failed.
 #[derive(Debug)]
 enum CommandError {
-    /// The command line is wrong, or requests help.
+    /// The command line is invalid, or asks for help.
     Usage(clap::Error),
-    /// The policy is wrong.
+    /// The policy is invalid.
     Policy(PolicyError),
     /// Inputs that cannot be read.
     Input(Vec<InputError>),
@@ -91,7 +91,7 @@ impl From<PolicyError> for CommandError {
 
 /// Runs the program with the process's own arguments and streams.
 pub fn main() -> ExitCode {
-    keep_write_errors();
+    catch_file_size_signal();
     let stdout = io::stdout();
     let stderr = io::stderr();
     let options = Options {
@@ -109,16 +109,16 @@ pub fn main() -> ExitCode {
 
 /// Catches SIGXFSZ, so that a write past the file size limit (setrlimit(2), RLIMIT_FSIZE) fails with an error instead
 /// of killing the process.
-fn keep_write_errors() {
-    let seen = std::sync::Arc::default();
+fn catch_file_size_signal() {
+    let caught = std::sync::Arc::default();
     // If the signal can't be caught, the limit kills the process.
-    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, seen);
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, caught);
 }
 
 /// Runs a command line, which begins with the program's name, and returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>, console: &mut Console<'_>) -> u8 {
     let parsed = args::command().try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
-    let done = parsed.map_err(CommandError::Usage).and_then(|cli| match cli.command {
+    let result = parsed.map_err(CommandError::Usage).and_then(|cli| match cli.command {
         Command::Audit(args) => audit(args, console),
         Command::Inspect(args) => inspect(&args, console),
         Command::Tree(args) => tree(&args, console),
@@ -127,9 +127,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>, console: &mut Console<'_>) 
         Command::Completions(args) => completions(&args, console),
         Command::Man(args) => man(&args, console),
     });
-    let done = done.and_then(|code| console.out.flush().map(|()| code).map_err(to_stdout));
+    let result = result.and_then(|code| console.out.flush().map(|()| code).map_err(stdout_error));
     // If standard error is closed, the error can't be printed.
-    done.unwrap_or_else(|error| print_error(error, console).unwrap_or(EXIT_ERROR))
+    result.unwrap_or_else(|error| print_error(error, console).unwrap_or(EXIT_ERROR))
 }
 
 fn print_error(error: CommandError, console: &mut Console<'_>) -> io::Result<u8> {
@@ -184,7 +184,7 @@ fn print_usage(error: &clap::Error, console: &mut Console<'_>) -> u8 {
 fn audit(args: AuditArgs, console: &mut Console<'_>) -> Result<u8, CommandError> {
     let mut names: Vec<&str> = args.policies.iter().map(String::as_str).collect();
     if names.is_empty() {
-        names.push(POLICY_DEFAULT);
+        names.push(DEFAULT_POLICY);
     }
     let policy = policy::load_all(&names, crate::rules::ALL, &read_policy)?;
     let mut audit = Audit::new(policy).fail_on(args.fail_on);
@@ -199,7 +199,7 @@ fn audit(args: AuditArgs, console: &mut Console<'_>) -> Result<u8, CommandError>
         audit = audit.threads(usize::from(threads));
     }
     let report = audit.run(args.images);
-    print_input_errors(&report.errors, console).map_err(to_stdout)?;
+    print_input_errors(&report.errors, console).map_err(stdout_error)?;
     let detail = match (args.quiet, args.summary, args.verbose) {
         (true, ..) => Detail::Quiet,
         (_, true, _) => Detail::Summary,
@@ -208,11 +208,11 @@ fn audit(args: AuditArgs, console: &mut Console<'_>) -> Result<u8, CommandError>
     };
     let options = Options { detail, sizes: !args.no_sizes, ..console.options };
     match args.output {
-        None => output::write(&report, args.format, options, console.out).map_err(to_stdout)?,
+        None => output::write(&report, args.format, options, console.out).map_err(stdout_error)?,
         Some(path) => {
-            // Create the file only once the whole report is written to memory.
+            // The file is created only after the whole report has been rendered.
             let mut bytes = Vec::new();
-            let options = Options { width: WIDTH_DEFAULT, color: false, errors: true, ..options };
+            let options = Options { width: DEFAULT_WIDTH, color: false, errors: true, ..options };
             output::write(&report, args.format, options, &mut bytes)
                 .and_then(|()| std::fs::write(&path, &bytes))
                 .map_err(|error| CommandError::Output(Some(path), error))?;
@@ -224,7 +224,7 @@ fn audit(args: AuditArgs, console: &mut Console<'_>) -> Result<u8, CommandError>
 fn inspect(args: &InspectArgs, console: &mut Console<'_>) -> Result<u8, CommandError> {
     let listing = open(&args.image, args.platform.as_ref())?;
     let is_complete = if args.no_layers {
-        inspect::write_listing(&args.image, &listing, args.format, console.out).map_err(to_stdout)?;
+        inspect::write_listing(&args.image, &listing, args.format, console.out).map_err(stdout_error)?;
         true
     } else {
         let (listing, images) = examine_all(listing, false);
@@ -232,34 +232,35 @@ fn inspect(args: &InspectArgs, console: &mut Console<'_>) -> Result<u8, CommandE
         if args.start {
             start::write(&args.image, &images, args.format, console.options.width, console.out)
         } else {
-            let reports: Vec<ImageReport> = images.into_iter().map(|image| build::unjudged(image, &listing)).collect();
+            let reports: Vec<ImageReport> =
+                images.into_iter().map(|image| build::report_without_rules(image, &listing)).collect();
             inspect::write(&args.image, &listing, &reports, args.format, console.options.width, console.out)
         }
-        .map_err(to_stdout)?;
+        .map_err(stdout_error)?;
         is_complete && listing.broken.is_empty()
     };
     Ok(if is_complete { 0 } else { EXIT_ERROR })
 }
 
 fn open(image: &str, platform: Option<&Platform>) -> Result<Listing, CommandError> {
-    Ok(examine::open(image, platform.map(Platform::as_str)).map_err(|error| input(image, &error))?.listing)
+    Ok(examine::open(image, platform.map(Platform::as_str)).map_err(|error| input_failure(image, &error))?.listing)
 }
 
 /// Reads the layers of all images in an input. Returns the rest of the listing and the images.
 fn examine_all(mut listing: Listing, sha256: bool) -> (Listing, Vec<Examined>) {
-    let options = examine::Options { threads: cores(), sha256 };
+    let options = examine::Options { threads: core_count(), sha256 };
     let images = examine::examine(std::mem::take(&mut listing.images), &options);
     (listing, images)
 }
 
-fn to_stdout(error: io::Error) -> CommandError {
+fn stdout_error(error: io::Error) -> CommandError {
     CommandError::Output(None, error)
 }
 
 fn tree(args: &TreeArgs, console: &mut Console<'_>) -> Result<u8, CommandError> {
     let listing = open(&args.image, args.platform.as_ref())?;
     if let Some(broken) = listing.broken.first() {
-        return Err(input(&args.image, broken));
+        return Err(input_failure(&args.image, broken));
     }
     if listing.images.len() > 1 {
         let names = |c: &Candidate| format!("{} ({})", shown(c.image.title()), shown(&c.image.platform));
@@ -272,7 +273,7 @@ fn tree(args: &TreeArgs, console: &mut Console<'_>) -> Result<u8, CommandError> 
     for examined in examine_all(listing, args.sha256).1 {
         if let Some(view) = &examined.view {
             let write = if args.plain { tree::write_plain } else { tree::write };
-            write(view, console.out).map_err(to_stdout)?;
+            write(view, console.out).map_err(stdout_error)?;
         }
         let layers = examined.image.layers.len();
         errors.extend(examined.faults.iter().map(|fault| InputError {
@@ -284,11 +285,11 @@ fn tree(args: &TreeArgs, console: &mut Console<'_>) -> Result<u8, CommandError> 
     if errors.is_empty() { Ok(0) } else { Err(CommandError::Input(errors)) }
 }
 
-fn input(reference: &str, error: &ImageError) -> CommandError {
+fn input_failure(reference: &str, error: &ImageError) -> CommandError {
     CommandError::Input(vec![input_error(reference, error)])
 }
 
-fn cores() -> usize {
+fn core_count() -> usize {
     std::thread::available_parallelism().map_or(1, |n| n.get())
 }
 
@@ -297,7 +298,7 @@ fn list_rules(args: &RulesArgs, console: &mut Console<'_>) -> Result<u8, Command
     for rule in crate::rules::ALL {
         rows.push((*rule, builtin::levels(rule.id, crate::rules::ALL)?));
     }
-    rules::write(&rows, args.format, console.options, console.out).map_err(to_stdout)?;
+    rules::write(&rows, args.format, console.options, console.out).map_err(stdout_error)?;
     Ok(0)
 }
 
@@ -312,14 +313,14 @@ fn explain(args: &ExplainArgs, console: &mut Console<'_>) -> Result<u8, CommandE
     };
     let levels = builtin::levels(rule.id, crate::rules::ALL)?;
     let page = crate::rules::page::terminal(rule, &levels, console.options.width);
-    console.out.write_all(page.as_bytes()).map_err(to_stdout)?;
+    console.out.write_all(page.as_bytes()).map_err(stdout_error)?;
     Ok(0)
 }
 
 fn completions(args: &CompletionsArgs, console: &mut Console<'_>) -> Result<u8, CommandError> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut args::command(), "plimsoll", &mut script);
-    console.out.write_all(&script).map_err(to_stdout)?;
+    console.out.write_all(&script).map_err(stdout_error)?;
     Ok(0)
 }
 
@@ -339,7 +340,7 @@ fn man(args: &ManArgs, console: &mut Console<'_>) -> Result<u8, CommandError> {
             }
         },
     };
-    clap_mangen::Man::new(page).render(console.out).map_err(to_stdout)?;
+    clap_mangen::Man::new(page).render(console.out).map_err(stdout_error)?;
     Ok(0)
 }
 
@@ -349,7 +350,7 @@ fn width(stdout: &io::Stdout) -> usize {
         return usize::from(columns);
     }
     let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-    columns.filter(|&n| n > 0).unwrap_or(WIDTH_DEFAULT)
+    columns.filter(|&n| n > 0).unwrap_or(DEFAULT_WIDTH)
 }
 
 #[cfg(test)]

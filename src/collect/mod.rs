@@ -249,7 +249,7 @@ fn role(header: &Header, cleaned: &[u8]) -> Role {
 
 impl Sink for Collector<'_> {
     fn entry(&mut self, header: Header) -> Result<(), Fault> {
-        let at = header.content_at;
+        let at = header.data_offset;
         let fault = |what| Fault::Tar { at, what };
         if self.entries.len() >= limits::LAYER_ENTRIES {
             return Err(fault(TarFault::TooManyEntries));
@@ -278,7 +278,7 @@ impl Sink for Collector<'_> {
         if role.kind == Kind::Char && header.device == (0, 0) {
             self.malformed(&header.name, "a character device 0:0, which overlayfs treats as a whiteout");
         }
-        if header.after_global {
+        if header.follows_global_header {
             self.reader_difference("a global PAX header, which is ignored as in docker");
         }
         self.count(role.kind, role.bad_whiteout);

@@ -1,6 +1,6 @@
 //! Linux's permission checks for one process, along whole paths.
 //!
-//! path_resolution(7), "Permissions": only one class applies: the owner's, else the group's, else the others'. A
+//! path_resolution(7), "Permissions": only one class applies, the owner's, else the group's, else the others'. A
 //! process with CAP_DAC_OVERRIDE (capabilities(7)) passes every check, but can only execute files that have an x bit.
 //! Access control lists aren't read: they make the answer unknown. Not here: who the process is (`accounts`).
 
@@ -61,7 +61,7 @@ impl Actor {
     }
 }
 
-/// The access that a process wants, as the bit in a class of the mode.
+/// The access that a process wants. The value is its bit within one class of the mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Want {
     /// Read a file, or list a directory.
@@ -110,7 +110,7 @@ pub fn access(view: &View, node: NodeId, actor: &Actor, want: Want) -> Access {
 pub enum Reach {
     /// To this node; the process can traverse every directory on the way. Says nothing about access to the node itself.
     Found(NodeId),
-    /// To nothing. The link is the last symbolic link on the way, if any.
+    /// To nothing. The node is the last symbolic link on the way, if any.
     Missing(Option<NodeId>),
     /// Through a loop of symbolic links, or more links than Linux follows.
     Loop,

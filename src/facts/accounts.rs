@@ -4,7 +4,7 @@
 //! with a name wins; a number needs no entry; a name must have one.
 
 use crate::facts::Facts;
-use crate::facts::offers::Account;
+use crate::facts::fix_facts::Account;
 use crate::model::finding::Undecided;
 use crate::model::layer_facts::Kind;
 use crate::model::text::shown;

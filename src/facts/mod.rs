@@ -4,10 +4,10 @@
 
 pub mod access;
 pub mod accounts;
+pub mod fix_facts;
 pub mod health;
 pub mod known;
 pub mod loader;
-pub mod offers;
 pub mod options;
 pub mod packages;
 pub mod ports;

@@ -1,4 +1,5 @@
-//! The programs that the config's command finally starts: those in shell texts, entry scripts and package.json scripts.
+//! The programs that the config's command finally starts: those in shell commands, entrypoint scripts and package.json
+//! scripts.
 //!
 //! In: the config's command. Out: the same command with the programs that run, as far as that is certain. Not here:
 //! which of them are servers and where those listen (`servers`), or whether they can run (`proof`).
@@ -19,8 +20,8 @@ use crate::facts::start::file_name;
 use crate::limits;
 
 impl<'a> Facts<'a> {
-    /// The config's command ([`Facts::command`]), with the programs that an entry script starts first, and with package
-    /// managers replaced by the commands of the scripts they run. Servers that may run or not are undecided.
+    /// The config's command ([`Facts::command`]), with the programs that an entrypoint script starts first, and with
+    /// package managers replaced by the commands of the scripts they run. Servers that may run or not are undecided.
     pub fn serving(&'a self) -> &'a Command {
         self.serving.get_or_init(|| self.read_serving())
     }
@@ -70,7 +71,7 @@ impl<'a> Facts<'a> {
         })
     }
 
-    /// The text of an entry script.
+    /// The text of an entrypoint script.
     fn script(&self, process: &ProcessContext<'_>, word: &str) -> Option<String> {
         let node = process.program(word)?;
         let bytes = self.content(node).ok().filter(|bytes| bytes.len() <= limits::SCRIPT_BYTES)?;

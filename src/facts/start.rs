@@ -21,7 +21,7 @@ pub struct Command {
     pub programs: Vec<Vec<String>>,
     /// The init that is the first process, if any.
     pub init: Option<String>,
-    /// The entry script that gets `programs` as arguments; whether it starts them is unknown.
+    /// The entrypoint script that gets `programs` as arguments; whether it starts them is unknown.
     pub handed_by: Option<String>,
     /// The field that names the program: `config.Entrypoint` or `config.Cmd`.
     pub field: &'static str,
@@ -136,7 +136,7 @@ pub fn shell_text(words: &[String]) -> Option<(&str, &str)> {
     Some((program, Call::of(words).text(words)?))
 }
 
-/// Whether a program is an entry script, which usually ends in `exec "$@"`.
+/// Whether a program is an entrypoint script, which usually ends in `exec "$@"`.
 pub fn is_entry_script(program: &str) -> bool {
     let name = file_name(program);
     name.ends_with(".sh") || name.contains("entrypoint")

@@ -44,7 +44,7 @@ impl fmt::Display for RuleId {
     }
 }
 
-/// The severity of a finding. `Off` turns a rule off in a policy; no finding has it.
+/// The level of a finding. `Off` turns a rule off in a policy; no finding has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// The rule is not checked.

@@ -216,7 +216,7 @@ struct Layer<'a> {
 struct FindingEntry<'a> {
     /// The rule's id.
     rule: &'a str,
-    /// Its severity.
+    /// Its level.
     #[cfg_attr(test, schemars(extend("enum" = ["error", "warn", "note"])))]
     level: &'static str,
     /// How certain it is.

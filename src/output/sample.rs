@@ -86,7 +86,7 @@ pub fn finding(rule: &'static str, level: Level, message: &str, fix: &str, locat
 
 /// A finding with more places than are shown.
 fn world_writable() -> Finding {
-    let message = "78 paths below /app are world-writable";
+    let message = "78 paths under /app are world-writable";
     let place = |path: &str| Location::path(path.as_bytes(), Some(2), State::Visible);
     let mut finding = finding("world-writable", Level::Error, message, "Give /app to uid 1000", place("app"));
     finding.fix = finding.fix.line("RUN chown -R 1000 /app").line("USER 1000");
@@ -301,7 +301,7 @@ pub fn many() -> Report {
         Location::default(),
     );
     more.locations.clear();
-    more.subject = crate::rules::MORE.to_string();
+    more.subject = crate::rules::OMITTED_SUBJECT.to_string();
     many.findings.insert(0, more);
     run(vec![many])
 }

@@ -1,4 +1,4 @@
-//! Builds the report on one image: checks the rules, judges, and adds up the sizes.
+//! Builds the report on one image: checks the rules, judges the image, and adds up the sizes.
 
 use crate::examine::Examined;
 use crate::facts::Facts;
@@ -46,18 +46,18 @@ pub fn checked_rules(policy: &Policy) -> Vec<CheckedRule> {
     checked.filter(|rule| rule.level != Level::Off).collect()
 }
 
-/// Judges an examined image. `platform_claimed` is its platform according to the index.
+/// Judges an examined image. `index_platform` is its platform according to the index.
 pub fn image_report(
     examined: Examined,
-    platform_claimed: Option<&str>,
+    index_platform: Option<&str>,
     listing: &Listing,
     criteria: Criteria<'_>,
 ) -> ImageReport {
     let Examined { image, view, mut faults } = examined;
     let denied = Undecided::denied("the merged filesystem", "not every layer could be read");
     let facts = Facts::new(&image, view.as_ref().ok_or(denied));
-    let (mut findings, mut undecided) = check(&facts, criteria.policy);
-    undecided.extend(image_questions(&image, platform_claimed, criteria.has_base));
+    let (mut findings, mut undecided) = check_rules(&facts, criteria.policy);
+    undecided.extend(image_questions(&image, index_platform, criteria.has_base));
     drop(facts);
     if view.as_ref().is_some_and(View::is_exhausted) {
         let limit = "resolving its paths follows more links than the limit (link steps)";
@@ -82,7 +82,7 @@ pub fn image_report(
         }),
     }
     not_examined.extend(listing.missing.iter().map(missing_image));
-    sort(&mut findings);
+    sort_findings(&mut findings);
     let level_of = |rule: &str| criteria.policy.level(rule);
     let verdict = verdict::judge(&faults, &findings, &undecided, criteria.fail_on, level_of);
     let evidence = evidence(&listing.non_images, &image);
@@ -90,13 +90,13 @@ pub fn image_report(
 }
 
 /// Reports on an image without checking any rules.
-pub fn unjudged(examined: Examined, listing: &Listing) -> ImageReport {
+pub fn report_without_rules(examined: Examined, listing: &Listing) -> ImageReport {
     let policy = Policy::default();
     let criteria = Criteria { policy: &policy, fail_on: FailOn::Never, has_base: false };
     image_report(examined, None, listing, criteria)
 }
 
-fn check(facts: &Facts<'_>, policy: &Policy) -> (Vec<Finding>, Vec<Question>) {
+fn check_rules(facts: &Facts<'_>, policy: &Policy) -> (Vec<Finding>, Vec<Question>) {
     let (mut findings, mut undecided) = (Vec::new(), Vec::new());
     for rule in rules::ALL.iter().copied() {
         let Some(configured) = policy.rules.get(rule.id).filter(|configured| configured.level != Level::Off) else {
@@ -114,7 +114,7 @@ fn check(facts: &Facts<'_>, policy: &Policy) -> (Vec<Finding>, Vec<Question>) {
 }
 
 /// Undecided questions about the image as a whole, which belong to no rule.
-fn image_questions(image: &Image, platform_claimed: Option<&str>, has_base: bool) -> Vec<Question> {
+fn image_questions(image: &Image, index_platform: Option<&str>, has_base: bool) -> Vec<Question> {
     let question =
         |rule, subject: &str, reason: String| Question::new(RuleId::new(rule), Undecided::unknowable(subject, reason));
     let mut questions = Vec::new();
@@ -125,20 +125,20 @@ fn image_questions(image: &Image, platform_claimed: Option<&str>, has_base: bool
     if let Some(mismatch) = &image.history_mismatch {
         questions.push(question("instructions", "history", mismatch.clone()));
     }
-    if let Some(claimed) = platform_claimed.filter(|claimed| !same_platform(claimed, &image.platform)) {
+    if let Some(claimed) = index_platform.filter(|claimed| !same_platform(claimed, &image.platform)) {
         let reason = format!("the index says {}, the config says {}", shown(claimed), shown(&image.platform));
         questions.push(question("platform", "platform", reason));
     }
     questions
 }
 
-/// Compares without the variant, which indexes may omit and configs often do.
+/// Compares platforms without the variant, which indexes may omit and configs often do.
 fn same_platform(a: &str, b: &str) -> bool {
     a.split('/').take(2).eq(b.split('/').take(2))
 }
 
 /// Sorts findings into the order of every report.
-fn sort(findings: &mut [Finding]) {
+fn sort_findings(findings: &mut [Finding]) {
     findings.sort_by(|a, b| {
         let place = |f: &Finding| f.locations.first().and_then(|l| l.path.clone());
         b.level
@@ -172,7 +172,7 @@ fn missing_image(missing: &MissingImage) -> NotExamined {
     NotExamined { kind: "platform".to_string(), count: 1, bytes: None, layer: None, reason }
 }
 
-/// Bytes that no runtime unpacks. They count for the digests, but are not checked.
+/// Bytes that no runtime unpacks. They are part of the digests, but are not checked.
 fn trailers(view: &View) -> Vec<NotExamined> {
     let mut trailers = Vec::new();
     for (index, layer) in view.layers().iter().enumerate() {

@@ -15,15 +15,15 @@ use crate::rules::Out;
 use crate::rules::Param;
 use crate::rules::ParamKind;
 use crate::rules::Settings;
-use crate::rules::seen;
+use crate::rules::visible_location;
 use std::collections::HashSet;
 
 /// The parameter of both rules.
 pub const WITHOUT_CAPABILITIES: Param = Param {
     name: "without-capabilities",
     kind: ParamKind::Flag,
-    about: "Judge the container without capabilities, as in Kubernetes' restricted profile: a program that only the \
-            runtime's capabilities can reach can't run, and root is bound by permissions too. Default: `false` \
+    about: "Assume that the container has no capabilities, as in Kubernetes' restricted profile: a program that only \
+            the runtime's capabilities can reach can't run, and permissions apply to root too. Default: `false` \
             (Docker's default capabilities).",
 };
 
@@ -71,7 +71,7 @@ pub fn report(facts: &Facts<'_>, proof: &Proof, wording: &Wording, field: impl F
         };
         let mut found = Found::new(fault.subject.clone(), message).at(Location::config(field(&fault.subject)));
         if let (Some(place), Ok(view)) = (fault.place, facts.view()) {
-            found = found.at(seen(view, place));
+            found = found.at(visible_location(view, place));
         }
         for other in others {
             found = found.at(Location::config(field(&other.subject)).detail(other.what.clone()));

@@ -1,6 +1,6 @@
-//! Gathers places with a common cause into one finding.
+//! Groups places with a common cause into one finding.
 //!
-//! Each rule defines its causes; usually a cause is the layer responsible. Not here: the wording.
+//! Each rule defines its causes; usually a cause is the layer responsible. Not here: the wording of findings.
 
 use crate::limits;
 use crate::model::finding::Group;
@@ -11,7 +11,7 @@ use crate::model::text;
 use crate::model::text::shown_bytes;
 use std::collections::BTreeMap;
 
-/// The places of one cause, and the lowest directory that contains them all.
+/// The places affected by one cause, and the lowest directory that contains them all.
 #[derive(Debug, Default)]
 pub struct Places {
     count: u64,
@@ -50,18 +50,18 @@ impl Places {
         self.count == 1 && self.locations.first().is_some_and(|location| location.path == self.directory)
     }
 
-    /// The directory that contains them all, harmless to show: `/app`.
+    /// The lowest directory that contains all places, harmless to show: `/app`.
     pub fn directory(&self) -> String {
         format!("/{}", shown_bytes(self.directory.as_deref().unwrap_or_default()))
     }
 
-    /// The path if there is only one place, otherwise their number and directory: `78 paths below /app`. Harmless to
+    /// The path if there is only one place, otherwise their number and directory: `78 paths under /app`. Harmless to
     /// show.
-    pub fn name(&self, plural: &str) -> String {
+    pub fn describe(&self, plural: &str) -> String {
         match (self.count, self.locations.first().and_then(|location| location.path.as_ref())) {
             (1, Some(path)) => format!("/{}", shown_bytes(path)),
             (count, _) if self.directory.as_deref().is_none_or(<[u8]>::is_empty) => format!("{count} {plural}"),
-            (count, _) => format!("{count} {plural} below {}", self.directory()),
+            (count, _) => format!("{count} {plural} under {}", self.directory()),
         }
     }
 
@@ -90,7 +90,7 @@ impl Places {
     }
 }
 
-/// Places by their cause.
+/// Places grouped by cause.
 pub struct Causes<K> {
     places: BTreeMap<K, Places>,
 }
@@ -103,7 +103,7 @@ impl<K> Default for Causes<K> {
 
 impl<K: Ord> Causes<K> {
     /// The places of a cause.
-    pub fn of(&mut self, cause: K) -> &mut Places {
+    pub fn places_of(&mut self, cause: K) -> &mut Places {
         self.places.entry(cause).or_default()
     }
 }
@@ -131,7 +131,7 @@ fn common_directory(a: &[u8], b: &[u8]) -> usize {
 mod tests {
     use super::*;
 
-    fn of(paths: &[(&str, bool)]) -> Places {
+    fn places(paths: &[(&str, bool)]) -> Places {
         let mut places = Places::default();
         paths.iter().for_each(|(path, is_directory)| places.add_visible(path.as_bytes(), *is_directory, Some(0)));
         places
@@ -139,19 +139,19 @@ mod tests {
 
     #[test]
     fn the_directory_is_the_lowest_that_contains_all_places() {
-        assert_eq!(of(&[("app/a", false)]).directory(), "/app");
-        assert_eq!(of(&[("app", true), ("app/sub/x", false)]).directory(), "/app");
-        assert_eq!(of(&[("app/sub/x", false), ("app/subtree/y", false)]).directory(), "/app");
-        assert_eq!(of(&[("app/x", false), ("apple/y", false)]).directory(), "/");
-        assert_eq!(of(&[("usr/bin/a", false), ("usr/bin/b", false)]).directory(), "/usr/bin");
-        assert_eq!(of(&[("srv/x/y", false), ("srv", true)]).directory(), "/srv");
+        assert_eq!(places(&[("app/a", false)]).directory(), "/app");
+        assert_eq!(places(&[("app", true), ("app/sub/x", false)]).directory(), "/app");
+        assert_eq!(places(&[("app/sub/x", false), ("app/subtree/y", false)]).directory(), "/app");
+        assert_eq!(places(&[("app/x", false), ("apple/y", false)]).directory(), "/");
+        assert_eq!(places(&[("usr/bin/a", false), ("usr/bin/b", false)]).directory(), "/usr/bin");
+        assert_eq!(places(&[("srv/x/y", false), ("srv", true)]).directory(), "/srv");
     }
 
     #[test]
     fn names_one_place_and_counts_several() {
-        assert_eq!(of(&[("app/a", false)]).name("paths"), "/app/a");
-        assert_eq!(of(&[("app/a", false), ("app/b/c", false)]).name("paths"), "2 paths below /app");
-        assert_eq!(of(&[("app/a", false), ("srv/b", false)]).name("paths"), "2 paths");
+        assert_eq!(places(&[("app/a", false)]).describe("paths"), "/app/a");
+        assert_eq!(places(&[("app/a", false), ("app/b/c", false)]).describe("paths"), "2 paths under /app");
+        assert_eq!(places(&[("app/a", false), ("srv/b", false)]).describe("paths"), "2 paths");
     }
 
     #[test]

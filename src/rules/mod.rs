@@ -1,6 +1,6 @@
 //! The rules. Each is one value in its own file, with its documentation and its check.
 //!
-//! A rule queries [`Facts`] and reports to [`Out`]. It has three results: broken (a finding), kept (nothing), or
+//! A rule queries [`Facts`] and reports to [`Out`]. It has three results: broken (a finding), satisfied (nothing), or
 //! undecided (`Err`, or [`Out::undecided`] for one of several questions). The policy sets the levels. Not here: reading
 //! the image (`pass`, `view`), the verdict (`verdict`).
 
@@ -12,8 +12,8 @@ pub mod group;
 pub mod health;
 pub mod leftovers;
 pub mod page;
+pub mod permissions;
 pub mod ports;
-pub mod rights;
 pub mod secrets;
 pub mod size;
 pub mod start;
@@ -46,15 +46,15 @@ use std::time::Duration;
 
 /// One rule.
 pub struct Rule {
-    /// Names the bad state, in words joined by hyphens; the file has the same name.
+    /// Names the problem, in words joined by hyphens; the file has the same name, with underscores.
     pub id: &'static str,
     /// What it is about.
     pub topic: Topic,
-    /// The bad state as a sentence without a full stop.
+    /// The problem as a sentence without a full stop.
     pub title: &'static str,
     /// Rows of the specification that it covers.
     pub rows: &'static [&'static str],
-    /// What a policy may set.
+    /// The parameters that a policy may set.
     pub params: &'static [Param],
     /// Its documentation.
     pub docs: Docs,
@@ -70,7 +70,7 @@ pub struct Docs {
     pub checks: &'static str,
     /// What it can't see.
     pub limits: &'static str,
-    /// How to fix it, with the Dockerfile line; also the fix of findings without their own.
+    /// How to fix it, with the Dockerfile line. Findings without a fix of their own use it too.
     pub fix: &'static str,
     /// A Dockerfile that breaks the rule, or a command (after `$ `) and its output.
     pub before: &'static str,
@@ -79,9 +79,9 @@ pub struct Docs {
     /// A minimal image that breaks it, in the notation of the tests.
     #[cfg_attr(not(feature = "internals"), allow(dead_code, reason = "only tests read it"))]
     pub breaks: &'static str,
-    /// A minimal image that keeps it.
+    /// A minimal image that satisfies it.
     #[cfg_attr(not(feature = "internals"), allow(dead_code, reason = "only tests read it"))]
-    pub keeps: &'static str,
+    pub satisfies: &'static str,
 }
 
 /// A parameter of a rule, which a policy may set.
@@ -208,9 +208,9 @@ pub struct Found {
 
 impl Found {
     /// `subject` is what is broken (a path, a variable, a port): with the rule's id it identifies the finding across
-    /// rebuilds, so it must not contain digests, layer numbers or sizes. `message` states the fact in one sentence that
-    /// is harmless to show (pass text from the image through [`crate::model::text::shown`]) and contains no layer
-    /// numbers, because report formats count layers differently.
+    /// rebuilds, so it must not contain digests, layer numbers or sizes. `message` states the problem in one sentence.
+    /// It must be harmless to show (pass text from the image through [`crate::model::text::shown`]) and contain no
+    /// layer numbers, because report formats count layers differently.
     pub fn new(subject: impl Into<String>, message: impl Into<String>) -> Found {
         Found {
             subject: subject.into(),
@@ -231,7 +231,7 @@ impl Found {
     }
 
     /// Adds the places of one cause.
-    pub fn at_all(mut self, places: Places) -> Found {
+    pub fn at_places(mut self, places: Places) -> Found {
         let (group, locations) = places.finish();
         self.locations.extend(locations);
         self.group = Some(group);
@@ -244,7 +244,7 @@ impl Found {
         self
     }
 
-    /// Caps the level, whatever the policy sets.
+    /// Caps the level: the finding gets at most this one, even if the policy sets a higher one.
     pub fn at_most(mut self, level: Level) -> Found {
         self.at_most = level;
         self
@@ -269,7 +269,7 @@ pub fn shown(text: &str) -> String {
 }
 
 /// The location of a path that is visible in a container.
-pub fn seen(view: &View, node: NodeId) -> Location {
+pub fn visible_location(view: &View, node: NodeId) -> Location {
     let layer = view.stat(node).and_then(|stat| stat.layer);
     Location::path(&view.path(node), layer, State::Visible)
 }
@@ -285,7 +285,7 @@ pub struct Out<'a> {
     /// The highest level among the omitted findings.
     omitted_level: Level,
     undecided: Vec<Undecided>,
-    /// The questions so far, to list none twice.
+    /// The questions so far, so that none is listed twice.
     known_questions: HashSet<Undecided>,
 }
 
@@ -343,7 +343,7 @@ impl<'a> Out<'a> {
         }
     }
 
-    /// Adds one of several undecided questions.
+    /// Adds an undecided question, for a rule that asks several.
     pub fn undecided(&mut self, question: Undecided) {
         let redactor = &self.facts.image().redactor;
         let (subject, reason) =
@@ -358,7 +358,7 @@ impl<'a> Out<'a> {
     pub fn finish(mut self) -> (Vec<Finding>, Vec<Question>) {
         if self.omitted > 0 {
             let message = format!("{} more findings of this rule are not listed one by one", self.omitted);
-            let more = Found::new(MORE, message).scope(Scope::Unknown);
+            let more = Found::new(OMITTED_SUBJECT, message).scope(Scope::Unknown);
             let finding = self.finding(more, Fix::new(self.rule.docs.fix), self.omitted_level);
             self.findings.push(finding);
         }
@@ -367,7 +367,7 @@ impl<'a> Out<'a> {
     }
 }
 
-/// What a rule is about, the most urgent first: reports list findings of one level in this order.
+/// What a rule is about, the most urgent topic first: reports list findings of the same level in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Topic {
     /// Whether the container starts.
@@ -378,13 +378,13 @@ pub enum Topic {
     User,
     /// Its health check.
     Health,
-    /// Who can change or execute what.
-    Rights,
-    /// How it is started and stopped, what it listens on, which variables it gets.
+    /// Who can change or execute which files.
+    Permissions,
+    /// How the container is started and stopped, what it listens on, which variables it gets.
     Runtime,
-    /// Files it doesn't need.
+    /// Files that the image doesn't need.
     Contents,
-    /// Its name, and ambiguities in its format.
+    /// The image's name, and ambiguities in its format.
     Identity,
 }
 
@@ -394,7 +394,7 @@ pub fn topic(id: &str) -> Topic {
 }
 
 /// The subject of the finding that counts the findings beyond [`limits::FINDINGS_PER_RULE`].
-pub const MORE: &str = "(more)";
+pub const OMITTED_SUBJECT: &str = "(more)";
 
 /// All rules, sorted by id.
 pub const ALL: &[&Rule] = &[
@@ -403,7 +403,7 @@ pub const ALL: &[&Rule] = &[
     &env::bad_env_value::RULE,
     &start::binds_to_loopback::RULE,
     &leftovers::build_tools_left::RULE,
-    &rights::code_writable_by_user::RULE,
+    &permissions::code_writable_by_user::RULE,
     &start::command_cannot_run::RULE,
     &leftovers::context_file_left::RULE,
     &base::floating_tag::RULE,
@@ -413,21 +413,21 @@ pub const ALL: &[&Rule] = &[
     &health::healthcheck_timing::RULE,
     &health::missing_healthcheck::RULE,
     &start::missing_init::RULE,
-    &rights::needs_writable_root::RULE,
+    &permissions::needs_writable_root::RULE,
     &user::non_numeric_user::RULE,
     &leftovers::package_cache_left::RULE,
     &ports::port_mismatch::RULE,
     &user::root_user::RULE,
     &secrets::secret_in_env::RULE,
-    &rights::setuid_program::RULE,
+    &permissions::setuid_program::RULE,
     &start::shell_form_command::RULE,
     &ports::unexpected_port::RULE,
     &user::unknown_user::RULE,
     &env::unusable_path_entry::RULE,
     &user::user_outside_group::RULE,
     &size::wasted_space::RULE,
-    &rights::workdir_owner::RULE,
-    &rights::world_writable::RULE,
+    &permissions::workdir_owner::RULE,
+    &permissions::world_writable::RULE,
 ];
 
 /// The rule with this id.
@@ -453,7 +453,7 @@ mod tests {
                 docs.before,
                 docs.after,
                 docs.breaks,
-                docs.keeps,
+                docs.satisfies,
             ];
             assert!(texts.iter().all(|text| !text.is_empty()) && !rule.rows.is_empty(), "{}", rule.id);
             assert!(docs.breaks.contains(&format!("#! {}", rule.id)), "{}", rule.id);

@@ -30,10 +30,10 @@ enum Body<'a> {
     Params(&'a [Param]),
 }
 
-fn sections<'a>(rule: &'a Rule, severity: &'a str) -> Vec<Section<'a>> {
+fn sections<'a>(rule: &'a Rule, level_text: &'a str) -> Vec<Section<'a>> {
     let docs = &rule.docs;
     let mut sections = vec![
-        Section { heading: "Severity", body: Body::Text(severity) },
+        Section { heading: "Level", body: Body::Text(level_text) },
         Section { heading: "Why", body: Body::Text(docs.why) },
         Section { heading: "What it checks", body: Body::Text(docs.checks) },
         Section { heading: "What it can't see", body: Body::Text(docs.limits) },
@@ -50,9 +50,9 @@ fn sections<'a>(rule: &'a Rule, severity: &'a str) -> Vec<Section<'a>> {
 /// The page as Markdown, for `docs/rules`.
 #[cfg(feature = "internals")]
 pub fn markdown(rule: &Rule, levels: &[(&str, Level)]) -> String {
-    let severity = severity(levels);
+    let level_text = level_text(levels);
     let mut out = format!("# {}: {}\n", rule.id, rule.title);
-    for Section { heading, body } in sections(rule, &severity) {
+    for Section { heading, body } in sections(rule, &level_text) {
         out.push_str(&format!("\n## {heading}\n\n"));
         match body {
             Body::Text(text) => out.push_str(&wrap(text, "", "", COLUMNS)),
@@ -69,9 +69,9 @@ pub fn markdown(rule: &Rule, levels: &[(&str, Level)]) -> String {
 /// The page as plain text, at most `width` columns wide where words and code allow it.
 pub fn terminal(rule: &Rule, levels: &[(&str, Level)], width: usize) -> String {
     let width = width.min(COLUMNS);
-    let severity = severity(levels);
+    let level_text = level_text(levels);
     let mut out = wrap(&format!("{}: {}", rule.id, rule.title), "", "", width);
-    for Section { heading, body } in sections(rule, &severity) {
+    for Section { heading, body } in sections(rule, &level_text) {
         out.push_str(&format!("\n{heading}\n"));
         match body {
             Body::Text(text) => out.push_str(&wrap(text, "  ", "  ", width)),
@@ -126,7 +126,7 @@ pub fn kind(kind: ParamKind) -> &'static str {
 }
 
 /// `` `note` in baseline, `error` in backend and frontend. ``
-fn severity(levels: &[(&str, Level)]) -> String {
+fn level_text(levels: &[(&str, Level)]) -> String {
     let mut groups: Vec<(Level, Vec<String>)> = Vec::new();
     for &(policy, level) in levels {
         match groups.iter_mut().find(|(known, _)| *known == level) {
@@ -243,7 +243,7 @@ mod tests {
             before: "FROM alpine",
             after: "FROM alpine\nUSER 1000",
             breaks: "config user=0:0   #! root-user",
-            keeps: "config user=1000\n",
+            satisfies: "config user=1000\n",
         },
         check: |_, _, _| Ok(()),
     };
@@ -252,7 +252,7 @@ mod tests {
     fn writes_every_section_as_markdown() {
         let expected = r#"# root-user: the image runs as root
 
-## Severity
+## Level
 
 `error` in baseline and strict, `off` in other.
 
@@ -304,7 +304,7 @@ Specification: rows B4, S1 ([docs/specification.md](../specification.md))
     fn wraps_a_terminal_page_to_the_width() {
         let expected = r#"root-user: the image runs as root
 
-Severity
+Level
   `error` in baseline.
 
 Why

@@ -253,7 +253,7 @@ impl Sink for Index {
             return Err(Fault::Stopped);
         }
         let member = match header.flag {
-            b'0' | b'7' if !header.sparse => Member::File { offset: header.content_at, len: header.size },
+            b'0' | b'7' if !header.sparse => Member::File { offset: header.data_offset, len: header.size },
             b'0' | b'7' => Member::Other("a sparse file"),
             b'1' => Member::Link(path::clean(&header.link).0),
             b'2' if header.link.starts_with(b"/") => Member::Other("a symbolic link out of the archive"),

@@ -1,9 +1,8 @@
 //! Splits a streamed tar into entries.
 //!
 //! Bytes are pushed in pieces of any size; a [`Sink`] receives each entry's header, data and end. Every byte is
-//! accounted for. Where readers differ, this one follows Go's archive/tar, which docker, containerd and podman unpack
-//! layers with. Entries of types without data (links, directories, devices) have none, whatever size their header
-//! gives.
+//! accounted for. Where tar readers differ, this one follows Go's archive/tar, with which docker, containerd and podman
+//! unpack layers. Links, directories and devices have no data, whatever size their header gives.
 
 use crate::limits;
 use crate::stream::fault::Fault;
@@ -24,9 +23,9 @@ pub struct Header {
     pub name: Vec<u8>,
     /// Target of a link, as the archive spells it.
     pub link: Vec<u8>,
-    /// The type byte, where NUL became `0` or `5` and GNU's `S` became `0`.
+    /// The type byte, normalized: NUL is replaced by `0` or `5`, and GNU's `S` by `0`.
     pub flag: u8,
-    /// As stored; only 07777 of it are permissions.
+    /// As stored; only the bits 07777 are permissions.
     pub mode: i64,
     /// Owner.
     pub uid: i64,
@@ -34,7 +33,7 @@ pub struct Header {
     pub gid: i64,
     /// Size of the data in bytes, including the holes of a sparse file.
     pub size: u64,
-    /// Bytes stored in the tar for it, including a sparse map.
+    /// Size of the data as stored in the tar, in bytes, including a sparse map.
     pub stored: u64,
     /// Whether it is a sparse file.
     pub sparse: bool,
@@ -45,9 +44,9 @@ pub struct Header {
     /// Size of its header and extension headers, in bytes.
     pub header_bytes: u64,
     /// Offset of its data in the tar, in bytes.
-    pub content_at: u64,
-    /// Whether a global extension header precedes it.
-    pub after_global: bool,
+    pub data_offset: u64,
+    /// Whether a global extension header comes before it.
+    pub follows_global_header: bool,
 }
 
 /// Receives the entries of a tar. An error stops the reader.
@@ -56,7 +55,7 @@ pub trait Sink {
     fn entry(&mut self, header: Header) -> Result<(), Fault>;
     /// The next bytes of the entry's data.
     fn data(&mut self, bytes: &[u8]);
-    /// A hole of so many zero bytes, which are not stored.
+    /// A hole: this many zero bytes, which are not stored.
     fn hole(&mut self, bytes: u64);
     /// The entry's data is complete.
     fn end(&mut self);
@@ -69,14 +68,14 @@ pub struct Overhead {
     pub padding: u64,
     /// Everything after the last entry.
     pub trailing: u64,
-    /// The part of `trailing` that starts at the first nonzero block.
+    /// The part of `trailing` from the first nonzero block on.
     pub after_end: u64,
 }
 
 enum State {
     /// Before or inside a header.
     Header,
-    /// Inside an extension header's data, which padding follows.
+    /// Inside an extension header's data, which is followed by padding.
     Extension { flag: u8, left: u64, padding: u64 },
     /// Before another block of an old GNU sparse map.
     GnuSparse,
@@ -85,7 +84,7 @@ enum State {
     /// Inside an entry's data.
     Data,
     /// Padding after data or an extension header.
-    Padding { left: u64, of_header: bool },
+    Padding { left: u64, in_header: bool },
     /// After one zero block.
     Zero,
     /// After the end-of-archive blocks.
@@ -102,7 +101,7 @@ pub struct TarReader {
     pax: Option<Pax>,
     long_name: Option<Vec<u8>>,
     long_link: Option<Vec<u8>>,
-    after_global: bool,
+    follows_global_header: bool,
     header_bytes: u64,
     /// The entry whose sparse map is incomplete.
     pending: Option<Box<Header>>,
@@ -110,14 +109,15 @@ pub struct TarReader {
     next_extent: usize,
     /// Stored bytes of the entry that are left to read.
     left: u64,
-    /// Bytes of the file passed to the sink, holes included; while a map is read, its lines.
+    /// Bytes of the file passed to the sink, including holes. While a map is being read: the number of its lines so
+    /// far.
     emitted: u64,
     size: u64,
     padding: u64,
     sparse: bool,
     overhead: Overhead,
-    /// Bytes of an incomplete block after the end-of-archive blocks.
-    tail: u64,
+    /// How many bytes of an incomplete block have been read after the end-of-archive blocks.
+    partial_block: u64,
 }
 
 impl Default for TarReader {
@@ -129,7 +129,7 @@ impl Default for TarReader {
             pax: None,
             long_name: None,
             long_link: None,
-            after_global: false,
+            follows_global_header: false,
             header_bytes: 0,
             pending: None,
             extents: Vec::new(),
@@ -140,7 +140,7 @@ impl Default for TarReader {
             padding: 0,
             sparse: false,
             overhead: Overhead::default(),
-            tail: 0,
+            partial_block: 0,
         }
     }
 }
@@ -151,10 +151,10 @@ impl TarReader {
         while !bytes.is_empty() {
             let step = match self.state {
                 State::Data => self.data(bytes, sink),
-                State::Padding { left, of_header } => {
+                State::Padding { left, in_header } => {
                     let step = left.min(bytes.len() as u64);
                     self.state =
-                        if step == left { State::Header } else { State::Padding { left: left - step, of_header } };
+                        if step == left { State::Header } else { State::Padding { left: left - step, in_header } };
                     Ok(&bytes[step as usize..])
                 }
                 State::Header => self.header(bytes, sink),
@@ -215,8 +215,8 @@ impl TarReader {
             State::Header if self.partial.is_empty() => {
                 self.overhead.trailing = self.header_bytes;
             }
-            State::Padding { left, of_header } => {
-                if of_header {
+            State::Padding { left, in_header } => {
+                if in_header {
                     self.header_bytes -= left;
                 } else {
                     self.overhead.padding -= left;
@@ -275,13 +275,13 @@ impl TarReader {
             self.header_bytes += size + padding;
             self.state = State::Extension { flag: fields.flag, left: size, padding };
             if size == 0 {
-                self.extension_done(fields.flag, 0)?;
+                self.finish_extension(fields.flag, 0)?;
             }
             return Ok(rest);
         }
         // `at` advances only after this step.
-        let content_at = self.at + (bytes.len() - rest.len()) as u64;
-        self.entry(&block, fields, content_at, sink)?;
+        let data_offset = self.at + (bytes.len() - rest.len()) as u64;
+        self.entry(&block, fields, data_offset, sink)?;
         Ok(rest)
     }
 
@@ -291,25 +291,26 @@ impl TarReader {
         if step < left {
             self.state = State::Extension { flag, left: left - step, padding };
         } else {
-            self.extension_done(flag, padding)?;
+            self.finish_extension(flag, padding)?;
         }
         Ok(&bytes[step as usize..])
     }
 
-    fn extension_done(&mut self, flag: u8, padding: u64) -> Result<(), TarFault> {
+    fn finish_extension(&mut self, flag: u8, padding: u64) -> Result<(), TarFault> {
         match flag {
             b'x' => self.pax = Some(pax::read(&self.partial)?),
-            // Go returns a global header as an entry: it applies to nothing and discards preceding extension headers.
+            // Go returns a global header as an entry of its own, so it applies to no other entry and discards the
+            // extension headers before it.
             b'g' => {
                 pax::read(&self.partial)?;
                 (self.pax, self.long_name, self.long_link) = (None, None, None);
-                self.after_global = true;
+                self.follows_global_header = true;
             }
             b'L' => self.long_name = Some(header::text(&self.partial)),
             _ => self.long_link = Some(header::text(&self.partial)),
         }
         self.partial.clear();
-        self.state = if padding == 0 { State::Header } else { State::Padding { left: padding, of_header: true } };
+        self.state = if padding == 0 { State::Header } else { State::Padding { left: padding, in_header: true } };
         Ok(())
     }
 
@@ -317,7 +318,7 @@ impl TarReader {
         &mut self,
         block: &[u8; BLOCK],
         fields: Fields,
-        content_at: u64,
+        data_offset: u64,
         sink: &mut impl Sink,
     ) -> Result<(), StepError> {
         let pax = self.pax.take().unwrap_or_default();
@@ -348,8 +349,8 @@ impl TarReader {
             device: fields.device,
             xattrs: pax.xattrs,
             header_bytes: std::mem::take(&mut self.header_bytes),
-            content_at,
-            after_global: std::mem::take(&mut self.after_global),
+            data_offset,
+            follows_global_header: std::mem::take(&mut self.follows_global_header),
         });
         self.extents.clear();
         if flag == b'S' {
@@ -400,7 +401,7 @@ impl TarReader {
         sparse::gnu_extents(&block[..504], &mut self.extents)?;
         let Some(mut header) = self.pending.take() else { return Err(TarFault::Sparse.into()) };
         header.header_bytes += BLOCK as u64;
-        header.content_at += BLOCK as u64;
+        header.data_offset += BLOCK as u64;
         if block[504] != 0 {
             self.pending = Some(header);
         } else {
@@ -445,7 +446,7 @@ impl TarReader {
     fn begin(&mut self, header: Header, stored: u64, sink: &mut impl Sink) -> Result<(), StepError> {
         if header.sparse {
             sparse::check(&self.extents, header.size)?;
-            // Go rejects stored bytes that the map doesn't cover as well.
+            // Go, too, rejects stored bytes that the map doesn't cover.
             if self.extents.iter().map(|extent| extent.len).sum::<u64>() != stored {
                 return Err(TarFault::Sparse.into());
             }
@@ -456,7 +457,7 @@ impl TarReader {
         sink.entry(header).map_err(StepError::Fault)?;
         self.state = State::Data;
         if self.left == 0 {
-            self.data_done(sink);
+            self.finish_data(sink);
         }
         Ok(())
     }
@@ -471,7 +472,7 @@ impl TarReader {
             sink.data(data);
         }
         if self.left == 0 {
-            self.data_done(sink);
+            self.finish_data(sink);
         }
         Ok(rest)
     }
@@ -496,7 +497,7 @@ impl TarReader {
         }
     }
 
-    fn data_done(&mut self, sink: &mut impl Sink) {
+    fn finish_data(&mut self, sink: &mut impl Sink) {
         if self.sparse && self.emitted < self.size {
             sink.hole(self.size - self.emitted);
         }
@@ -504,7 +505,7 @@ impl TarReader {
         self.emitted = 0;
         self.overhead.padding += self.padding;
         self.state =
-            if self.padding == 0 { State::Header } else { State::Padding { left: self.padding, of_header: false } };
+            if self.padding == 0 { State::Header } else { State::Padding { left: self.padding, in_header: false } };
     }
 
     fn second_block<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], StepError> {
@@ -523,11 +524,11 @@ impl TarReader {
             self.overhead.after_end += bytes.len() as u64;
             return;
         }
-        // From the first nonzero block on; blocks are counted from the end-of-archive blocks.
+        // Counts from the start of the first nonzero block. Blocks are aligned to the end-of-archive blocks.
         match bytes.iter().position(|&byte| byte != 0) {
-            None => self.tail = (self.tail + bytes.len() as u64) % BLOCK as u64,
+            None => self.partial_block = (self.partial_block + bytes.len() as u64) % BLOCK as u64,
             Some(at) => {
-                let in_block = (self.tail + at as u64) % BLOCK as u64;
+                let in_block = (self.partial_block + at as u64) % BLOCK as u64;
                 self.overhead.after_end = in_block + (bytes.len() - at) as u64;
             }
         }

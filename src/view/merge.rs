@@ -1,5 +1,5 @@
-//! Applies a layer to the view of the layers below it: first its whiteouts (`whiteouts`), then its entries (`place`),
-//! then it records which files became hidden.
+//! Applies a layer to the view of the layers below it: first its whiteouts (`whiteouts`), then its entries (`place`).
+//! Finally records which files it has hidden.
 
 use crate::limits;
 use crate::model::fault::ImageFault;
@@ -43,7 +43,7 @@ pub fn merge(layers: Vec<Arc<LayerFacts>>) -> View {
         faults: Vec::new(),
         differences: Vec::new(),
     };
-    view.grow();
+    view.add_missing_nodes();
     let root = view.new_directory(NONE, PathTable::ROOT);
     view.nodes[PathTable::ROOT as usize].inode = root;
     let entries: u64 = layers.iter().map(|facts| facts.entries.len() as u64).sum();
@@ -58,15 +58,15 @@ pub fn merge(layers: Vec<Arc<LayerFacts>>) -> View {
         view.layers.push(facts.clone());
         let mut layer = Layer {
             index: index as u32,
-            own: vec![None; facts.paths.len()],
-            known: vec![NONE; facts.paths.len()],
+            own_entries: vec![None; facts.paths.len()],
+            known_nodes: vec![NONE; facts.paths.len()],
             facts: &facts,
             lost_names: Vec::new(),
             whited_out: HashMap::new(),
             aufs_files: HashMap::new(),
         };
         if view.apply(&mut layer).is_err() {
-            view.fault(index as u32, b"", "more paths than the limit (paths)");
+            view.record_fault(index as u32, b"", "more paths than the limit (paths)");
             break;
         }
     }
@@ -78,18 +78,18 @@ pub(super) struct Layer<'a> {
     pub(super) index: u32,
     pub(super) facts: &'a LayerFacts,
     /// For each of the layer's paths, the kind of its last entry and the index of its first; `None` if it has no entry.
-    pub(super) own: Vec<Option<(Kind, u32)>>,
+    pub(super) own_entries: Vec<Option<(Kind, u32)>>,
     /// For each of the layer's paths, the node of the same path in the view once it has been looked up.
-    pub(super) known: Vec<NodeId>,
-    /// Names that files lost in this layer.
+    pub(super) known_nodes: Vec<NodeId>,
+    /// Names that this layer removes from files.
     pub(super) lost_names: Vec<LostName>,
-    /// Files that a whiteout of this layer removed: a hardlink in the same layer may still refer to them.
+    /// Files that a whiteout of this layer removed; a hard link in the same layer may still refer to them.
     pub(super) whited_out: HashMap<NodeId, u32>,
-    /// Files in AUFS metadata, which hardlinks may refer to, by their path in the layer.
+    /// Files in AUFS metadata by their path in the layer; hard links may refer to them.
     pub(super) aufs_files: HashMap<PathId, u32>,
 }
 
-/// A name that a file lost.
+/// A name that a file has lost.
 pub(super) struct LostName {
     pub(super) inode: u32,
     pub(super) node: NodeId,
@@ -114,12 +114,12 @@ impl View {
     fn apply(&mut self, layer: &mut Layer<'_>) -> Result<(), TooManyPaths> {
         for (index, entry) in layer.facts.entries.iter().enumerate() {
             if !matches!(entry.kind, Kind::Whiteout | Kind::Opaque | Kind::Aufs | Kind::Other) {
-                let before = layer.own[entry.path as usize];
+                let before = layer.own_entries[entry.path as usize];
                 if before.is_some() && entry.path != PathTable::ROOT {
-                    self.differ(layer, entry.path, DifferenceKind::Twice);
+                    self.record_difference(layer, entry.path, DifferenceKind::Duplicate);
                 }
                 let first = before.map_or(index as u32, |(_, first)| first);
-                layer.own[entry.path as usize] = Some((entry.kind, first));
+                layer.own_entries[entry.path as usize] = Some((entry.kind, first));
             }
         }
         self.apply_whiteouts(layer)?;
@@ -145,7 +145,7 @@ impl View {
                 Err(PlaceError::TooManyPaths) => return Err(TooManyPaths),
                 Err(PlaceError::Unplaceable(why)) => {
                     let path = layer.facts.paths.path(entry.path);
-                    self.fault(layer.index, &path, &why);
+                    self.record_fault(layer.index, &path, &why);
                     if entry.kind == Kind::File {
                         let inode = self.new_inode(layer.index, index, entry, PathTable::ROOT);
                         self.hide(layer.index, inode, PathTable::ROOT, Cause::Unplaceable, Changed::default());
@@ -153,7 +153,7 @@ impl View {
                 }
             }
         }
-        // AUFS metadata that no hardlink refers to ships but is never visible.
+        // AUFS metadata that no hard link refers to ships, but is never visible.
         for inode in layer.aufs_files.values().copied().collect::<std::collections::BTreeSet<_>>() {
             if self.inodes[inode as usize].names == 0 {
                 self.hide(layer.index, inode, PathTable::ROOT, Cause::Unplaceable, Changed::default());
@@ -163,14 +163,14 @@ impl View {
         Ok(())
     }
 
-    pub(super) fn differ(&mut self, layer: &Layer<'_>, path: PathId, kind: DifferenceKind) {
+    pub(super) fn record_difference(&mut self, layer: &Layer<'_>, path: PathId, kind: DifferenceKind) {
         if self.differences.len() < DIFFERENCES_LISTED {
             let path = layer.facts.paths.path(path);
             self.differences.push(Difference { layer: layer.index as usize, path, kind });
         }
     }
 
-    fn fault(&mut self, layer: u32, path: &[u8], why: &str) {
+    fn record_fault(&mut self, layer: u32, path: &[u8], why: &str) {
         if self.faults.len() < FAULTS_LISTED {
             let fault = LayerFault::Entry { path: path.to_vec(), what: why.to_string() };
             let digest = self.layers.get(layer as usize).map(|facts| facts.digest.clone());
@@ -181,11 +181,11 @@ impl View {
     // ---- nodes and inodes
 
     /// Adds nodes for new paths in the table.
-    fn grow(&mut self) {
+    fn add_missing_nodes(&mut self) {
         while self.nodes.len() < self.paths.len() {
             self.nodes.push(Node {
                 inode: NONE,
-                put_by: NONE,
+                last_layer: NONE,
                 first_child: NONE,
                 next_sibling: NONE,
                 listed: false,
@@ -196,7 +196,7 @@ impl View {
 
     pub(super) fn make_child(&mut self, directory: NodeId, name: &[u8]) -> Result<NodeId, TooManyPaths> {
         let child = self.paths.child(directory, name)?;
-        self.grow();
+        self.add_missing_nodes();
         Ok(child)
     }
 
@@ -252,12 +252,12 @@ impl View {
         self.record_event(node, inode, layer);
     }
 
-    /// Records that a layer created or changed what is at a node.
+    /// Records that a layer created or changed the file at a node.
     pub(super) fn record_event(&mut self, node: NodeId, inode: u32, layer: u32) {
         self.events.push(Event { layer, inode, previous: self.nodes[node as usize].last_event });
         let here = &mut self.nodes[node as usize];
         here.last_event = (self.events.len() - 1) as u32;
-        here.put_by = layer;
+        here.last_layer = layer;
     }
 
     /// Removes what is at a node and everything below it. `cause_below` returns why a child is removed, given why its
@@ -270,15 +270,15 @@ impl View {
         mut cause_below: impl FnMut(NodeId, NodeId, Cause) -> Cause,
         mut removed: impl FnMut(NodeId, u32),
     ) {
-        let mut todo = vec![(top, cause)];
-        while let Some((node, cause)) = todo.pop() {
+        let mut pending = vec![(top, cause)];
+        while let Some((node, cause)) = pending.pop() {
             let inode = std::mem::replace(&mut self.nodes[node as usize].inode, NONE);
             if inode == NONE {
                 continue;
             }
             if self.inodes[inode as usize].kind == Kind::Dir {
                 for child in self.take_children(node) {
-                    todo.push((child, cause_below(node, child, cause)));
+                    pending.push((child, cause_below(node, child, cause)));
                 }
             } else {
                 self.inodes[inode as usize].names -= 1;
@@ -319,7 +319,7 @@ impl View {
                     order.push(lost.inode);
                     last.insert(lost.inode, lost);
                 }
-                // Of several lost names, its first name is reported, or else the smallest.
+                // Of several lost names, the file's original name is reported, else the one that sorts first.
                 Some(known) => {
                     let first = inode.node;
                     if known.node != first && (lost.node == first || self.path(lost.node) < self.path(known.node)) {
@@ -337,7 +337,7 @@ impl View {
 
     fn cause(&self, layer: u32, lost: &LostName) -> (Cause, Changed) {
         let here = &self.nodes[lost.node as usize];
-        let Some(new) = self.inodes.get(here.inode as usize).filter(|_| here.put_by == layer) else {
+        let Some(new) = self.inodes.get(here.inode as usize).filter(|_| here.last_layer == layer) else {
             return (lost.cause, Changed::default());
         };
         if new.kind != Kind::File {

@@ -78,7 +78,7 @@ pub enum DifferenceKind {
     /// An opaque whiteout of the root. The view hides all lower layers; overlay drivers ignore it.
     OpaqueRoot,
     /// The same path twice in one layer. The view uses the later entry; docker rejects the layer.
-    Twice,
+    Duplicate,
 }
 
 /// The state of a path.
@@ -86,7 +86,7 @@ struct Node {
     /// `NONE` if the path doesn't exist now.
     inode: u32,
     /// The layer that last created or changed it.
-    put_by: u32,
+    last_layer: u32,
     first_child: NodeId,
     next_sibling: NodeId,
     /// Whether it is in its parent's list of children, where removed nodes may remain.

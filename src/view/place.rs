@@ -46,7 +46,7 @@ impl View {
         if entry.kind == Kind::Hardlink {
             let inode = self.link_target(layer, entry, node)?;
             if self.inodes[inode as usize].layer != layer.index {
-                self.differ(layer, entry.path, DifferenceKind::LowerHardlink);
+                self.record_difference(layer, entry.path, DifferenceKind::LowerHardlink);
             }
             self.replace(layer, node);
             let target = &mut self.inodes[inode as usize];
@@ -143,8 +143,8 @@ impl View {
                     if links > limits::SYMLINKS {
                         return Err(PlaceError::Unplaceable("its path has a loop of symbolic links".to_string()));
                     }
-                    if self.nodes[child as usize].put_by != layer.index {
-                        self.differ(layer, path, DifferenceKind::ThroughLink);
+                    if self.nodes[child as usize].last_layer != layer.index {
+                        self.record_difference(layer, path, DifferenceKind::ThroughLink);
                     }
                     let target = self.stat(child).map_or(Vec::new(), |stat| stat.text.to_vec());
                     if target.starts_with(b"/") {
@@ -169,14 +169,14 @@ impl View {
         // Find the nearest ancestor whose node is known, then descend from it.
         let mut chain = Vec::new();
         let mut at = path;
-        while at != PathTable::ROOT && layer.known[at as usize] == NONE {
+        while at != PathTable::ROOT && layer.known_nodes[at as usize] == NONE {
             chain.push(at);
             at = layer.facts.paths.parent(at);
         }
-        let mut node = if at == PathTable::ROOT { PathTable::ROOT } else { layer.known[at as usize] };
+        let mut node = if at == PathTable::ROOT { PathTable::ROOT } else { layer.known_nodes[at as usize] };
         for step in chain.into_iter().rev() {
             node = self.paths.find_child(node, layer.facts.paths.name(step))?;
-            layer.known[step as usize] = node;
+            layer.known_nodes[step as usize] = node;
         }
         Some(node)
     }

@@ -30,7 +30,7 @@ impl View {
             match entry.kind {
                 Kind::Opaque => {
                     if entry.path == PathTable::ROOT {
-                        self.differ(layer, entry.path, DifferenceKind::OpaqueRoot);
+                        self.record_difference(layer, entry.path, DifferenceKind::OpaqueRoot);
                     }
                     if let Some(directory) = self.lower_directory(layer, entry.path)
                         && opaque.insert(directory)
@@ -39,11 +39,13 @@ impl View {
                     }
                 }
                 Kind::Whiteout => {
-                    match layer.own[entry.path as usize] {
+                    match layer.own_entries[entry.path as usize] {
                         Some((_, first)) if first < index as u32 => {
-                            self.differ(layer, entry.path, DifferenceKind::LateWhiteout);
+                            self.record_difference(layer, entry.path, DifferenceKind::LateWhiteout);
                         }
-                        Some((Kind::Dir, _)) => self.differ(layer, entry.path, DifferenceKind::WhiteoutAndDirectory),
+                        Some((Kind::Dir, _)) => {
+                            self.record_difference(layer, entry.path, DifferenceKind::WhiteoutAndDirectory)
+                        }
                         _ => {}
                     }
                     let (directory, name) = (layer.facts.paths.parent(entry.path), layer.facts.paths.name(entry.path));
@@ -107,8 +109,8 @@ impl View {
             let child = self.paths.find_child(node, layer.facts.paths.name(step))?;
             match self.kind(child)? {
                 Kind::Dir => node = child,
-                Kind::Symlink if layer.own[step as usize].is_none() => {
-                    self.differ(layer, path, DifferenceKind::ThroughLink);
+                Kind::Symlink if layer.own_entries[step as usize].is_none() => {
+                    self.record_difference(layer, path, DifferenceKind::ThroughLink);
                     let target = self.stat(child)?.text.to_vec();
                     let target = if target.starts_with(b"/") { target } else { path::join(&self.path(node), &target) };
                     match self.resolve(&target, true) {

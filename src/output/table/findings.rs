@@ -19,7 +19,7 @@ use crate::output::table::todo::Listed;
 use crate::output::wrap;
 use crate::report::ImageReport;
 use crate::rules;
-use crate::rules::MORE;
+use crate::rules::OMITTED_SUBJECT;
 use std::io;
 
 /// Findings of one rule shown without `--verbose`.
@@ -56,7 +56,7 @@ pub fn clusters(image: &ImageReport) -> Vec<Cluster<'_>> {
                 clusters.last_mut().expect("just pushed")
             }
         };
-        if finding.subject == MORE && finding.locations.is_empty() {
+        if finding.subject == OMITTED_SUBJECT && finding.locations.is_empty() {
             cluster.more = Some(finding);
         } else {
             cluster.findings.push(finding);

@@ -66,7 +66,7 @@ fn verbose_shows_everything() {
         for width in [1, 40, 80, 400] {
             let text = with(&report, Options { detail: Detail::Verbose, ..options(width) }).replace([' ', '\n'], "");
             let findings = report.images.iter().flat_map(|image| &image.findings);
-            for finding in findings.filter(|finding| finding.subject != crate::rules::MORE) {
+            for finding in findings.filter(|finding| finding.subject != crate::rules::OMITTED_SUBJECT) {
                 let message = shown(&finding.message).replace(' ', "");
                 assert!(text.contains(&message), "{message}");
                 for path in finding.locations.iter().filter_map(|location| location.path.as_ref()) {

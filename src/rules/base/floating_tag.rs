@@ -31,7 +31,7 @@ pub const RULE: Rule = Rule {
         after: "$ docker build -t app:1.4.2 .\n\
                 $ docker save -o app.tar app:1.4.2",
         breaks: "name app:latest   #! floating-tag",
-        keeps: "name app:1.0",
+        satisfies: "name app:1.0",
     },
     check,
 };

@@ -35,7 +35,7 @@ pub const RULE: Rule = Rule {
                 {\"User\":\"1000\"}",
         breaks: "raw-config {\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"User\":\"1000\",\"User\":\"0\"},\
                  \"rootfs\":{\"type\":\"layers\",\"diff_ids\":$DIFF_IDS}} #! ambiguous-config\nlayer",
-        keeps: "config user=1000",
+        satisfies: "config user=1000",
     },
     check,
 };

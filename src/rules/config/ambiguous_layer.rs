@@ -40,7 +40,8 @@ pub const RULE: Rule = Rule {
                 $ tar -tvf layer2.tar\n\
                 -rw-r--r-- 0/0   8192 2025-05-01 12:00 srv/data/users.db",
         breaks: "layer COPY a /\n  d 0755 0:0 real\n  l etc -> real\nlayer COPY b /\n  f 0644 0:0 etc/passwd \"app:x:0:0::/:/bin/sh\"   #! ambiguous-layer",
-        keeps: "layer COPY a /\n  d 0755 0:0 real\n  l etc -> real\nlayer COPY b /\n  f 0644 0:0 real/passwd \"app:x:1000:1000::/:/bin/sh\"",
+        satisfies: "layer COPY a /\n  d 0755 0:0 real\n  l etc -> real\nlayer COPY b /\
+                    \n  f 0644 0:0 real/passwd \"app:x:1000:1000::/:/bin/sh\"",
     },
     check,
 };
@@ -50,11 +51,11 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     for difference in &facts.view()?.differences {
         let location =
             Location { path: Some(difference.path.clone()), layer: Some(difference.layer), ..Location::default() };
-        causes.of((difference.layer, difference.kind)).add(&difference.path, false, [location]);
+        causes.places_of((difference.layer, difference.kind)).add(&difference.path, false, [location]);
     }
     for ((_, kind), places) in causes {
         let is_one = places.count() == 1;
-        let name = places.name("paths");
+        let name = places.describe("paths");
         let (is, pronoun) = if is_one { ("is", "it") } else { ("are", "them") };
         let message = match kind {
             DifferenceKind::ThroughLink => format!(
@@ -76,12 +77,12 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
                 "the root directory is opaque: plimsoll hides all lower layers, but overlay drivers ignore the marker"
                     .to_string()
             }
-            DifferenceKind::Twice => {
+            DifferenceKind::Duplicate => {
                 format!("{name} {is} in one layer twice: plimsoll uses the later entry, but Docker rejects the layer")
             }
         };
         let fix = "Rebuild the image with a current builder, or unpack and repack the layer";
-        out.report(Found::new(format!("{} {kind:?}", places.directory()), message).fix(fix).at_all(places));
+        out.report(Found::new(format!("{} {kind:?}", places.directory()), message).fix(fix).at_places(places));
     }
     Ok(())
 }

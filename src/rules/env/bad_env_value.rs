@@ -45,7 +45,7 @@ pub const RULE: Rule = Rule {
         after: "FROM python:3.13-slim\n\
                 ENV LOG_LEVEL=INFO",
         breaks: "config env=LOG_LEVEL=verbose   #! bad-env-value",
-        keeps: "config env=LOG_LEVEL=INFO",
+        satisfies: "config env=LOG_LEVEL=INFO",
     },
     check,
 };

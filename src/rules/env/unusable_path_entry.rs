@@ -1,4 +1,4 @@
-//! `unusable-path-entry`: a directory on PATH can't be searched by the user.
+//! `unusable-path-entry`: the user can't traverse a directory on PATH.
 
 use crate::facts::Facts;
 use crate::facts::access;
@@ -17,7 +17,7 @@ use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
 use crate::rules::Topic;
-use crate::rules::seen;
+use crate::rules::visible_location;
 use crate::view::NodeId;
 use std::collections::BTreeSet;
 
@@ -49,7 +49,8 @@ pub const RULE: Rule = Rule {
                 USER 10001",
         breaks: "config user=1000 env=PATH=/root/.local/bin:/usr/bin\nlayer COPY --from=build /root/.local /root/.local\n  \
                  d 0700 0:0 root   #! unusable-path-entry\n  d 0755 0:0 root/.local/bin",
-        keeps: "config user=1000 env=PATH=/opt/venv/bin:/usr/bin\nlayer COPY --from=build /opt/venv /opt/venv\n  d 0755 0:0 opt/venv/bin",
+        satisfies: "config user=1000 env=PATH=/opt/venv/bin:/usr/bin\nlayer COPY --from=build /opt/venv /opt/venv\
+                    \n  d 0755 0:0 opt/venv/bin",
     },
     check,
 };
@@ -86,7 +87,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
         };
         let mut found = Found::new(shown(entry), format!("{} on PATH {message}", shown(entry)));
         if let Some(node) = node {
-            found = found.at(seen(process.view, node));
+            found = found.at(visible_location(process.view, node));
         }
         let fix = format!("Install into a directory that {} can traverse, such as /opt, and set PATH", process.who());
         out.report(found.at(Location::config("config.Env[PATH]")).fix(fix));

@@ -38,7 +38,8 @@ pub const RULE: Rule = Rule {
                 u.urlopen('http://127.0.0.1:8000/health', timeout=2)\"]",
         breaks: "config cmd=[\"/server\"] healthcheck=[\"CMD-SHELL\",\"curl -f http://127.0.0.1/\"]   \
                  #! healthcheck-cannot-run\nlayer COPY server sh /\n  e 0755 0:0 server\n  e 0755 0:0 bin/sh",
-        keeps: "config cmd=[\"/server\"] healthcheck=[\"CMD\",\"/server\",\"-check\"]\nlayer COPY server /\n  e 0755 0:0 server",
+        satisfies: "config cmd=[\"/server\"] healthcheck=[\"CMD\",\"/server\",\"-check\"]\nlayer COPY server /\
+                    \n  e 0755 0:0 server",
     },
     check,
 };
@@ -57,8 +58,8 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
 
 /// Requests the same URL with a program that the image has.
 fn probe(facts: &Facts<'_>) -> Option<Fix> {
-    let (port, path) = facts.asked_page()?;
-    let words = facts.probe(port, &path)?;
+    let (port, path) = facts.requested_page()?;
+    let words = facts.probe_command(port, &path)?;
     let advice = format!("Use {} in the health check: the image has it", words[0]);
     Some(missing_healthcheck::lines(Fix::new(advice), &words))
 }

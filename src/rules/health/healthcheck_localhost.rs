@@ -56,7 +56,7 @@ pub const RULE: Rule = Rule {
         breaks: "config cmd=[\"gunicorn\",\"-b\",\"0.0.0.0:80\",\"m:a\"] env=NODE_VERSION=18.20.4\n\
                  config healthcheck=[\"CMD\",\"node\",\"-e\",\"fetch('http://localhost/')\"]   #! healthcheck-localhost\n\
                  layer ADD node.tar /\n  f 0755 0:0 usr/local/bin/node \"x\"",
-        keeps: "config cmd=[\"gunicorn\",\"-b\",\"0.0.0.0:80\",\"m:a\"] env=NODE_VERSION=18.20.4\n\
+        satisfies: "config cmd=[\"gunicorn\",\"-b\",\"0.0.0.0:80\",\"m:a\"] env=NODE_VERSION=18.20.4\n\
                 config healthcheck=[\"CMD\",\"node\",\"-e\",\"fetch('http://127.0.0.1/')\"]\n\
                 layer ADD node.tar /\n  f 0755 0:0 usr/local/bin/node \"x\"",
     },

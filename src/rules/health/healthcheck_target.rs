@@ -44,7 +44,7 @@ pub const RULE: Rule = Rule {
         after: "FROM python:3.13-alpine\n\
                 HEALTHCHECK CMD wget -q -O /dev/null http://127.0.0.1:8000/health",
         breaks: "config healthcheck=[\"CMD\",\"wget\",\"http://127.0.0.1:8000/\"]   #! healthcheck-target",
-        keeps: "config healthcheck=[\"CMD\",\"wget\",\"http://127.0.0.1:8000/health\"]",
+        satisfies: "config healthcheck=[\"CMD\",\"wget\",\"http://127.0.0.1:8000/health\"]",
     },
     check,
 };

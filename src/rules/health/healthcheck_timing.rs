@@ -54,7 +54,7 @@ pub const RULE: Rule = Rule {
                 HEALTHCHECK --interval=30s --timeout=3s --start-period=5s --retries=3 \\\n    \
                 CMD wget -q -O /dev/null http://127.0.0.1:8000/health",
         breaks: "config healthcheck=[\"CMD\",\"/h\"] interval=10s timeout=3s start-period=5s retries=3   #! healthcheck-timing",
-        keeps: "config healthcheck=[\"CMD\",\"/h\"] interval=30s timeout=3s start-period=5s retries=3",
+        satisfies: "config healthcheck=[\"CMD\",\"/h\"] interval=30s timeout=3s start-period=5s retries=3",
     },
     check,
 };

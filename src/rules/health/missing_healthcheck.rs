@@ -48,7 +48,7 @@ pub const RULE: Rule = Rule {
                 CMD wget -q -O /dev/null http://127.0.0.1:3000/health\n\
                 CMD [\"node\", \"server.js\"]",
         breaks: "config expose=8000/tcp   #! missing-healthcheck",
-        keeps: "config expose=8000/tcp healthcheck=[\"CMD\",\"/health\"]",
+        satisfies: "config expose=8000/tcp healthcheck=[\"CMD\",\"/health\"]",
     },
     check,
 };
@@ -94,7 +94,7 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
 /// A health check of the served port, with a program that the image has.
 fn add(facts: &Facts<'_>) -> Fix {
     let port = facts.served_port();
-    match port.and_then(|port| Some((port, facts.probe(port, "/health")?))) {
+    match port.and_then(|port| Some((port, facts.probe_command(port, "/health")?))) {
         Some((port, words)) => {
             let advice = format!("Add a health check with {} on port {port} (its path is a guess)", words[0]);
             lines(Fix::new(advice), &words)

@@ -50,7 +50,7 @@ pub const RULE: Rule = Rule {
                 COPY --from=build /opt/venv /opt/venv\n\
                 ENV PATH=/opt/venv/bin:$PATH",
         breaks: "layer COPY toolchain /\n  f 0755 0:0 usr/bin/gcc \"x\"   #! build-tools-left",
-        keeps: "layer COPY app /usr/bin/\n  f 0755 0:0 usr/bin/app \"x\"",
+        satisfies: "layer COPY app /usr/bin/\n  f 0755 0:0 usr/bin/app \"x\"",
     },
     check,
 };
@@ -115,7 +115,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
         let mut locations = vec![record.detail(format!("{} {}", package.name, package.version))];
         locations
             .extend(paths.iter().take(PLACES).map(|path| Location::path(path, Some(package.layer), State::Visible)));
-        causes.of(package.layer).add(&view.path(package.record), false, locations);
+        causes.places_of(package.layer).add(&view.path(package.record), false, locations);
     }
     for (layer, places) in causes {
         let names: Vec<&str> =
@@ -125,11 +125,11 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
             _ => format!("{} packages that build software are installed: {}", names.len(), first_few(&names)),
         };
         // Installing one more package in the same instruction must not change the fingerprint.
-        out.report(Found::new("packages", message).fix(FIX).at_all(places));
+        out.report(Found::new("packages", message).fix(FIX).at_places(places));
     }
     let mut causes = Causes::default();
     for (path, node) in others {
-        causes.of(view.stat(node).and_then(|stat| stat.layer)).add_visible(
+        causes.places_of(view.stat(node).and_then(|stat| stat.layer)).add_visible(
             &path,
             false,
             view.stat(node).and_then(|stat| stat.layer),
@@ -137,10 +137,10 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     }
     for (_, places) in causes {
         let message = match places.count() {
-            1 => format!("{} is a build tool, judging by its name", places.name("")),
-            _ => format!("{}, judging by their names", places.name("build tools")),
+            1 => format!("{} is a build tool, judging by its name", places.describe("")),
+            _ => format!("{}, judging by their names", places.describe("build tools")),
         };
-        out.report(Found::new(places.directory(), message).fix(FIX).at_all(places));
+        out.report(Found::new(places.directory(), message).fix(FIX).at_places(places));
     }
     Ok(())
 }

@@ -59,7 +59,7 @@ pub const RULE: Rule = Rule {
                 COPY main.py ./\n\
                 CMD [\"python\", \"main.py\"]",
         breaks: "config workdir=/app\nlayer COPY . .\n  f 0644 0:0 app/.env \"A=b\"   #! context-file-left",
-        keeps: "config workdir=/app\nlayer COPY main.py .\n  f 0644 0:0 app/main.py \"print(1)\"",
+        satisfies: "config workdir=/app\nlayer COPY main.py .\n  f 0644 0:0 app/main.py \"print(1)\"",
     },
     check,
 };
@@ -106,7 +106,7 @@ fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<()
             let contents = Contents::of(view, node);
             if contents.files > 0 {
                 match origin(facts, &contents) {
-                    Origin::Copied(layer) => add(view, node, stat.kind, &contents, causes.of(layer)),
+                    Origin::Copied(layer) => add(view, node, stat.kind, &contents, causes.places_of(layer)),
                     Origin::Unknown => unknown.push(view.path(node)),
                     Origin::Generated => {}
                 }
@@ -210,8 +210,8 @@ fn add(view: &View, node: NodeId, kind: Kind, contents: &Contents, places: &mut 
 
 fn report(facts: &Facts<'_>, layer: usize, places: Places, out: &mut Out<'_>) {
     let what = match places.count() {
-        1 => format!("{} was", places.name("")),
-        _ => format!("{} were", places.name("paths")),
+        1 => format!("{} was", places.describe("")),
+        _ => format!("{} were", places.describe("paths")),
     };
     // A source with a leading slash may be in another stage: builders leave `--from` out of the history.
     let made = facts.instruction(layer).map_or("", |made| made.text.as_str());
@@ -219,10 +219,7 @@ fn report(facts: &Facts<'_>, layer: usize, places: Places, out: &mut Out<'_>) {
     let (message, fix) = if may_be_another_stage {
         (format!("{what} copied into the image"), format!("Leave out {} when copying", places.file_names()))
     } else {
-        (
-            format!("{what} copied in from the build context"),
-            format!("Add {} to .dockerignore", places.file_names()),
-        )
+        (format!("{what} copied in from the build context"), format!("Add {} to .dockerignore", places.file_names()))
     };
-    out.report(Found::new(places.directory(), message).likely().fix(fix).at_all(places));
+    out.report(Found::new(places.directory(), message).likely().fix(fix).at_places(places));
 }

@@ -51,7 +51,7 @@ pub const RULE: Rule = Rule {
         after: "FROM debian:13-slim\n\
                 RUN apt-get update && apt-get install -y curl && rm -rf /var/lib/apt/lists/*",
         breaks: "layer RUN apt-get update\n  d 0755 0:0 var/lib/apt/lists   #! package-cache-left\n  f 0644 0:0 var/lib/apt/lists/deb_Packages =20000",
-        keeps: "layer RUN apt-get update && rm -rf /var/lib/apt/lists/*\n  d 0755 0:0 var/lib/apt/lists",
+        satisfies: "layer RUN apt-get update && rm -rf /var/lib/apt/lists/*\n  d 0755 0:0 var/lib/apt/lists",
     },
     check,
 };

@@ -52,7 +52,7 @@ pub const RULE: Rule = Rule {
                 EXPOSE 8000\n\
                 CMD [\"uvicorn\", \"main:app\", \"--host\", \"0.0.0.0\", \"--port\", \"8000\"]",
         breaks: "config cmd=[\"uvicorn\",\"main:app\",\"--host\",\"0.0.0.0\"]\nconfig expose=3000/tcp   #! port-mismatch",
-        keeps: "config cmd=[\"uvicorn\",\"main:app\",\"--host\",\"0.0.0.0\"]\nconfig expose=8000/tcp",
+        satisfies: "config cmd=[\"uvicorn\",\"main:app\",\"--host\",\"0.0.0.0\"]\nconfig expose=8000/tcp",
     },
     check,
 };
@@ -104,7 +104,7 @@ fn finding(command: &Command, mismatch: &Mismatch<'_>, known: &Known<'_>, claim:
         .at(Location::config(mismatch.field))
         .at(Location::config(place))
         .fix(mismatch.fix.clone());
-    // An entry script may change its arguments.
+    // An entrypoint script may change its arguments.
     if command.handed_by.is_some() { found.likely() } else { found }
 }
 

@@ -39,7 +39,7 @@ pub const RULE: Rule = Rule {
         after: "FROM python:3.13-slim\n\
                 EXPOSE 8000",
         breaks: "config expose=8000/tcp expose=22/tcp   #! unexpected-port",
-        keeps: "config expose=8000/tcp",
+        satisfies: "config expose=8000/tcp",
     },
     check,
 };

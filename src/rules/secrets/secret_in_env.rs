@@ -36,7 +36,7 @@ pub const RULE: Rule = Rule {
         after: "FROM python:3.13-slim\n\
                 ENV DB_PASSWORD_FILE=/run/secrets/db_password",
         breaks: "config env=DB_PASSWORD=hunter2hunter2   #! secret-in-env",
-        keeps: "config env=DB_PASSWORD_FILE=/run/secrets/db",
+        satisfies: "config env=DB_PASSWORD_FILE=/run/secrets/db",
     },
     check,
 };

@@ -64,62 +64,64 @@ pub const RULE: Rule = Rule {
         after: "FROM python:3.13-slim\n\
                 COPY --chown=10001 . /app",
         breaks: "layer COPY data /data\n  f 0644 0:0 data/a =200000\nlayer RUN rm -r /data #! wasted-space\n  w data",
-        keeps: "layer COPY data /data\n  f 0644 0:0 data/a =1000",
+        satisfies: "layer COPY data /data\n  f 0644 0:0 data/a =1000",
     },
     check,
 };
 
-/// Locations of one finding.
-const PLACES: usize = 3;
+/// How many locations a finding lists.
+const LOCATIONS_LISTED: usize = 3;
 
 fn check(facts: &Facts<'_>, settings: &Settings, out: &mut Out<'_>) -> Result<(), Undecided> {
     let view = facts.view()?;
     let bytes_of = |name: &str| settings.bytes(name).unwrap_or(0);
-    let (mut by_layer, mut bookkeeping, mut of_base) = (BTreeMap::<usize, Vec<Hidden>>::new(), Vec::new(), Vec::new());
+    let (mut by_layer, mut bookkeeping, mut within_base) =
+        (BTreeMap::<usize, Vec<Hidden>>::new(), Vec::new(), Vec::new());
     for hidden in view.hidden().iter().filter(|hidden| hidden.size > 0) {
         if facts.scope(hidden.by) == Scope::Base {
-            of_base.push(*hidden);
+            within_base.push(*hidden);
         } else if is_bookkeeping(&view.path(hidden.node), hidden.cause) {
             bookkeeping.push(*hidden);
         } else {
             by_layer.entry(hidden.by).or_default().push(*hidden);
         }
     }
-    let total = by_layer.values().map(|hidden| sum(hidden)).sum::<u64>();
+    let total = by_layer.values().map(|hidden| total_size(hidden)).sum::<u64>();
     let is_within_limit = settings.bytes("warn-over").is_some_and(|limit| total <= limit);
     for (layer, mut hidden) in by_layer {
-        if sum(&hidden) < bytes_of("ignore-below") {
+        if total_size(&hidden) < bytes_of("ignore-below") {
             continue;
         }
-        let message = format!("{} of hidden files still ship: {}", bytes(sum(&hidden)), causes(&hidden));
+        let message =
+            format!("{} of hidden files still ship: {}", bytes(total_size(&hidden)), describe_causes(&hidden));
         // The instruction is stable across rebuilds, unlike the layer's number.
-        let subject = facts.instruction(layer).map_or("a layer without history".to_string(), |made| {
-            made.text.split(' ').map(text::short_digest).collect::<Vec<_>>().join(" ")
+        let subject = facts.instruction(layer).map_or("a layer without history".to_string(), |instruction| {
+            instruction.text.split(' ').map(text::short_digest).collect::<Vec<_>>().join(" ")
         });
         let mut found = Found::new(subject, message).fix(fix(&hidden)).at(Location::layer(layer));
         if is_within_limit || facts.scope(layer) == Scope::Unknown {
             found = found.at_most(Level::Note);
         }
-        out.report(at_largest(found, view, &mut hidden));
+        out.report(add_largest(found, view, &mut hidden));
     }
     let minimum = bytes_of("bookkeeping-over");
-    if !bookkeeping.is_empty() && sum(&bookkeeping) >= minimum {
+    if !bookkeeping.is_empty() && total_size(&bookkeeping) >= minimum {
         let message = format!(
             "{} of account files and package databases still ship, rewritten by later layers",
-            bytes(sum(&bookkeeping))
+            bytes(total_size(&bookkeeping))
         );
         let found = Found::new("bookkeeping", message)
             .at_most(Level::Note)
             .fix("Combine the RUN instructions that install packages or add users");
-        out.report(at_largest(found, view, &mut bookkeeping));
+        out.report(add_largest(found, view, &mut bookkeeping));
     }
-    if !of_base.is_empty() && sum(&of_base) >= bytes_of("ignore-below") {
-        let message = format!("{} of files hidden within the base image still ship", bytes(sum(&of_base)));
+    if !within_base.is_empty() && total_size(&within_base) >= bytes_of("ignore-below") {
+        let message = format!("{} of files hidden within the base image still ship", bytes(total_size(&within_base)));
         let found = Found::new("base", message)
             .at_most(Level::Note)
             .scope(Scope::Base)
             .fix("Use a base image that was squashed or built with fewer layers");
-        out.report(at_largest(found, view, &mut of_base));
+        out.report(add_largest(found, view, &mut within_base));
     }
     Ok(())
 }
@@ -157,24 +159,24 @@ fn is_bookkeeping(path: &[u8], cause: Cause) -> bool {
         && (FILES.contains(&path) || DIRECTORIES.iter().any(|directory| path.starts_with(directory)))
 }
 
-fn sum(hidden: &[Hidden]) -> u64 {
+fn total_size(hidden: &[Hidden]) -> u64 {
     hidden.iter().map(|h| h.size).sum()
 }
 
 /// Adds the largest hidden files as locations.
-fn at_largest(found: Found, view: &View, hidden: &mut [Hidden]) -> Found {
+fn add_largest(found: Found, view: &View, hidden: &mut [Hidden]) -> Found {
     hidden.sort_by_cached_key(|h| (std::cmp::Reverse(h.size), h.layer, view.path(h.node)));
     let location = |h: &Hidden| Location::path(&view.path(h.node), Some(h.layer), State::Shipped).detail(bytes(h.size));
-    hidden.iter().take(PLACES).map(location).fold(found, Found::at)
+    hidden.iter().take(LOCATIONS_LISTED).map(location).fold(found, Found::at)
 }
 
-/// `2 files deleted (3 kB), 7 files replaced (1.1 MB)`; without the sizes if there is one cause.
-fn causes(hidden: &[Hidden]) -> String {
+/// `2 files deleted (3 kB), 7 files replaced (1.1 MB)`; without sizes if there is only one cause.
+fn describe_causes(hidden: &[Hidden]) -> String {
     let mut parts = Vec::new();
-    for (causes, words) in GROUPS {
+    for (causes, words) in CAUSE_GROUPS {
         let of: Vec<Hidden> = hidden.iter().filter(|h| causes.contains(&h.cause)).copied().collect();
         if !of.is_empty() {
-            parts.push((format!("{} {words}", count(of.len() as u64, "file")), bytes(sum(&of))));
+            parts.push((format!("{} {words}", count(of.len() as u64, "file")), bytes(total_size(&of))));
         }
     }
     match parts.as_slice() {
@@ -183,7 +185,7 @@ fn causes(hidden: &[Hidden]) -> String {
     }
 }
 
-const GROUPS: [(&[Cause], &str); 4] = [
+const CAUSE_GROUPS: [(&[Cause], &str); 4] = [
     (&[Cause::Deleted, Cause::AncestorDeleted, Cause::Opaque], "deleted"),
     (&[Cause::Replaced, Cause::TypeChange], "replaced"),
     (&[Cause::MetadataOnly], "added again with the same content"),
@@ -193,8 +195,9 @@ const GROUPS: [(&[Cause], &str); 4] = [
 /// The fix for the cause with the most bytes.
 fn fix(hidden: &[Hidden]) -> &'static str {
     let weight = |causes: &[Cause]| hidden.iter().filter(|h| causes.contains(&h.cause)).map(|h| h.size).sum::<u64>();
-    let largest_cause =
-        (0..GROUPS.len()).max_by_key(|&i| weight(GROUPS[i].0)).map_or(Cause::Replaced, |i| GROUPS[i].0[0]);
+    let largest_cause = (0..CAUSE_GROUPS.len())
+        .max_by_key(|&i| weight(CAUSE_GROUPS[i].0))
+        .map_or(Cause::Replaced, |i| CAUSE_GROUPS[i].0[0]);
     let metadata = hidden.iter().filter(|h| h.cause == Cause::MetadataOnly);
     let (mode, owner) =
         metadata.fold((false, false), |(mode, owner), h| (mode | h.changed.mode, owner | h.changed.owner));

@@ -45,7 +45,7 @@ pub const RULE: Rule = Rule {
                 COPY main.py .\n\
                 CMD [\"uvicorn\", \"main:app\", \"--host\", \"0.0.0.0\"]",
         breaks: "config cmd=[\"uvicorn\",\"main:app\",\"--host\",\"127.0.0.1\"]   #! binds-to-loopback",
-        keeps: "config cmd=[\"uvicorn\",\"main:app\",\"--host\",\"0.0.0.0\"]",
+        satisfies: "config cmd=[\"uvicorn\",\"main:app\",\"--host\",\"0.0.0.0\"]",
     },
     check,
 };

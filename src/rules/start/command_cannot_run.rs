@@ -48,7 +48,7 @@ pub const RULE: Rule = Rule {
                 COPY --chmod=0755 start.sh /start.sh\n\
                 CMD [\"/start.sh\"]",
         breaks: "config cmd=[\"server\"]   #! command-cannot-run\nlayer COPY x /x\n  f 0644 0:0 x",
-        keeps: "config cmd=[\"/bin/server\"]\nlayer COPY server /bin/server\n  e 0755 0:0 bin/server",
+        satisfies: "config cmd=[\"/bin/server\"]\nlayer COPY server /bin/server\n  e 0755 0:0 bin/server",
     },
     check,
 };

@@ -47,7 +47,7 @@ pub const RULE: Rule = Rule {
                 ENTRYPOINT [\"dumb-init\", \"--\"]\n\
                 CMD [\"node\", \"server.js\"]",
         breaks: "config cmd=[\"npm\",\"start\"]   #! missing-init",
-        keeps: "config entrypoint=[\"dumb-init\",\"--\"] cmd=[\"npm\",\"start\"]",
+        satisfies: "config entrypoint=[\"dumb-init\",\"--\"] cmd=[\"npm\",\"start\"]",
     },
     check,
 };
@@ -56,7 +56,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
     let command = facts.command();
     let Some(first) = command.argv.first().filter(|_| command.init.is_none()) else { return Ok(()) };
     let field = if facts.image().config.run.entrypoint.is_empty() { "config.Cmd" } else { "config.Entrypoint" };
-    // An entry script may start an init: `exec tini -- "$@"`.
+    // An entrypoint script may start an init: `exec tini -- "$@"`.
     let has_init = |proof: &Proof| proof.started.iter().any(|started| is_init(&started.argv[0]));
     if command.shell_form.is_none() && facts.start_proof(Capabilities::Docker).is_ok_and(has_init) {
         return Ok(());

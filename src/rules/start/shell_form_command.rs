@@ -41,7 +41,7 @@ pub const RULE: Rule = Rule {
                 COPY main.py .\n\
                 CMD [\"uvicorn\", \"main:app\", \"--host\", \"0.0.0.0\"]",
         breaks: "config shell-cmd=\"uvicorn main:app\"   #! shell-form-command",
-        keeps: "config cmd=[\"uvicorn\",\"main:app\"]",
+        satisfies: "config cmd=[\"uvicorn\",\"main:app\"]",
     },
     check,
 };

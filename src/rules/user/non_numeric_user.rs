@@ -29,7 +29,7 @@ pub const RULE: Rule = Rule {
                 RUN useradd --uid 10001 app\n\
                 USER 10001",
         breaks: "config user=app   #! non-numeric-user\nlayer RUN useradd app\n  f 0644 0:0 etc/passwd \"app:x:10001:10001::/app:/bin/false\\n\"",
-        keeps: "config user=10001:10001",
+        satisfies: "config user=10001:10001",
     },
     check: |facts, _, out| {
         let Some(name) = facts.named_user() else { return Ok(()) };

@@ -2,7 +2,7 @@
 
 use crate::facts::Facts;
 use crate::facts::accounts::UserProblem;
-use crate::facts::offers::Account;
+use crate::facts::fix_facts::Account;
 use crate::model::finding::Fix;
 use crate::model::finding::Location;
 use crate::model::finding::Undecided;
@@ -37,7 +37,7 @@ pub const RULE: Rule = Rule {
                 USER 10001:10001\n\
                 CMD [\"python\", \"main.py\"]",
         breaks: "config user=0:0   #! root-user",
-        keeps: "config user=1000",
+        satisfies: "config user=1000",
     },
     check: |facts, _, out| {
         let user = &facts.image().config.run.user;
@@ -71,7 +71,7 @@ fn fix(facts: &Facts<'_>) -> Result<Fix, Undecided> {
         let advice = format!("Run as `{name}` (uid {uid}), which the image already has");
         return Ok(Fix::new(advice).line(format!("USER {uid}:{gid}")));
     }
-    let id = facts.free_id()?;
+    let id = facts.unused_id()?;
     let user = format!("USER {id}:{id}");
     Ok(match facts.account_command(id) {
         Some(command) => Fix::new("Add an unprivileged user and run as it").line(format!("RUN {command}")).line(user),

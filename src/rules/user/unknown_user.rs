@@ -37,7 +37,7 @@ pub const RULE: Rule = Rule {
                 COPY --from=build /deps /deps\n\
                 USER app",
         breaks: "config user=ghost   #! unknown-user",
-        keeps: "config user=1000",
+        satisfies: "config user=1000",
     },
     check: |facts, _, out| match facts.uid().and_then(|_| facts.named_group()) {
         Ok(_) => Ok(()),
@@ -45,7 +45,7 @@ pub const RULE: Rule = Rule {
         Err(UserProblem::Unknown(why)) => {
             let user = shown(&facts.image().config.run.user);
             let message = format!("the container can't start with USER {user:?}: {why}");
-            let id = facts.free_id()?;
+            let id = facts.unused_id()?;
             let user = format!("USER {id}:{id}");
             let fix = match facts.account_command(id) {
                 Some(command) => Fix::new("Add the user in the final stage").line(format!("RUN {command}")).line(user),

@@ -45,7 +45,7 @@ pub const RULE: Rule = Rule {
                  layer RUN addgroup -g 1001 nodejs && adduser -S -u 1001 nextjs\n  \
                  f 0644 0:0 etc/passwd \"nextjs:x:1001:65533::/:/bin/false\\n\"\n  \
                  f 0644 0:0 etc/group \"nodejs:x:1001:\\n\"",
-        keeps: "# with user-outside-group = { level = \"error\", group = \"nodejs\" }\n\
+        satisfies: "# with user-outside-group = { level = \"error\", group = \"nodejs\" }\n\
                 config user=nextjs\n\
                 layer RUN addgroup -g 1001 nodejs && adduser -S -u 1001 -G nodejs nextjs\n  \
                 f 0644 0:0 etc/passwd \"nextjs:x:1001:1001::/:/bin/false\\n\"\n  \

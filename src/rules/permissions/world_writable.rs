@@ -11,16 +11,16 @@ use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
 use crate::rules::Topic;
-use crate::rules::shown;
 use crate::rules::group::Causes;
 use crate::rules::group::Places;
+use crate::rules::shown;
 use crate::view::NodeId;
 use crate::view::View;
 
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "world-writable",
-    topic: Topic::Rights,
+    topic: Topic::Permissions,
     title: "a file or directory is world-writable",
     rows: &["S3"],
     params: &[],
@@ -40,7 +40,7 @@ pub const RULE: Rule = Rule {
                 RUN mkdir /srv/uploads && chown 10001 /srv/uploads\n\
                 USER 10001",
         breaks: "layer RUN chmod 777 /srv\n  d 0777 0:0 srv   #! world-writable",
-        keeps: "layer RUN chmod 1777 /srv\n  d 01777 0:0 srv",
+        satisfies: "layer RUN chmod 1777 /srv\n  d 01777 0:0 srv",
     },
     check,
 };
@@ -56,14 +56,14 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
             _ => false,
         };
         if is_writable && is_reachable(view, node) {
-            causes.of(stat.layer).add_visible(&view.path(node), is_directory, stat.layer);
+            causes.places_of(stat.layer).add_visible(&view.path(node), is_directory, stat.layer);
         }
     }
     for (layer, places) in causes {
         let verb = if places.count() == 1 { "is" } else { "are" };
-        let message = format!("{} {verb} world-writable", places.name("paths"));
+        let message = format!("{} {verb} world-writable", places.describe("paths"));
         let fix = fix(facts, layer, &places);
-        out.report(Found::new(places.directory(), message).fix(fix).at_all(places));
+        out.report(Found::new(places.directory(), message).fix(fix).at_places(places));
     }
     Ok(())
 }
@@ -84,7 +84,7 @@ fn fix(facts: &Facts<'_>, layer: Option<usize>, places: &Places) -> Fix {
     } else if places.is_one_directory() {
         format!("Give {} to {owner}, or set the sticky bit with `chmod 1777`", places.directory())
     } else {
-        format!("Add the files below {} without write access for others (`COPY --chmod=0644`)", places.directory())
+        format!("Add the files under {} without write access for others (`COPY --chmod=0644`)", places.directory())
     })
 }
 

@@ -18,13 +18,13 @@ use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
 use crate::rules::Topic;
-use crate::rules::seen;
+use crate::rules::visible_location;
 use crate::view::NodeId;
 
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "workdir-owner",
-    topic: Topic::Rights,
+    topic: Topic::Permissions,
     title: "the user can't read its working directory, or another account owns part of it",
     rows: &["B12"],
     params: &[],
@@ -46,7 +46,7 @@ pub const RULE: Rule = Rule {
                 COPY --chmod=0644 main.py .\n\
                 USER 10001",
         breaks: "config user=1000 workdir=/app\nlayer COPY . .\n  d 0755 0:0 app   #! workdir-owner\n  f 0600 0:0 app/main.py \"x\"",
-        keeps: "config user=1000 workdir=/app\nlayer COPY . .\n  d 0755 0:0 app\n  f 0644 0:0 app/main.py \"x\"",
+        satisfies: "config user=1000 workdir=/app\nlayer COPY . .\n  d 0755 0:0 app\n  f 0644 0:0 app/main.py \"x\"",
     },
     check,
 };
@@ -85,7 +85,7 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
         Reach::Blocked(directory) => {
             let message =
                 format!("{subject} is unreachable: {} can't traverse {}", process.who(), process.describe(directory));
-            out.report(Found::new(subject, message).at(seen(process.view, directory)));
+            out.report(Found::new(subject, message).at(visible_location(process.view, directory)));
             return Ok(());
         }
         Reach::Unknown(Uncertainty::RuntimeMount) => return Ok(()),
@@ -126,10 +126,10 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
             "Copy with `--chown={}:{}`, or make the files readable with `--chmod=a+rX`",
             process.actor.uid, process.actor.gid
         );
-        let mut found = Found::new(subject, message).at(seen(process.view, top)).fix(fix);
+        let mut found = Found::new(subject, message).at(visible_location(process.view, top)).fix(fix);
         for affected in [&unreadable, &foreign] {
             if let Some((_, node)) = affected.first.as_ref().filter(|(_, node)| *node != top) {
-                found = found.at(seen(process.view, *node));
+                found = found.at(visible_location(process.view, *node));
             }
         }
         out.report(found);

@@ -1,7 +1,7 @@
-//! What the image offers to whoever wants to fix it: accounts, programs that make accounts, programs that can ask a
-//! server for its health, and files of a certain name.
+//! Facts that fixes are built from: the image's accounts, and its programs that create accounts, install packages or
+//! request a health page.
 //!
-//! Advice is built on these, so that no advice needs what the image lacks. Not here: wording it.
+//! They ensure that no fix needs anything that the image lacks. Not here: the wording of fixes.
 
 use crate::facts::Facts;
 use crate::facts::access::Capabilities;
@@ -31,18 +31,18 @@ pub struct Account {
 
 /// Uids that `useradd` gives to people and services by default (login.defs(5), `UID_MIN` to `UID_MAX`).
 const REGULAR_UIDS: std::ops::RangeInclusive<i64> = 1000..=60000;
-/// What the account of a service is called where it isn't called after its program.
+/// Usual names of service accounts that aren't named after their program.
 const SERVICE_NAMES: [&str; 2] = ["nonroot", "app"];
-/// The uid of an account that a fix makes, unless it is taken.
-const NEW_ID: u32 = 10001;
-/// Names less alike than this are not suggested (Jaro-Winkler, 0 to 1).
-const ALIKE_MIN: f64 = 0.88;
-/// Files of a name that are looked at.
-const SAME_NAME_MAX: usize = 3;
+/// The uid and gid of an account that a fix creates, unless they are taken.
+const PREFERRED_ID: u32 = 10001;
+/// Names less similar than this are not suggested (Jaro-Winkler similarity, 0 to 1).
+const SIMILARITY_MIN: f64 = 0.88;
+/// How many programs with the same name are listed.
+const PROGRAMS_LISTED: usize = 3;
 
 impl<'a> Facts<'a> {
-    /// The account that the image's service should run as, if the image has one: named after the program or made for
-    /// services, else the first with a regular uid.
+    /// The account that the image's service should run as, if the image has one: one named after the program, else one
+    /// with a usual service name, else the first with a regular uid.
     pub fn service_account(&self) -> Result<Option<Account>, Undecided> {
         let program = self.command().programs.last().and_then(|words| words.first()).cloned().unwrap_or_default();
         let accounts = self.accounts()?;
@@ -52,14 +52,15 @@ impl<'a> Facts<'a> {
         Ok(by_name.or(regular).cloned())
     }
 
-    /// A uid and gid that no account has.
-    pub fn free_id(&self) -> Result<u32, Undecided> {
+    /// A number that no account has as its uid or primary gid.
+    pub fn unused_id(&self) -> Result<u32, Undecided> {
         let accounts = self.accounts()?;
         let is_free = |id: &u32| accounts.iter().all(|account| account.uid != *id && account.gid != *id);
-        Ok((NEW_ID..NEW_ID + limits::FINDINGS_PER_RULE as u32).find(is_free).unwrap_or(NEW_ID))
+        Ok((PREFERRED_ID..PREFERRED_ID + limits::FINDINGS_PER_RULE as u32).find(is_free).unwrap_or(PREFERRED_ID))
     }
 
-    /// The command that makes the group and the account `app` with this id in a RUN instruction, if the image can run one.
+    /// The command for a RUN instruction that creates the group and the account `app` with this id, if the image has
+    /// programs that can.
     pub fn account_command(&self, id: u32) -> Option<String> {
         self.on_default_path("sh")?;
         let is_busybox = |node: NodeId| self.busybox(node).is_some();
@@ -71,7 +72,7 @@ impl<'a> Facts<'a> {
             .then(|| format!("addgroup -g {id} app && adduser -D -H -u {id} -G app app"))
     }
 
-    /// The command that installs a package in a RUN instruction, if the image has a package manager that installs it.
+    /// The command for a RUN instruction that installs a package, if the image has a known package manager.
     pub fn install_command(&self, package: &str) -> Option<String> {
         self.on_default_path("sh")?;
         if self.on_default_path("apk").is_some() {
@@ -88,8 +89,8 @@ impl<'a> Facts<'a> {
             .map(|manager| format!("{manager} install -y {package} && {manager} clean all"))
     }
 
-    /// The words of a health check that asks the container itself for a page, if the image has a program that can.
-    pub fn probe(&self, port: u16, path: &str) -> Option<Vec<String>> {
+    /// The words of a health check that requests a page from the container itself, if the image has a program that can.
+    pub fn probe_command(&self, port: u16, path: &str) -> Option<Vec<String>> {
         let process = ProcessContext::of(self, Capabilities::Docker).ok()?;
         let url = format!("http://127.0.0.1:{port}{path}");
         let has = |name: &&str| process.program(name).is_some();
@@ -105,8 +106,8 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// The port that the image serves: its server's, else the only one that it exposes, else the one that its health check
-    /// asks.
+    /// The port that the image serves: its server's, else the only one that it exposes, else the one that its health
+    /// check requests.
     pub fn served_port(&self) -> Option<u16> {
         let command = self.serving();
         let listens = self.servers(command).into_iter().flatten().find_map(|server| match server.listens {
@@ -117,27 +118,27 @@ impl<'a> Facts<'a> {
             [only] => only.split('/').next().and_then(|port| port.parse().ok()),
             _ => None,
         };
-        listens.or_else(exposed).or_else(|| self.asked_page().map(|(port, _)| port))
+        listens.or_else(exposed).or_else(|| self.requested_page().map(|(port, _)| port))
     }
 
-    /// The port and the path that the health check asks the container itself for.
-    pub fn asked_page(&self) -> Option<(u16, String)> {
+    /// The port and the path that the health check requests from the container itself.
+    pub fn requested_page(&self) -> Option<(u16, String)> {
         let Health::Check(check) = self.health() else { return None };
         let url = self.health_urls(&check).into_iter().find(|url| url.is_loopback() == Some(true))?;
         Some((url.port?, url.path?))
     }
 
-    /// Executable files of this name, wherever they are, harmless to show; not more than a few.
+    /// The first few executable files with this name, in any directory, harmless to show.
     pub fn programs_named(&self, name: &str) -> Vec<String> {
         let Ok(view) = self.view() else { return Vec::new() };
         let is_program = |node: &NodeId| self.is_program(*node);
         let named = view.walk().map(|(node, _)| node).filter(|node| view.name(*node) == name.as_bytes());
         let mut paths: Vec<Vec<u8>> = named.filter(is_program).map(|node| view.path(node)).collect();
         paths.sort();
-        paths.iter().take(SAME_NAME_MAX).map(|path| format!("/{}", shown_bytes(path))).collect()
+        paths.iter().take(PROGRAMS_LISTED).map(|path| format!("/{}", shown_bytes(path))).collect()
     }
 
-    /// The program on the process's PATH whose name is most like this one, harmless to show.
+    /// The program on the process's PATH whose name is most similar to this one, harmless to show.
     pub fn nearest_program(&self, name: &str) -> Option<String> {
         let process = ProcessContext::of(self, Capabilities::Docker).ok()?;
         let view = process.view;
@@ -149,16 +150,17 @@ impl<'a> Facts<'a> {
         let mut nearest: Option<(f64, String)> = None;
         for node in directories.flat_map(|directory| view.children(directory)) {
             let known = shown_bytes(view.name(node));
-            let alike = jaro_winkler(name, &known);
-            let is_better = nearest.as_ref().is_none_or(|(best, best_name)| (alike, &known) > (*best, best_name));
-            if alike >= ALIKE_MIN && is_better && process.program(&known).is_some() {
-                nearest = Some((alike, known));
+            let similarity = jaro_winkler(name, &known);
+            let is_better = nearest.as_ref().is_none_or(|(best, best_name)| (similarity, &known) > (*best, best_name));
+            if similarity >= SIMILARITY_MIN && is_better && process.program(&known).is_some() {
+                nearest = Some((similarity, known));
             }
         }
         nearest.map(|(_, name)| name)
     }
 
-    /// A program on the PATH that the runtime sets where the image sets none, which RUN instructions search too.
+    /// A program on the image's PATH or, if the image sets none, on the runtime's default PATH. RUN instructions search
+    /// the same directories.
     fn on_default_path(&self, name: &str) -> Option<NodeId> {
         let view = self.view().ok()?;
         let path = self.image().config.run.env_value("PATH").unwrap_or(DEFAULT_PATH);
@@ -177,7 +179,7 @@ impl<'a> Facts<'a> {
         view.stat(target).is_some_and(|stat| stat.kind == Kind::File && stat.mode & 0o111 != 0 && stat.size > 0)
     }
 
-    /// The busybox that a program is, through symbolic links or by another name of the same file.
+    /// The busybox binary that a program is, if it is one: by its name or because it is a hard link to one.
     pub fn busybox(&self, program: NodeId) -> Option<NodeId> {
         let view = self.view().ok()?;
         if view.name(program).starts_with(b"busybox") {

@@ -16,7 +16,7 @@ use crate::rules::Out;
 use crate::rules::Rule;
 use crate::rules::Settings;
 use crate::rules::Topic;
-use crate::rules::seen;
+use crate::rules::visible_location;
 use crate::view::NodeId;
 use crate::view::Stat;
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ use std::collections::BTreeSet;
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "code-writable-by-user",
-    topic: Topic::Rights,
+    topic: Topic::Permissions,
     title: "the user can overwrite the program's code",
     rows: &["S3"],
     params: &[],
@@ -57,7 +57,8 @@ pub const RULE: Rule = Rule {
                 USER 10001",
         breaks: "config user=1000 workdir=/app\nlayer COPY --chown=1000 . .\n  d 0755 1000:1000 app   #! code-writable-by-user\n  \
                  f 0644 1000:1000 app/main.py \"x\"",
-        keeps: "config user=1000 workdir=/app\nlayer COPY . .\n  d 0755 0:0 app\n  f 0644 0:0 app/main.py \"x\"\n  d 0755 1000:1000 app/data",
+        satisfies: "config user=1000 workdir=/app\nlayer COPY . .\n  d 0755 0:0 app\
+                    \n  f 0644 0:0 app/main.py \"x\"\n  d 0755 1000:1000 app/data",
     },
     check,
 };
@@ -235,7 +236,10 @@ fn finding(process: &ProcessContext<'_>, path: &[u8], top: NodeId, writable: &Wr
         count => format!("{who} can rewrite {count} code files in {}, such as {example}, {how}", process.name(top)),
     };
     let fix = format!("Copy the code without `--chown`; let {who} own only what it writes");
-    Found::new(shown_bytes(path), message).at(seen(process.view, top)).at(seen(process.view, first.node)).fix(fix)
+    Found::new(shown_bytes(path), message)
+        .at(visible_location(process.view, top))
+        .at(visible_location(process.view, first.node))
+        .fix(fix)
 }
 
 /// Whether a name has an extension of code: `x.py`, `libx.so`, `libx.so.1.2`. Type declarations (`x.d.ts`) are not

@@ -21,7 +21,7 @@ use crate::view::View;
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "setuid-program",
-    topic: Topic::Rights,
+    topic: Topic::Permissions,
     title: "a setuid or setgid program is not owned by a package",
     rows: &["S3"],
     params: &[],
@@ -40,7 +40,7 @@ pub const RULE: Rule = Rule {
         after: "FROM debian:13-slim\n\
                 COPY --chmod=0755 backup /usr/local/bin/backup",
         breaks: "layer COPY tool /usr/local/bin/\n  e 04755 0:0 usr/local/bin/tool   #! setuid-program",
-        keeps: "layer COPY tool /usr/local/bin/\n  e 0755 0:0 usr/local/bin/tool",
+        satisfies: "layer COPY tool /usr/local/bin/\n  e 0755 0:0 usr/local/bin/tool",
     },
     check,
 };
@@ -56,19 +56,19 @@ fn check(facts: &Facts<'_>, _: &Settings, out: &mut Out<'_>) -> Result<(), Undec
         }
         let location = Location::path(&view.path(node), stat.layer, State::Visible);
         let location = location.detail(format!("mode {:04o}", stat.mode));
-        causes.of((layer, privileges)).add(&view.path(node), false, [location]);
+        causes.places_of((layer, privileges)).add(&view.path(node), false, [location]);
     }
     for ((_, privileges), places) in causes {
         let (verb, files) = match places.count() {
             1 => ("is", "it"),
             _ => ("are", "them"),
         };
-        let message = format!("{} {verb} {}", places.name("programs"), text::list(&privileges));
+        let message = format!("{} {verb} {}", places.describe("programs"), text::list(&privileges));
         let advice =
             format!("Clear the bit when you add {files} (`COPY --chmod=0755`, `chmod u-s,g-s`), or leave {files} out");
         // The privileges distinguish two groups of one directory.
         let subject = format!("{} {}", places.directory(), privileges.join(" "));
-        out.report(Found::new(subject, message).fix(advice).at_all(places));
+        out.report(Found::new(subject, message).fix(advice).at_places(places));
     }
     Ok(())
 }

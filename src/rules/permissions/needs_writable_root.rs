@@ -27,7 +27,7 @@ use std::collections::BTreeSet;
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "needs-writable-root",
-    topic: Topic::Rights,
+    topic: Topic::Permissions,
     title: "the program needs a writable root filesystem",
     rows: &["S4"],
     params: &[],
@@ -54,7 +54,7 @@ pub const RULE: Rule = Rule {
                 COPY main.py .\n\
                 CMD [\"gunicorn\", \"--bind\", \"unix:/run/app.sock\", \"main:app\"]",
         breaks: "config cmd=[\"gunicorn\",\"--bind\",\"unix:/app/app.sock\",\"main:app\"]   #! needs-writable-root",
-        keeps: "config cmd=[\"gunicorn\",\"--bind\",\"unix:/run/app.sock\",\"main:app\"]",
+        satisfies: "config cmd=[\"gunicorn\",\"--bind\",\"unix:/run/app.sock\",\"main:app\"]",
     },
     check,
 };
