@@ -102,6 +102,12 @@ pub const CACHE_ENTRIES: usize = 128;
 pub const HASHED_HOLE_BYTES: u64 = 1 << 30;
 /// Findings of one rule that are listed; the rest are counted in one last finding.
 pub const FINDINGS_PER_RULE: usize = 500;
+/// Missing programs of one command for which the image is searched for a similar one.
+pub const SUGGESTIONS: usize = 10;
+/// Files on PATH whose names are compared with a missing program's.
+pub const SUGGESTION_CANDIDATES: usize = 10_000;
+/// A missing program's name in bytes, up to which similar names are sought.
+pub const SUGGESTION_NAME_BYTES: usize = 64;
 /// Places of one finding that are listed; the rest are counted.
 pub const PLACES_PER_FINDING: usize = 500;
 /// Undecided questions that are listed; the rest are counted.

@@ -16,6 +16,7 @@ use crate::model::layer_facts::Kind;
 use crate::model::text::shown_bytes;
 use crate::view::NodeId;
 use crate::view::Resolved;
+use std::collections::HashSet;
 use strsim::jaro_winkler;
 
 /// An account of the image.
@@ -55,8 +56,8 @@ impl<'a> Facts<'a> {
     /// A number that no account has as its uid or primary gid.
     pub fn unused_id(&self) -> Result<u32, Undecided> {
         let accounts = self.accounts()?;
-        let is_free = |id: &u32| accounts.iter().all(|account| account.uid != *id && account.gid != *id);
-        Ok((PREFERRED_ID..PREFERRED_ID + limits::FINDINGS_PER_RULE as u32).find(is_free).unwrap_or(PREFERRED_ID))
+        let used: HashSet<u32> = accounts.iter().flat_map(|account| [account.uid, account.gid]).collect();
+        Ok((PREFERRED_ID..).find(|id| !used.contains(id)).unwrap_or(PREFERRED_ID))
     }
 
     /// The command for a RUN instruction that creates the group and the account `app` with this id, if the image has
@@ -140,6 +141,9 @@ impl<'a> Facts<'a> {
 
     /// The program on the process's PATH whose name is most similar to this one, harmless to show.
     pub fn nearest_program(&self, name: &str) -> Option<String> {
+        if name.len() > limits::SUGGESTION_NAME_BYTES {
+            return None;
+        }
         let process = ProcessContext::of(self, Capabilities::Docker).ok()?;
         let view = process.view;
         let directories = process.variables.get("PATH").unwrap_or_default().split(':');
@@ -148,7 +152,8 @@ impl<'a> Facts<'a> {
             _ => None,
         });
         let mut nearest: Option<(f64, String)> = None;
-        for node in directories.flat_map(|directory| view.children(directory)) {
+        let candidates = directories.flat_map(|directory| view.children(directory)).take(limits::SUGGESTION_CANDIDATES);
+        for node in candidates.filter(|&node| view.name(node).len() <= 2 * limits::SUGGESTION_NAME_BYTES) {
             let known = shown_bytes(view.name(node));
             let similarity = jaro_winkler(name, &known);
             let is_better = nearest.as_ref().is_none_or(|(best, best_name)| (similarity, &known) > (*best, best_name));

@@ -165,7 +165,9 @@ impl<'a> ProcessContext<'a> {
                 (format!("{} can't reach {name}: it can't traverse {blocking}", self.who()), Some(directory))
             }
             // A link that leads somewhere is not to blame: what is missing is behind it.
-            Reach::Missing(Some(link)) if matches!(self.view.resolve(&self.view.path(link), true), Resolved::Found(_)) => {
+            Reach::Missing(Some(link))
+                if matches!(self.view.resolve(&self.view.path(link), true), Resolved::Found(_)) =>
+            {
                 (format!("{name} doesn't exist"), None)
             }
             Reach::Missing(Some(link)) => {

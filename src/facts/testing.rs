@@ -178,16 +178,8 @@ fn read_entry(layer: &mut LayerFacts, line: &str) {
         owner = (uid.parse().expect("a uid"), gid.parse().expect("a gid"));
     }
     let path = layer.paths.insert(word(&mut rest).as_bytes()).expect("room");
-    let mut entry = Entry {
-        path,
-        kind: Kind::File,
-        mode,
-        uid: owner.0,
-        gid: owner.1,
-        size: 0,
-        text: NONE,
-        content: NONE,
-    };
+    let mut entry =
+        Entry { path, kind: Kind::File, mode, uid: owner.0, gid: owner.1, size: 0, text: NONE, content: NONE };
     let at = layer.entries.len() as u32;
     match kind {
         "d" => entry.kind = Kind::Dir,

@@ -64,7 +64,8 @@ impl Policy {
     /// ```
     pub fn parse(name: &str, text: &str) -> Result<Policy, PolicyError> {
         let path = format!("./{}", name.replace('/', " "));
-        let read = |asked: &Path| match asked == Path::new(&path) || asked.file_name() == Path::new(&path).file_name() {
+        // The loader asks for the path without its `./`.
+        let read = |asked: &Path| match asked.strip_prefix(".").unwrap_or(asked) == Path::new(&path[2..]) {
             true => Ok(text.as_bytes().to_vec()),
             false => no_files(asked),
         };

@@ -5,6 +5,7 @@ use crate::facts::access::Capabilities;
 use crate::facts::proof::Fault;
 use crate::facts::proof::Proof;
 use crate::facts::start::file_name;
+use crate::limits;
 use crate::model::finding::Fix;
 use crate::model::finding::Level;
 use crate::model::finding::Location;
@@ -57,7 +58,7 @@ pub fn report(facts: &Facts<'_>, proof: &Proof, wording: &Wording, field: impl F
             None => causes.push((fault, Vec::new())),
         }
     }
-    for (fault, others) in causes {
+    for (at, (fault, others)) in causes.into_iter().enumerate() {
         let message = if fault.is_overridden {
             format!(
                 "{}; it starts only if the runtime executes it with root's capabilities, as Docker 24 and later do, but \
@@ -82,7 +83,9 @@ pub fn report(facts: &Facts<'_>, proof: &Proof, wording: &Wording, field: impl F
         if fault.is_likely {
             found = found.likely();
         }
-        let missing = || fault.missing_program.as_deref().map(|word| missing_program(facts, word));
+        // Each suggestion searches the whole image.
+        let missing_word = fault.missing_program.as_deref().filter(|_| at < limits::SUGGESTIONS);
+        let missing = || missing_word.map(|word| missing_program(facts, word));
         if let Some(fix) = fault.fix.as_deref().cloned().or_else(|| (wording.fix)(facts, fault)).or_else(missing) {
             found = found.fix(fix);
         }

@@ -83,7 +83,8 @@ pub fn exec(
                         proof.steps.retain(|step| step.sort != Sort::Overridden);
                         let place = lack.place.unwrap_or(script.node);
                         let is_directory = process.view.stat(place).is_some_and(|stat| stat.kind == Kind::Dir);
-                        let fix = is_directory.then(|| Box::new(lookup::enter(process, place, Some(&current.path)).into()));
+                        let fix =
+                            is_directory.then(|| Box::new(lookup::enter(process, place, Some(&current.path)).into()));
                         proof.fault(process, Fault { what, fix, ..broken(String::new(), place) });
                         return Executed::Unread(Started { argv, path: current.path, program: current.node });
                     } else if let Need::Undecided(question) = need {
